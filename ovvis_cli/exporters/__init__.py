@@ -1,0 +1,1 @@
+"""Record in, result file out: one module a format."""

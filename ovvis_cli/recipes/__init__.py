@@ -1,0 +1,1 @@
+"""Flat, complete training recipes; no inheritance."""

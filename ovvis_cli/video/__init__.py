@@ -1,0 +1,1 @@
+"""Reading and writing video. The only place that imports `av`."""
