@@ -1,0 +1,176 @@
+"""The drawing surface of the diorama: filled shapes in unit coordinates, anti-aliased onto an RGBA picture.
+
+Coordinates run from 0 to 1, x to the right and y DOWN. Shapes are painted one over the other; the alpha of the
+result is the union of all shapes less what was erased. Inside, the picture is premultiplied and enlarged; it is
+shrunk by area averaging at the end.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+from numpy.typing import NDArray
+
+from ovvis_cli.diorama.look import Color, Paint
+
+Point: TypeAlias = tuple[float, float]
+"""x, y in unit coordinates."""
+
+_MIN_INNER_PX = 256  # small pictures are enlarged up to this size, so that thin lines keep their width
+_MIN_SUPERSAMPLING = 2
+_SHIFT = 4  # fractional bits of the coordinates given to OpenCV
+_NUM_ELLIPSE_POINTS = 48
+_SPLINE_STEPS = 8  # points drawn for each control point of a blob
+_INSIDE = 160  # coverage (of 255) above which a pixel of a patterned shape takes the second colour
+_SPOT_RADIUS = 0.32  # in periods
+_CLEAR = (0, 0, 0, 0)
+
+
+class Canvas:
+    """A square RGBA drawing surface with unit coordinates; `paint` is a `Paint` or a bare colour."""
+
+    def __init__(self, size_px: int) -> None:
+        if size_px < 1:
+            raise ValueError(f"size_px must be at least 1, got {size_px}")
+        self.size_px = size_px
+        supersampling = max(_MIN_SUPERSAMPLING, math.ceil(_MIN_INNER_PX / size_px))
+        self._inner_px = size_px * supersampling
+        self._pixels = np.zeros((self._inner_px, self._inner_px, 4), dtype=np.uint8)
+        self._second_color_areas: dict[Paint, NDArray[np.bool_]] = {}
+
+    def polygon(self, points: Sequence[Point], paint: Paint | Color) -> None:
+        """Fills a closed polygon (even-odd where it crosses itself)."""
+        self._fill(np.asarray(points, dtype=np.float64), paint=paint)
+
+    def ellipse(
+        self,
+        center: Point,
+        radii: Point,
+        paint: Paint | Color,
+        *,
+        angle_deg: float = 0.0,
+        start_deg: float = 0.0,
+        end_deg: float = 360.0,
+    ) -> None:
+        """Fills an ellipse turned clockwise by `angle_deg`, or the pie slice of it from `start_deg` to `end_deg`.
+
+        Angles run clockwise from the ellipse's own x axis: 90 is below the centre.
+        """
+        outline = _ellipse_points(center, radii=radii, angle_deg=angle_deg, start_deg=start_deg, end_deg=end_deg)
+        self._fill(outline, paint=paint)
+
+    def blob(self, points: Sequence[Point], paint: Paint | Color) -> None:
+        """Fills the closed smooth curve that runs through all `points` (at least 3) in order."""
+        self._fill(_closed_spline(np.asarray(points, dtype=np.float64)), paint=paint)
+
+    def line(self, points: Sequence[Point], width: float, paint: Paint | Color, *, closed: bool = False) -> None:
+        """Draws a polyline of `width` in unit coordinates, with round caps and joints."""
+        thickness_px = max(1, round(width * self._inner_px))
+        path = self._to_fixed(np.asarray(points, dtype=np.float64))
+        color, second_area = self._resolve(paint)
+        _stroke(self._pixels, path=path, color=(*color.color, 255), thickness_px=thickness_px, closed=closed)
+        if second_area is not None:
+            coverage = np.zeros(self._pixels.shape[:2], dtype=np.uint8)
+            _stroke(coverage, path=path, color=(255,), thickness_px=thickness_px, closed=closed)
+            self._pixels[(coverage > _INSIDE) & second_area] = (*color.color2, 255)
+
+    def erase_ellipse(self, center: Point, radii: Point, *, angle_deg: float = 0.0) -> None:
+        """Makes the inside of an ellipse transparent."""
+        outline = _ellipse_points(center, radii=radii, angle_deg=angle_deg, start_deg=0.0, end_deg=360.0)
+        self._erase(outline)
+
+    def erase_polygon(self, points: Sequence[Point]) -> None:
+        """Makes the inside of a polygon transparent."""
+        self._erase(np.asarray(points, dtype=np.float64))
+
+    def rgba(self) -> UInt8[np.ndarray, "S S 4"]:
+        """The picture at `size_px`, straight (not premultiplied) alpha; a new array at each call."""
+        size_hw = (self.size_px, self.size_px)
+        small = cv2.resize(self._pixels, size_hw, interpolation=cv2.INTER_AREA).astype(np.uint16)
+        alpha = small[..., 3:]
+        straight = (small[..., :3] * np.uint16(255) + alpha // 2) // np.maximum(alpha, 1)
+        return np.concatenate([np.minimum(straight, 255), alpha], axis=2).astype(np.uint8)
+
+    def _fill(self, outline: NDArray[np.float64], *, paint: Paint | Color) -> None:
+        color, second_area = self._resolve(paint)
+        path = self._to_fixed(outline)
+        cv2.fillPoly(self._pixels, [path], (*color.color, 255), cv2.LINE_AA, _SHIFT)
+        if second_area is None:
+            return
+        low = np.clip(np.floor(outline.min(axis=0) * self._inner_px).astype(int) - 1, 0, self._inner_px)
+        high = np.clip(np.ceil(outline.max(axis=0) * self._inner_px).astype(int) + 2, 0, self._inner_px)
+        if (high <= low).any():  # all of it lies outside the canvas
+            return
+        (left, top), (right, bottom) = low, high
+        coverage = np.zeros((bottom - top, right - left), dtype=np.uint8)
+        cv2.fillPoly(coverage, [path - (low << _SHIFT).astype(np.int32)], (255,), cv2.LINE_AA, _SHIFT)
+        inside = (coverage > _INSIDE) & second_area[top:bottom, left:right]
+        self._pixels[top:bottom, left:right][inside] = (*color.color2, 255)
+
+    def _erase(self, outline: NDArray[np.float64]) -> None:
+        cv2.fillPoly(self._pixels, [self._to_fixed(outline)], _CLEAR, cv2.LINE_AA, _SHIFT)
+
+    def _resolve(self, paint: Paint | Color) -> tuple[Paint, NDArray[np.bool_] | None]:
+        """The paint, and where on the whole canvas its second colour shows (None for plain)."""
+        if not isinstance(paint, Paint):
+            return Paint(paint), None
+        if paint.pattern == "plain":
+            return paint, None
+        if paint not in self._second_color_areas:
+            self._second_color_areas[paint] = _second_color_area(paint, size_px=self._inner_px)
+        return paint, self._second_color_areas[paint]
+
+    def _to_fixed(self, points: NDArray[np.float64]) -> NDArray[np.int32]:
+        # OpenCV puts pixel centres on integers; ours lie at one half.
+        return np.round((points * self._inner_px - 0.5) * (1 << _SHIFT)).astype(np.int32)
+
+
+def _stroke(
+    image: NDArray[np.uint8], *, path: NDArray[np.int32], color: tuple[int, ...], thickness_px: int, closed: bool
+) -> None:
+    cv2.polylines(image, [path], closed, color, thickness_px, cv2.LINE_AA, _SHIFT)
+
+
+def _ellipse_points(
+    center: Point, *, radii: Point, angle_deg: float, start_deg: float, end_deg: float
+) -> NDArray[np.float64]:
+    angles = np.radians(np.linspace(start_deg, end_deg, _NUM_ELLIPSE_POINTS))
+    local = np.stack([np.cos(angles) * radii[0], np.sin(angles) * radii[1]], axis=1)
+    if end_deg - start_deg < 360.0:
+        local = np.concatenate([local, np.zeros((1, 2))])
+    cos, sin = math.cos(math.radians(angle_deg)), math.sin(math.radians(angle_deg))
+    outline: NDArray[np.float64] = local @ np.array([[cos, sin], [-sin, cos]]) + np.asarray(center)
+    return outline
+
+
+def _closed_spline(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Catmull-Rom curve through all points and back to the first."""
+    before, after, after2 = (np.roll(points, -offset, axis=0)[:, None] for offset in (-1, 1, 2))
+    here = points[:, None]
+    t = np.linspace(0.0, 1.0, _SPLINE_STEPS, endpoint=False)[None, :, None]
+    curve = here + 0.5 * t * (
+        (after - before)
+        + t * (2 * before - 5 * here + 4 * after - after2 + t * (3 * (here - after) + after2 - before))
+    )
+    return curve.reshape(-1, 2)
+
+
+def _second_color_area(paint: Paint, *, size_px: int) -> NDArray[np.bool_]:
+    axis = (np.arange(size_px, dtype=np.float32) + 0.5) / size_px - 0.5
+    cos, sin = math.cos(math.radians(paint.angle_deg)), math.sin(math.radians(paint.angle_deg))
+    along = np.add.outer(axis * np.float32(sin), axis * np.float32(cos)) / np.float32(paint.period)
+    across = np.add.outer(axis * np.float32(cos), axis * np.float32(-sin)) / np.float32(paint.period)
+    area: NDArray[np.bool_]
+    if paint.pattern == "two-tone":
+        area = along > 0
+    elif paint.pattern == "striped":
+        area = along % 1 < 0.5
+    elif paint.pattern == "checkered":
+        area = (along % 1 < 0.5) ^ (across % 1 < 0.5)
+    else:
+        shifted = along + 0.5 * (np.floor(across) % 2)  # every other row of spots is moved by half a period
+        area = (shifted % 1 - 0.5) ** 2 + (across % 1 - 0.5) ** 2 < _SPOT_RADIUS**2
+    return area
