@@ -1,8 +1,8 @@
 """The drawing surface of the diorama: filled shapes in unit coordinates, anti-aliased onto an RGBA picture.
 
-Coordinates run from 0 to 1, x to the right and y DOWN. Shapes are painted one over the other; the alpha of the
-result is the union of all shapes less what was erased. Inside, the picture is premultiplied and enlarged; it is
-shrunk by area averaging at the end.
+Coordinates run from 0 to 1, x to the right and y DOWN. Shapes are painted one over the other; the alpha of
+the result is the union of all shapes less what was erased. Inside, the picture is premultiplied and enlarged;
+it is shrunk by area averaging at the end.
 """
 
 import math
@@ -25,7 +25,9 @@ _SHIFT = 4  # fractional bits of the coordinates given to OpenCV
 _NUM_ELLIPSE_POINTS = 48
 _SPLINE_STEPS = 8  # points drawn for each control point of a blob
 _INSIDE = 160  # coverage (of 255) above which a pixel of a patterned shape takes the second colour
-_SPOT_RADIUS = 0.32  # in periods
+_PERIOD_STEPS = 256  # a power of two; the two below are in these steps
+_STRIPE = 116
+_SPOT_RADIUS = 80
 _CLEAR = (0, 0, 0, 0)
 
 
@@ -55,18 +57,22 @@ class Canvas:
         start_deg: float = 0.0,
         end_deg: float = 360.0,
     ) -> None:
-        """Fills an ellipse turned clockwise by `angle_deg`, or the pie slice of it from `start_deg` to `end_deg`.
+        """Fills an ellipse turned clockwise by `angle_deg`, or its pie slice from `start_deg` to `end_deg`.
 
         Angles run clockwise from the ellipse's own x axis: 90 is below the centre.
         """
-        outline = _ellipse_points(center, radii=radii, angle_deg=angle_deg, start_deg=start_deg, end_deg=end_deg)
+        outline = _ellipse_points(
+            center, radii=radii, angle_deg=angle_deg, start_deg=start_deg, end_deg=end_deg
+        )
         self._fill(outline, paint=paint)
 
     def blob(self, points: Sequence[Point], paint: Paint | Color) -> None:
         """Fills the closed smooth curve that runs through all `points` (at least 3) in order."""
         self._fill(_closed_spline(np.asarray(points, dtype=np.float64)), paint=paint)
 
-    def line(self, points: Sequence[Point], width: float, paint: Paint | Color, *, closed: bool = False) -> None:
+    def line(
+        self, points: Sequence[Point], width: float, paint: Paint | Color, *, closed: bool = False
+    ) -> None:
         """Draws a polyline of `width` in unit coordinates, with round caps and joints."""
         thickness_px = max(1, round(width * self._inner_px))
         path = self._to_fixed(np.asarray(points, dtype=np.float64))
@@ -129,7 +135,12 @@ class Canvas:
 
 
 def _stroke(
-    image: NDArray[np.uint8], *, path: NDArray[np.int32], color: tuple[int, ...], thickness_px: int, closed: bool
+    image: NDArray[np.uint8],
+    *,
+    path: NDArray[np.int32],
+    color: tuple[int, ...],
+    thickness_px: int,
+    closed: bool,
 ) -> None:
     cv2.polylines(image, [path], closed, color, thickness_px, cv2.LINE_AA, _SHIFT)
 
@@ -159,18 +170,23 @@ def _closed_spline(points: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _second_color_area(paint: Paint, *, size_px: int) -> NDArray[np.bool_]:
-    axis = (np.arange(size_px, dtype=np.float32) + 0.5) / size_px - 0.5
+    """Works on integers, in 1/256 of a period: many times faster than floats with a remainder."""
+    axis = ((np.arange(size_px) + 0.5) / size_px - 0.5) * _PERIOD_STEPS / paint.period
     cos, sin = math.cos(math.radians(paint.angle_deg)), math.sin(math.radians(paint.angle_deg))
-    along = np.add.outer(axis * np.float32(sin), axis * np.float32(cos)) / np.float32(paint.period)
-    across = np.add.outer(axis * np.float32(cos), axis * np.float32(-sin)) / np.float32(paint.period)
+    along = np.add.outer((axis * sin).astype(np.int32), (axis * cos).astype(np.int32))
+    across = np.add.outer((axis * cos).astype(np.int32), (axis * -sin).astype(np.int32))
     area: NDArray[np.bool_]
     if paint.pattern == "two-tone":
-        area = along > 0
+        area = np.greater(along, 0)
     elif paint.pattern == "striped":
-        area = along % 1 < 0.5
+        area = np.less(along & (_PERIOD_STEPS - 1), _STRIPE)
     elif paint.pattern == "checkered":
-        area = (along % 1 < 0.5) ^ (across % 1 < 0.5)
+        area = np.not_equal((along ^ across) & (_PERIOD_STEPS // 2), 0)
     else:
-        shifted = along + 0.5 * (np.floor(across) % 2)  # every other row of spots is moved by half a period
-        area = (shifted % 1 - 0.5) ** 2 + (across % 1 - 0.5) ** 2 < _SPOT_RADIUS**2
+        along += (across & _PERIOD_STEPS) >> 1  # every other row of spots is moved by half a period
+        for offsets in (along, across):
+            offsets &= _PERIOD_STEPS - 1
+            offsets -= _PERIOD_STEPS // 2
+            offsets *= offsets
+        area = np.less(along + across, _SPOT_RADIUS**2)
     return area

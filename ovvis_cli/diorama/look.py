@@ -1,6 +1,6 @@
 """Colours, patterns and the random look that an object of any kind is drawn with.
 
-A look is drawn independently of the kind, so that shape alone tells kinds apart and colour words tell looks apart.
+A look does not depend on the kind, so that shape alone tells kinds apart and colour words tell looks apart.
 """
 
 import colorsys
@@ -41,8 +41,8 @@ _PERIODS = (0.09, 0.2)
 class Paint:
     """What a shape is filled with: one colour, or a pattern of two.
 
-    `period` is the pattern's repeat in unit coordinates and `angle_deg` turns it; patterns are anchored to the
-    canvas, so they run on from one shape into the next. A plain paint uses `color` only.
+    `period` is the pattern's repeat in unit coordinates and `angle_deg` turns it; patterns are anchored to
+    the canvas, so they run on from one shape into the next. A plain paint uses `color` only.
     """
 
     color: Color
@@ -54,7 +54,9 @@ class Paint:
 
     def shaded(self, factor: float) -> "Paint":
         """The same paint with both colours multiplied by `factor` (below 1 darker, above 1 lighter)."""
-        return replace(self, color=_scale(self.color, factor=factor), color2=_scale(self.color2, factor=factor))
+        return replace(
+            self, color=_scale(self.color, factor=factor), color2=_scale(self.color2, factor=factor)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ class Look:
 
 
 def random_look(rng: np.random.Generator) -> Look:
-    """Draws a look: a named body colour with jitter, a pattern half of the time, and a contrasting plain accent."""
+    """Draws a look: a named body colour with jitter, a pattern half the time, a contrasting plain accent."""
     color_name = _pick(rng, tuple(NAMED_COLORS))
     color = _jitter(NAMED_COLORS[color_name], rng=rng)
     pattern: Pattern = "plain"
