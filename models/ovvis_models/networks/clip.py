@@ -1,0 +1,106 @@
+"""CLIP models as open_clip builds them, described by numbers; never downloads anything."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from jaxtyping import Int
+from open_clip import SimpleTokenizer
+from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VisionSpec:
+    """Numbers of a CLIP vision transformer; sizes in pixels."""
+
+    image_size: int
+    patch_size: int
+    width: int
+    layers: int
+    head_width: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextSpec:
+    """Numbers of a CLIP text transformer; `context_length` in tokens."""
+
+    context_length: int
+    vocab_size: int
+    width: int
+    heads: int
+    layers: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipSpec:
+    """Numbers of a CLIP model. `quick_gelu` is what OpenAI's own weights were trained with."""
+
+    embed_dim: int
+    vision: VisionSpec
+    text: TextSpec
+    quick_gelu: bool
+
+
+BPE_VOCAB_SIZE = 49408
+
+_BASE_TEXT = TextSpec(context_length=77, vocab_size=BPE_VOCAB_SIZE, width=512, heads=8, layers=12)
+
+VIT_B_32 = ClipSpec(
+    embed_dim=512,
+    vision=VisionSpec(image_size=224, patch_size=32, width=768, layers=12, head_width=64),
+    text=_BASE_TEXT,
+    quick_gelu=True,
+)
+"""Architecture of open_clip's `ViT-B-32-quickgelu`, the one of OpenAI's weights; the paper's choice."""
+
+VIT_B_16 = ClipSpec(
+    embed_dim=512,
+    vision=VisionSpec(image_size=224, patch_size=16, width=768, layers=12, head_width=64),
+    text=_BASE_TEXT,
+    quick_gelu=True,
+)
+"""Architecture of open_clip's `ViT-B-16-quickgelu`."""
+
+VIT_TINY_16 = ClipSpec(
+    embed_dim=192,
+    vision=VisionSpec(image_size=128, patch_size=16, width=192, layers=6, head_width=32),
+    text=TextSpec(context_length=24, vocab_size=BPE_VOCAB_SIZE, width=96, heads=4, layers=3),
+    quick_gelu=False,
+)
+"""The embedded model's CLIP, trained on diorama objects."""
+
+
+def build_clip(spec: ClipSpec) -> CLIP:
+    """A CLIP model with freshly initialised weights, in float32 on the CPU."""
+    vision = CLIPVisionCfg(
+        image_size=spec.vision.image_size,
+        patch_size=spec.vision.patch_size,
+        width=spec.vision.width,
+        layers=spec.vision.layers,
+        head_width=spec.vision.head_width,
+    )
+    text = CLIPTextCfg(
+        context_length=spec.text.context_length,
+        vocab_size=spec.text.vocab_size,
+        width=spec.text.width,
+        heads=spec.text.heads,
+        layers=spec.text.layers,
+    )
+    return CLIP(embed_dim=spec.embed_dim, vision_cfg=vision, text_cfg=text, quick_gelu=spec.quick_gelu)
+
+
+def tokenize(texts: Sequence[str], *, context_length: int) -> Int[Tensor, "S L"]:
+    """Token rows of S texts: start token, byte pairs of the lower-cased text, end token, zeros.
+
+    Longer texts are cut, keeping the end token. Raises ValueError when `texts` is empty.
+    """
+    if not texts:
+        raise ValueError("nothing to tokenize")
+    tokens: Tensor = _tokenizer()(list(texts), context_length=context_length)
+    return tokens
+
+
+@cache
+def _tokenizer() -> SimpleTokenizer:
+    return SimpleTokenizer()  # reads the vocabulary bundled with open_clip, a quarter of a second

@@ -1,0 +1,201 @@
+"""InstCLIP: CLIP's vision transformer, asked about all proposals of an image in one pass.
+
+Paper: OpenVIS (InstFormer), Sec. 4.2 and Fig. 4. To [register, patches], which take the part of CLIP's [class token,
+patches] unchanged, N instance tokens are added. Token i attends to itself, the register and, through the guidance made
+from mask i, the patches; nobody attends to instance tokens (`heads/guided_attention.py`). After the last block each is
+projected into the joint image and text space like CLIP's class token.
+
+Register and instance tokens start from CLIP's class token, so without training an instance token whose mask covers the
+image equals CLIP's image embedding, and so does the register always. CLIP is frozen; what trains are the tokens and
+LoRA on query and value projections of all tokens.
+
+Choices the paper leaves open: the bias on itself and the register (`SHARED_BIAS`), and that the learned tokens may also
+be a single one used for every proposal (`num_instance_tokens=1`), which makes the result independent of proposal order.
+"""
+
+from collections.abc import Iterator
+
+import torch
+from jaxtyping import Float
+from open_clip.model import CLIP
+from open_clip.transformer import ResidualAttentionBlock, VisionTransformer
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ovvis_models.heads.guidance import Guidance
+from ovvis_models.heads.guided_attention import SHARED_BIAS, guided_attention
+from ovvis_models.heads.lora import QueryValueLoRA
+
+MAX_CACHED_GRIDS = 8
+
+
+class InstCLIP(nn.Module):
+    """Instance tokens of all proposals of B images in a single pass.
+
+    `clip` lends its vision tower (`visual`), which is frozen here; its text tower is not held. `num_instance_tokens` is
+    the largest number of proposals an image may have, or 1: one learned token shared by any number of proposals.
+    `lora_rank=None` builds no adapters. Raises ValueError for a vision tower that is not a plain CLIP ViT.
+    """
+
+    def __init__(
+        self,
+        clip: CLIP,
+        *,
+        guidance: Guidance,
+        num_instance_tokens: int = 100,
+        lora_rank: int | None = None,
+        lora_alpha: float = 16.0,
+    ) -> None:
+        super().__init__()
+        visual = clip.visual
+        _check_plain(visual)
+        self.visual: VisionTransformer = visual.requires_grad_(False)
+        self.guidance = guidance
+        width = int(visual.class_embedding.shape[0])
+        self.instance_token = nn.Parameter(torch.empty(num_instance_tokens, width))
+        self.register_token = nn.Parameter(torch.empty(width))
+        self.lora: nn.ModuleList | None = None
+        if lora_rank is not None:
+            adapters = (QueryValueLoRA(width, rank=lora_rank, alpha=lora_alpha) for _ in visual.transformer.resblocks)
+            self.lora = nn.ModuleList(adapters)
+        self._position_cache: dict[tuple[object, ...], Tensor] = {}
+        self.start_from_class_token()
+
+    @property
+    def embed_dim(self) -> int:
+        """Width D of the instance tokens."""
+        return int(self.visual.proj.shape[1])
+
+    @property
+    def size_divisor(self) -> int:
+        """Edge of a patch in pixels; image sizes must be multiples of it."""
+        return int(self.visual.patch_size[0])
+
+    def start_from_class_token(self) -> None:
+        """Sets register and instance tokens to CLIP's class token; call after loading CLIP weights alone."""
+        with torch.no_grad():
+            start = self.visual.class_embedding + self.visual.positional_embedding[0]
+            self.register_token.copy_(start)
+            self.instance_token.copy_(start.expand_as(self.instance_token))
+
+    def trained_parameters(self) -> Iterator[nn.Parameter]:
+        """What fine-tuning changes: the tokens and, where built, LoRA."""
+        yield self.instance_token
+        yield self.register_token
+        if self.lora is not None:
+            yield from self.lora.parameters()
+
+    def encode_instances(
+        self, images: Float[Tensor, "B 3 Hc Wc"], mask_logits: Float[Tensor, "B N h w"]
+    ) -> Float[Tensor, "B N D"]:
+        """Unit-norm instance tokens; see `InstanceEncoder.encode_instances`.
+
+        Raises ValueError when the image size is not a multiple of `size_divisor` or there are more proposals than
+        learned tokens.
+        """
+        return self(images, mask_logits)[:, 1:]
+
+    def forward(
+        self, images: Float[Tensor, "B 3 Hc Wc"], mask_logits: Float[Tensor, "B N h w"]
+    ) -> Float[Tensor, "B 1+N D"]:
+        """Unit-norm embeddings of the register (first) and the N instance tokens."""
+        patches = self._embed_patches(images)
+        num_images, num_instances = mask_logits.shape[:2]
+        grid_hw = (images.shape[-2] // self.size_divisor, images.shape[-1] // self.size_divisor)
+        bias = functional.pad(self.guidance(mask_logits, grid_hw), (1, 0), value=SHARED_BIAS)  # (B, N, 1+P)
+
+        register = self.register_token.expand(num_images, 1, -1)
+        x = torch.cat([register, patches, self._instance_tokens(num_images, num_instances)], dim=1)
+        x = self.visual.ln_pre(x)
+        for index, block in enumerate(self.visual.transformer.resblocks):
+            x = x + block.ls_1(self._attend(block, self._adapter(index), block.ln_1(x), bias))
+            x = x + block.ls_2(block.mlp(block.ln_2(x)))
+        read = torch.cat([x[:, :1], x[:, bias.shape[-1] :]], dim=1)  # register and instances, not patches
+        return functional.normalize(self.visual.ln_post(read) @ self.visual.proj, dim=-1)
+
+    @torch.no_grad()
+    def merge_lora(self) -> None:
+        """Adds LoRA into the projections and drops it: same result, less work. Changes the lent vision tower."""
+        if self.lora is None:
+            return
+        for block, adapter in zip(self.visual.transformer.resblocks, self.lora, strict=True):
+            query, _, value = block.attn.in_proj_weight.chunk(3)
+            query += adapter.query.weight()
+            value += adapter.value.weight()
+        self.lora = None
+
+    def _embed_patches(self, images: Float[Tensor, "B 3 Hc Wc"]) -> Float[Tensor, "B P C"]:
+        height, width = images.shape[-2:]
+        if height % self.size_divisor or width % self.size_divisor or not height or not width:
+            raise ValueError(f"image size {height}x{width} is not a multiple of the patch size {self.size_divisor}")
+        grid = self.visual.conv1(images)  # (B, C, gh, gw)
+        positions = self._positions((grid.shape[-2], grid.shape[-1]))
+        return grid.flatten(2).transpose(1, 2) + positions.to(grid.dtype)
+
+    def _instance_tokens(self, num_images: int, num_instances: int) -> Float[Tensor, "B N C"]:
+        held = self.instance_token.shape[0]
+        if held == 1:
+            return self.instance_token.expand(num_images, num_instances, -1)
+        if num_instances > held:
+            raise ValueError(f"{num_instances} proposals, but only {held} learned instance tokens")
+        return self.instance_token[:num_instances].expand(num_images, -1, -1)
+
+    def _attend(
+        self,
+        block: ResidualAttentionBlock,
+        adapter: QueryValueLoRA | None,
+        x: Float[Tensor, "B S_N C"],
+        bias: Float[Tensor, "B N S"],
+    ) -> Float[Tensor, "B S_N C"]:
+        attn = block.attn
+        query, key, value = functional.linear(x, attn.in_proj_weight, attn.in_proj_bias).chunk(3, dim=-1)
+        if adapter is not None:
+            query = query + adapter.query(x)
+            value = value + adapter.value(x)
+        heads = [part.unflatten(-1, (attn.num_heads, -1)).transpose(1, 2) for part in (query, key, value)]
+        out = guided_attention(heads[0], heads[1], heads[2], bias=bias)  # (B, heads, S+N, head_dim)
+        projected: Tensor = attn.out_proj(out.transpose(1, 2).flatten(2))
+        return projected
+
+    def _adapter(self, index: int) -> QueryValueLoRA | None:
+        if self.lora is None:
+            return None
+        adapter = self.lora[index]
+        assert isinstance(adapter, QueryValueLoRA)
+        return adapter
+
+    def _positions(self, grid_hw: tuple[int, int]) -> Float[Tensor, "P C"]:
+        """Position embeddings of the patches, resized to the grid; cached while they are frozen."""
+        table = self.visual.positional_embedding
+        if table.requires_grad:
+            return _resize_positions(table[1:], self.visual.grid_size, grid_hw)
+        key = (grid_hw, table.device, table.dtype, table.data_ptr(), table._version)
+        if key not in self._position_cache:
+            if len(self._position_cache) >= MAX_CACHED_GRIDS:
+                self._position_cache.clear()
+            # Not an inference tensor even under inference mode, so that training may follow with the same cache.
+            with torch.inference_mode(False), torch.no_grad():
+                self._position_cache[key] = _resize_positions(table[1:], self.visual.grid_size, grid_hw)
+        return self._position_cache[key]
+
+
+def _resize_positions(
+    positions: Float[Tensor, "P0 C"], from_hw: tuple[int, int], to_hw: tuple[int, int]
+) -> Float[Tensor, "P C"]:
+    if from_hw == to_hw:
+        return positions
+    grid = positions.unflatten(0, from_hw).permute(2, 0, 1).unsqueeze(0)  # (1, C, gh, gw)
+    resized = functional.interpolate(grid, size=to_hw, mode="bicubic", antialias=True, align_corners=False)
+    return resized[0].flatten(1).T
+
+
+def _check_plain(visual: nn.Module) -> None:
+    """InstCLIP re-runs the blocks itself, so it must know every step that they take."""
+    plain = (
+        isinstance(visual, VisionTransformer)
+        and visual.attn_pool is None
+        and visual.pool_type == "tok"
+        and all(type(block) is ResidualAttentionBlock for block in visual.transformer.resblocks)
+    )
+    if not plain:
+        raise ValueError(f"InstCLIP needs a plain CLIP vision transformer with a class token, got {type(visual).__name__}")
