@@ -1,0 +1,128 @@
+"""Frames to network input, and mask logits back to frames. Pure functions of tensors and numbers.
+
+The resize equals Pillow's antialiased bilinear filter on 8-bit pixels, which the published weights were trained
+with: exactly, or one grey level off on a pixel in a thousand, on the CPU; within one level elsewhere.
+"""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, UInt8
+from torch import Tensor
+
+from ovvis_models.structures import ImageGeometry
+
+MASK_STRIDE = 4
+"""Mask logits are predicted at this stride of the padded input."""
+
+_PIXELS_AT_ONCE = 1 << 25  # of full-size float logits: 128 MiB, however many masks are asked for
+
+
+def geometry(
+    original_hw: tuple[int, int], *, short_side: int, max_side: int, divisor: int = 32
+) -> ImageGeometry:
+    """The resize that brings the short side to `short_side` and no side over `max_side`, and its padding.
+
+    Sizes round half up, as in detectron2; padding fills up to a multiple of `divisor`.
+
+    Raises:
+        ValueError: when a side or number is below 1.
+    """
+    if min(*original_hw, short_side, max_side, divisor) < 1:
+        raise ValueError(
+            f"sizes must be positive, got frame {original_hw}, sides {short_side}, {max_side}, divisor {divisor}"
+        )
+    scale = short_side / min(original_hw)
+    longest = max(original_hw) * scale
+    if longest > max_side:
+        scale *= max_side / longest
+    height, width = (max(1, int(side * scale + 0.5)) for side in original_hw)
+    return ImageGeometry(
+        original_hw=original_hw,
+        resized_hw=(height, width),
+        padded_hw=(_round_up(height, divisor), _round_up(width, divisor)),
+    )
+
+
+def unpadded_geometry(
+    original_hw: tuple[int, int], *, short_side: int, max_side: int, divisor: int
+) -> ImageGeometry:
+    """Like `geometry`, but resized straight to the nearest multiples of `divisor`: no padding, aspect off a little.
+
+    For networks whose patches must not see padding.
+
+    Raises:
+        ValueError: when a side or number is below 1.
+    """
+    plain = geometry(original_hw, short_side=short_side, max_side=max_side, divisor=divisor)
+    height, width = (max(divisor, divisor * round(side / divisor)) for side in plain.resized_hw)
+    return ImageGeometry(original_hw=original_hw, resized_hw=(height, width), padded_hw=(height, width))
+
+
+def prepare(
+    frames: UInt8[Tensor, "B H0 W0 3"],
+    geometry: ImageGeometry,
+    *,
+    mean: Sequence[float],
+    std: Sequence[float],
+) -> Float[Tensor, "B 3 H W"]:
+    """RGB frames resized, normalised by `mean` and `std` (of 0..255 pixels), and zero-padded right and bottom.
+
+    Raises:
+        ValueError: when the frames do not have the geometry's original size.
+    """
+    if tuple(frames.shape[1:3]) != geometry.original_hw:
+        raise ValueError(f"frames are {tuple(frames.shape[1:3])}, the geometry is for {geometry.original_hw}")
+    pixels = _resize(frames.permute(0, 3, 1, 2), geometry.resized_hw)
+    normalised = (pixels - pixels.new_tensor(mean)[:, None, None]) / pixels.new_tensor(std)[:, None, None]
+    bottom, right = (full - used for full, used in zip(geometry.padded_hw, geometry.resized_hw, strict=True))
+    return F.pad(normalised, (0, right, 0, bottom))
+
+
+def image_area(
+    mask_logits: Float[Tensor, "*batch h w"], geometry: ImageGeometry
+) -> Float[Tensor, "*batch h_image w_image"]:
+    """The part of the mask logits that lies over the image, without the padding.
+
+    A cell that is only partly over the image belongs to it, so the area may reach a fraction of a cell too far.
+    """
+    height, width = (_round_up(side, MASK_STRIDE) // MASK_STRIDE for side in geometry.resized_hw)
+    return mask_logits[..., :height, :width]
+
+
+def masks_to_original(
+    mask_logits: Float[Tensor, "N h w"], geometry: ImageGeometry
+) -> Bool[Tensor, "N H0 W0"]:
+    """Masks at the frame's own size: logits to the padded input, cropped, resized to the frame, above zero.
+
+    Costs a full-size float image a mask: only for the masks that are kept.
+    """
+    height, width = geometry.original_hw
+    at_once = max(1, _PIXELS_AT_ONCE // (height * width))
+    masks = mask_logits.new_empty((mask_logits.shape[0], height, width), dtype=torch.bool)
+    for start in range(0, mask_logits.shape[0], at_once):
+        logits = mask_logits[start : start + at_once].float()
+        masks[start : start + at_once] = _logits_to_original(logits, geometry) > 0
+    return masks
+
+
+def _logits_to_original(
+    mask_logits: Float[Tensor, "N h w"], geometry: ImageGeometry
+) -> Float[Tensor, "N H0 W0"]:
+    padded = F.interpolate(mask_logits[None], size=geometry.padded_hw, mode="bilinear", align_corners=False)
+    height, width = geometry.resized_hw
+    cropped = padded[..., :height, :width]
+    return F.interpolate(cropped, size=geometry.original_hw, mode="bilinear", align_corners=False)[0]
+
+
+def _resize(pixels: UInt8[Tensor, "B 3 H0 W0"], size: tuple[int, int]) -> Float[Tensor, "B 3 h w"]:
+    if tuple(pixels.shape[-2:]) == size:
+        return pixels.float()
+    if pixels.is_cpu:  # ten times faster than in floats, and only the CPU has it
+        return F.interpolate(pixels, size=size, mode="bilinear", antialias=True).float()
+    return F.interpolate(pixels.float(), size=size, mode="bilinear", antialias=True).round_()
+
+
+def _round_up(side: int, divisor: int) -> int:
+    return -(-side // divisor) * divisor
