@@ -1,0 +1,75 @@
+"""Which of the asked names a track is: the one place where labels are decided, for segment and relabel alike."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ovvis_cli.record.schema import LabelScore
+from ovvis_models.heads.vocabulary_scores import class_probabilities
+
+_NUM_RUNNER_UP = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackLabel:
+    """The answer for one track; `label` and `score` are None where no asked name won."""
+
+    label: str | None
+    score: float | None  # class probability times mean object score, [0, 1]
+    runner_up: tuple[LabelScore, ...]  # the next best asked names, best first
+
+
+def label_tracks(
+    tokens: Float[Tensor, "N D"],
+    *,
+    object_scores: Float[Tensor, " N"],
+    class_embeds: Float[Tensor, "K D"],
+    num_asked: int,
+    logit_scale: float,
+    names: Sequence[str],
+    score_threshold: float = 0.0,
+    max_tracks: int | None = None,
+) -> list[TrackLabel]:
+    """One answer a track, in order.
+
+    A track gets the most probable asked name, unless a distractor is more probable than it, its score is below
+    `score_threshold`, or `max_tracks` other tracks have a better score.
+
+    Args:
+        tokens: mean instance token of each track, unit norm.
+        object_scores: mean object score of each track, [0, 1].
+        class_embeds: unit norm; the asked names first, then the distractors.
+        num_asked: how many rows of `class_embeds` were asked for.
+        logit_scale: multiplies the cosine similarities before the softmax.
+        names: the asked names, `num_asked` of them.
+        score_threshold: least score of a label, [0, 1].
+        max_tracks: most tracks that may get a label.
+    """
+    if len(names) != num_asked:
+        raise ValueError(f"{num_asked} asked classes, {len(names)} names")
+    if tokens.shape[0] == 0:
+        return []
+    probabilities = class_probabilities(
+        tokens.float(), class_embeds.float(), logit_scale=logit_scale, num_asked=class_embeds.shape[0]
+    )  # (N, K): asked and distractors, because a distractor may win
+    scores = probabilities[:, :num_asked] * object_scores.float()[:, None]
+    best_asked = probabilities[:, :num_asked].amax(dim=1)
+    top_scores, top_names = scores.topk(min(num_asked, 1 + _NUM_RUNNER_UP), dim=1)
+    won = (best_asked >= probabilities.amax(dim=1)) & (top_scores[:, 0] >= score_threshold)
+    if max_tracks is not None:
+        rank = torch.where(won, top_scores[:, 0], -1.0).argsort(descending=True, stable=True).argsort()
+        won &= rank < max_tracks
+    ranked = [
+        [LabelScore(label=names[index], score=score) for index, score in zip(row_names, row_scores, strict=True)]
+        for row_names, row_scores in zip(top_names.tolist(), top_scores.tolist(), strict=True)
+    ]
+    return [_track_label(row, won=row_won) for row, row_won in zip(ranked, won.tolist(), strict=True)]
+
+
+def _track_label(ranked: list[LabelScore], *, won: bool) -> TrackLabel:
+    if won:
+        return TrackLabel(label=ranked[0].label, score=ranked[0].score, runner_up=tuple(ranked[1:]))
+    return TrackLabel(label=None, score=None, runner_up=tuple(ranked[:_NUM_RUNNER_UP]))

@@ -1,0 +1,40 @@
+"""When are two runs the same run: the fingerprint of source, weights and analysis settings."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from ovvis_cli.record.schema import FORMAT_VERSION, ModelInfo, SettingValue, SourceInfo
+
+
+def source_stamp(path: Path) -> tuple[int | None, int | None]:
+    """(size_bytes, modified_ns) of a file, or of all files of an image folder; (None, None) for anything else."""
+    if path.is_file():
+        stat = path.stat()
+        return stat.st_size, stat.st_mtime_ns
+    if path.is_dir():
+        stats = [entry.stat() for entry in path.iterdir() if entry.is_file()]
+        return sum(stat.st_size for stat in stats), max((stat.st_mtime_ns for stat in stats), default=0)
+    return None, None
+
+
+def fingerprint(*, source: SourceInfo, model: ModelInfo, settings: Mapping[str, SettingValue]) -> str:
+    """Hex digest that is equal exactly where the masks and tokens will be.
+
+    The vocabulary and whatever only chooses or names tracks afterwards (score threshold, export formats) must not be
+    in `settings`: a change of those is a relabel, not another analysis. The folder of the source does not count, so
+    that a moved video keeps its record.
+    """
+    identity = {
+        "format_version": FORMAT_VERSION,
+        "name": source.path if source.kind == "stream" else Path(source.path).name,
+        "kind": source.kind,
+        "size_bytes": source.size_bytes,
+        "modified_ns": source.modified_ns,
+        "frame_wh": [source.width, source.height],
+        "model": [model.name, model.weights_sha256],
+        "settings": dict(settings),
+    }
+    canonical = json.dumps(identity, sort_keys=True, ensure_ascii=True, allow_nan=False)
+    return hashlib.sha256(canonical.encode("ascii")).hexdigest()

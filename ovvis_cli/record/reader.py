@@ -1,0 +1,133 @@
+"""Reads a finished record."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, Int
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
+
+from ovvis_cli.atomic import write_text_atomic
+from ovvis_cli.errors import RecordError
+from ovvis_cli.record.schema import (
+    CHECKPOINT_NAME,
+    HEADER_NAME,
+    MASKS_NAME,
+    TOKENS_NAME,
+    FrameLine,
+    RecordHeader,
+)
+from ovvis_cli.record.serialise import frame_from_text, header_from_text, header_to_text
+
+_UNFINISHED_HINT = "run the same ovvis segment command again to finish it"
+_DAMAGED_HINT = "the record is damaged; run ovvis segment again with --overwrite"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackTokens:
+    """tokens.safetensors: what relabel needs of every track that was kept, labelled or not."""
+
+    track_ids: Int[np.ndarray, " N"]
+    tokens: Float[np.ndarray, "N D"]  # unit norm
+    object_scores: Float[np.ndarray, " N"]  # mean over the track's frames, [0, 1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A finished record folder; frames are read lazily, so memory does not grow with the video."""
+
+    folder: Path
+    header: RecordHeader
+
+    @classmethod
+    def open(cls, folder: Path) -> "Record":
+        """The record in `folder`.
+
+        Raises:
+            RecordError: no such folder, not a record, not finished, of another version, or damaged.
+        """
+        path = folder / HEADER_NAME
+        if not path.is_file():
+            raise _why_not_a_record(folder)
+        for name in (MASKS_NAME, TOKENS_NAME):
+            if not (folder / name).is_file():
+                raise RecordError(f"{folder} has no {name}", hint=_DAMAGED_HINT)
+        return cls(folder=folder, header=header_from_text(_read_text(path), where=str(path)))
+
+    def frames(self) -> Iterator[FrameLine]:
+        """The analysed frames in order.
+
+        Raises:
+            RecordError: a line is cut off, malformed, out of order, or frames are missing; names file and line.
+        """
+        path = self.folder / MASKS_NAME
+        num_frames, last_frame = 0, -1
+        with path.open(encoding="utf-8", errors="replace") as lines:
+            for number, line in enumerate(lines, start=1):
+                where = f"{path}:{number}"
+                if not line.endswith("\n"):
+                    raise RecordError(f"{where} is cut off", hint=_DAMAGED_HINT)
+                frame = frame_from_text(line, where=where)
+                if frame.frame_index <= last_frame:
+                    raise RecordError(f"{where}: frame {frame.frame_index} after {last_frame}", hint=_DAMAGED_HINT)
+                num_frames, last_frame = number, frame.frame_index
+                yield frame
+        if num_frames != self.header.num_analysed_frames:
+            wanted = self.header.num_analysed_frames
+            raise RecordError(f"{path} has {num_frames} frames, {wanted} were analysed", hint=_DAMAGED_HINT)
+
+    def tokens(self) -> TrackTokens:
+        """The mean instance token and object score of every kept track.
+
+        Raises:
+            RecordError: tokens.safetensors is damaged.
+        """
+        path = self.folder / TOKENS_NAME
+        try:
+            arrays = load_file(path)
+            found = TrackTokens(
+                track_ids=arrays["track_ids"], tokens=arrays["tokens"], object_scores=arrays["object_scores"]
+            )
+        except (SafetensorError, OSError, KeyError) as error:
+            raise RecordError(f"{path} cannot be read ({error})", hint=_DAMAGED_HINT) from error
+        num_tracks = found.track_ids.shape[0]
+        if found.tokens.ndim != 2 or found.tokens.shape[0] != num_tracks or found.object_scores.shape != (num_tracks,):
+            raise RecordError(f"{path}: the arrays do not belong together", hint=_DAMAGED_HINT)
+        return found
+
+    def with_header(self, header: RecordHeader) -> "Record":
+        """This record after record.json was replaced by `header`, atomically.
+
+        Raises:
+            ResourceError: the disk is full or not writable.
+        """
+        write_text_atomic(self.folder / HEADER_NAME, header_to_text(header))
+        return replace(self, header=header)
+
+
+def finished_header(folder: Path, *, fingerprint: str) -> RecordHeader | None:
+    """The header in `folder` if a finished record of this very run is there, else None; never raises for bad files."""
+    try:
+        header = Record.open(folder).header
+    except RecordError:
+        return None
+    return header if header.fingerprint == fingerprint else None
+
+
+def _why_not_a_record(folder: Path) -> RecordError:
+    if not folder.exists():
+        return RecordError(f"no such record: {folder}", hint="a record is a folder that ovvis segment made")
+    if not folder.is_dir():
+        return RecordError(f"{folder} is not a folder", hint="a record is a folder that ovvis segment made")
+    if (folder / MASKS_NAME).exists() or (folder / CHECKPOINT_NAME).exists():
+        return RecordError(f"{folder} is an unfinished record", hint=_UNFINISHED_HINT)
+    return RecordError(f"{folder} is not a record: it has no {HEADER_NAME}", hint="give a folder that ovvis segment made")
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecordError(f"{path} cannot be read ({error})", hint=_DAMAGED_HINT) from error

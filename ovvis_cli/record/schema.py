@@ -1,0 +1,111 @@
+"""What a record holds: plain values, the same on disk (JSON) and in memory.
+
+`RecordHeader` is record.json, a `FrameLine` is one line of masks.jsonl. docs/record.md describes the files for users;
+a change of meaning raises FORMAT_VERSION.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from ovvis_cli.rle import Rle
+
+FORMAT_VERSION: Final = 1
+HEADER_NAME: Final = "record.json"
+MASKS_NAME: Final = "masks.jsonl"
+TOKENS_NAME: Final = "tokens.safetensors"
+CHECKPOINT_NAME: Final = "checkpoint.safetensors"
+
+SourceKind = Literal["video", "images", "stream"]
+SettingValue = str | int | float | bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceInfo:
+    """The video that was analysed; width and height are upright, after rotation."""
+
+    path: str  # absolute path, or the URL or device as it was given
+    kind: SourceKind
+    width: int
+    height: int
+    size_bytes: int | None  # of the file, or of all images; None for a stream
+    modified_ns: int | None  # last change of the file, or of the newest image; None for a stream
+    num_frames: int | None  # counted by decoding to the end; None where decoding stopped earlier (--end)
+    duration_s: float | None
+    average_rate: str | None  # a fraction, "30000/1001"; None where unknown
+    rotation_deg: int
+    has_audio: bool
+    damage: str | None  # what could not be decoded, in words; None for a sound file
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelInfo:
+    """Which weights produced the record."""
+
+    name: str
+    weights_sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VocabularyInfo:
+    """What was asked; category_id of every export is the position in `names` + 1."""
+
+    names: tuple[str, ...]
+    distractors: bool  # whether the names had to win against a general vocabulary too
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelScore:
+    """One name and its score in [0, 1]: class probability times object score."""
+
+    label: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackEntry:
+    """One identity over the video; `label` and `score` are None where no asked name won."""
+
+    track_id: int
+    label: str | None
+    score: float | None
+    object_score: float  # mean over the frames where it was seen, [0, 1]
+    runner_up: tuple[LabelScore, ...]  # the next best asked names, best first
+    first_frame: int
+    last_frame: int
+    first_time_s: float
+    last_time_s: float
+    num_frames: int  # analysed frames where it was seen
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordHeader:
+    """The whole of record.json but for its version."""
+
+    fingerprint: str  # of source, weights and analysis settings: equal = same masks
+    source: SourceInfo
+    model: ModelInfo
+    vocabulary: VocabularyInfo
+    settings: Mapping[str, SettingValue]
+    num_analysed_frames: int
+    saved: tuple[str, ...]  # export formats made beside the record, remade by relabel
+    tracks: tuple[TrackEntry, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceLine:
+    """One track in one frame."""
+
+    track_id: int
+    score: float  # object score in this frame, [0, 1]
+    box_xywh: tuple[int, int, int, int]  # tight box of the mask [px]
+    rle: Rle
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameLine:
+    """One analysed frame, with or without instances."""
+
+    frame_index: int
+    time_s: float
+    instances: tuple[InstanceLine, ...]

@@ -1,0 +1,246 @@
+"""Writes a record while the analysis runs, so that a killed run goes on where its last checkpoint was.
+
+    masks.jsonl              appended and flushed line by line
+    checkpoint.safetensors   replaced atomically: tracker state, next frame, length of masks.jsonl at that moment
+    tokens.safetensors, record.json   at the end; only then is the record finished
+
+Lines behind the last checkpoint are cut off on resume and computed again, so the files of a resumed run equal those of
+an uninterrupted one byte by byte.
+"""
+
+import json
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, NamedTuple, Self
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save as save_arrays
+from safetensors.torch import save as save_tensors
+from torch import Tensor
+
+from ovvis_cli.atomic import disk_errors, write_bytes_atomic, write_text_atomic
+from ovvis_cli.errors import RecordError
+from ovvis_cli.record.reader import Record
+from ovvis_cli.record.schema import (
+    CHECKPOINT_NAME,
+    FORMAT_VERSION,
+    HEADER_NAME,
+    MASKS_NAME,
+    TOKENS_NAME,
+    FrameLine,
+    RecordHeader,
+)
+from ovvis_cli.record.serialise import frame_from_text, frame_to_text, header_to_text
+
+logger = logging.getLogger(__name__)
+
+
+class ResumePoint(NamedTuple):
+    """Where a stopped run goes on: the first frame that is not in the record, and the state before it."""
+
+    next_frame: int
+    state: dict[str, Tensor]  # on the CPU
+
+
+class RecordWriter:
+    """One record folder, open for writing by one process. Call `resume` once before the first `append`."""
+
+    def __init__(self, folder: Path, *, fingerprint: str, overwrite: bool = False) -> None:
+        """Makes no file yet.
+
+        Args:
+            folder: the record's folder; made by `resume` where it is missing.
+            fingerprint: of this run, see `ovvis_cli.record.identity`.
+            overwrite: replace a finished record. An unfinished one of the same fingerprint is continued either way.
+        """
+        self.folder = folder
+        self.restart_reason: str | None = None  # why an earlier attempt in this folder was not continued
+        self._fingerprint = fingerprint
+        self._overwrite = overwrite
+        self._masks: BinaryIO | None = None
+        self._times_s: dict[int, tuple[float, float]] = {}
+
+    def resume(self) -> ResumePoint | None:
+        """Opens the record; returns where to go on, or None to begin with the first frame (see `restart_reason`).
+
+        Raises:
+            RecordError: the folder holds a finished record and `overwrite` was not asked for. Whether that record is
+                already the wanted one is for the caller to find out before, by `finished_header`.
+            ResourceError: the folder cannot be written.
+        """
+        if (self.folder / HEADER_NAME).exists():
+            self._give_up_finished_record()
+        with disk_errors(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+        checkpoint = self._load_checkpoint()
+        if checkpoint is None and self.restart_reason is not None:
+            logger.warning("starting again at the first frame: %s", self.restart_reason)
+        num_bytes = 0 if checkpoint is None else checkpoint.masks_bytes
+        with disk_errors(self.folder / MASKS_NAME):
+            masks = (self.folder / MASKS_NAME).open("ab")
+            masks.truncate(num_bytes)
+            masks.seek(num_bytes)
+        self._masks = masks
+        if checkpoint is None:
+            (self.folder / CHECKPOINT_NAME).unlink(missing_ok=True)
+            return None
+        self._read_times()
+        return ResumePoint(checkpoint.next_frame, checkpoint.state)
+
+    def append(self, frame: FrameLine) -> None:
+        """Adds the line of one frame and hands it to the operating system, so that it outlives this process.
+
+        Raises:
+            ResourceError: the disk is full.
+        """
+        masks = self._opened()
+        with disk_errors(self.folder / MASKS_NAME):
+            masks.write(frame_to_text(frame).encode("utf-8"))
+            masks.flush()
+        self._note_times(frame)
+
+    def checkpoint(self, state: Mapping[str, Tensor | np.ndarray], next_frame: int) -> None:
+        """Makes everything appended so far final: a later run goes on at `next_frame` with `state`.
+
+        Args:
+            state: flat, by name; read, not kept.
+            next_frame: index of the first frame that is not yet appended.
+
+        Raises:
+            ResourceError: the disk is full.
+        """
+        masks = self._opened()
+        with disk_errors(self.folder / MASKS_NAME):
+            os.fsync(masks.fileno())  # the lines must be on the disk before a checkpoint counts on them
+        note = _CheckpointNote(
+            version=FORMAT_VERSION, fingerprint=self._fingerprint, masks_bytes=masks.tell(), next_frame=next_frame
+        )
+        tensors = {name: torch.as_tensor(value).detach().cpu().contiguous() for name, value in state.items()}
+        data = save_tensors(tensors, metadata={"ovvis": json.dumps(note._asdict())})
+        write_bytes_atomic(self.folder / CHECKPOINT_NAME, data)
+
+    def track_times(self) -> dict[int, tuple[float, float]]:
+        """First and last time [s] of every track that was appended, in this run and before it was resumed."""
+        return dict(self._times_s)
+
+    def finalise(
+        self,
+        header: RecordHeader,
+        *,
+        track_ids: Int[np.ndarray, " N"],
+        tokens: Float[np.ndarray, "N D"],
+        object_scores: Float[np.ndarray, " N"],
+    ) -> Record:
+        """Writes tokens and header, removes the checkpoint and closes; the record is finished when this returns.
+
+        Raises:
+            ResourceError: the disk is full.
+        """
+        masks = self._opened()
+        with disk_errors(self.folder / MASKS_NAME):
+            os.fsync(masks.fileno())
+        self.close()
+        arrays = {
+            "track_ids": np.ascontiguousarray(track_ids, dtype=np.int64),
+            "tokens": np.ascontiguousarray(tokens, dtype=np.float32),
+            "object_scores": np.ascontiguousarray(object_scores, dtype=np.float32),
+        }
+        write_bytes_atomic(self.folder / TOKENS_NAME, save_arrays(arrays))
+        write_text_atomic(self.folder / HEADER_NAME, header_to_text(header))
+        (self.folder / CHECKPOINT_NAME).unlink(missing_ok=True)
+        return Record.open(self.folder)
+
+    def close(self) -> None:
+        """Closes masks.jsonl; the record stays unfinished unless `finalise` was called."""
+        if self._masks is not None:
+            self._masks.close()
+            self._masks = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _opened(self) -> BinaryIO:
+        if self._masks is None:
+            raise RuntimeError("RecordWriter.resume() must be called first, and finalise() or close() last")
+        return self._masks
+
+    def _give_up_finished_record(self) -> None:
+        if not self._overwrite:
+            raise RecordError(
+                f"{self.folder} already holds a finished record of another run",
+                hint="add --overwrite to replace it, or choose another folder with --output",
+            )
+        self.restart_reason = "the finished record is overwritten as asked"
+        with disk_errors(self.folder):
+            (self.folder / HEADER_NAME).unlink()
+            (self.folder / CHECKPOINT_NAME).unlink(missing_ok=True)
+
+    def _load_checkpoint(self) -> "_Checkpoint | None":
+        path = self.folder / CHECKPOINT_NAME
+        if not path.exists():
+            if self.restart_reason is None and _size(self.folder / MASKS_NAME) > 0:
+                self.restart_reason = "the earlier run was stopped before its first checkpoint"
+            return None
+        try:
+            checkpoint = _read_checkpoint(path)
+        except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
+            self.restart_reason = f"{CHECKPOINT_NAME} cannot be read ({error})"
+            return None
+        if checkpoint.fingerprint != self._fingerprint:
+            self.restart_reason = "the video, the model or the analysis settings changed since the earlier run"
+        elif _size(self.folder / MASKS_NAME) < checkpoint.masks_bytes:
+            self.restart_reason = f"{MASKS_NAME} is shorter than its checkpoint says"
+        else:
+            return checkpoint
+        return None
+
+    def _read_times(self) -> None:
+        path = self.folder / MASKS_NAME
+        with path.open(encoding="utf-8") as lines:
+            for number, line in enumerate(lines, start=1):
+                self._note_times(frame_from_text(line, where=f"{path}:{number}"))
+
+    def _note_times(self, frame: FrameLine) -> None:
+        for instance in frame.instances:
+            first_s, _ = self._times_s.get(instance.track_id, (frame.time_s, frame.time_s))
+            self._times_s[instance.track_id] = (first_s, frame.time_s)
+
+
+class _CheckpointNote(NamedTuple):
+    version: int
+    fingerprint: str
+    masks_bytes: int
+    next_frame: int
+
+
+class _Checkpoint(NamedTuple):
+    fingerprint: str
+    masks_bytes: int
+    next_frame: int
+    state: dict[str, Tensor]
+
+
+def _read_checkpoint(path: Path) -> _Checkpoint:
+    with safe_open(path, framework="pt", device="cpu") as file:
+        note = _CheckpointNote(**json.loads((file.metadata() or {})["ovvis"]))
+        if note.version != FORMAT_VERSION:
+            raise ValueError(f"format version {note.version}")
+        state = {name: file.get_tensor(name).clone() for name in sorted(file.keys())}
+    return _Checkpoint(note.fingerprint, note.masks_bytes, note.next_frame, state)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
