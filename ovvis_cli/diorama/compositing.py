@@ -1,0 +1,93 @@
+"""Laying a cut-out over a frame: turn and scale it, blend it, and say which pixels it covers."""
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+
+_BORDER_PX = 1  # transparent rim, so that the outline stays smooth when it is warped
+_SOLID = 127
+_MIN_BLUR_PX = 1.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patch:
+    """A warped cut-out where it meets the frame; `rgba` is premultiplied, `solid` where it hides what is behind."""
+
+    top: int
+    left: int
+    rgba: UInt8[np.ndarray, "h w 4"]
+    solid: Bool[np.ndarray, "h w"]
+
+    @property
+    def area(self) -> tuple[slice, slice]:
+        """Rows and columns of the frame that the patch lies on."""
+        height, width = self.solid.shape
+        return slice(self.top, self.top + height), slice(self.left, self.left + width)
+
+
+def premultiplied(rgba: UInt8[np.ndarray, "h w 4"]) -> UInt8[np.ndarray, "p q 4"]:
+    """Straight alpha to premultiplied, with a transparent rim of one pixel."""
+    alpha = rgba[:, :, 3]
+    color = cv2.multiply(rgba[:, :, :3], cv2.merge([alpha, alpha, alpha]), scale=1.0 / 255.0)
+    rim = (_BORDER_PX,) * 4
+    return cv2.copyMakeBorder(np.dstack([color, alpha]), *rim, borderType=cv2.BORDER_CONSTANT, value=(0, 0, 0, 0))
+
+
+def placement(
+    *, sprite_hw: tuple[int, int], center_xy: tuple[float, float], scale: float, angle_deg: float
+) -> Float[np.ndarray, "2 3"]:
+    """The affine map that puts a sprite's centre at `center_xy` (pixels), scaled, turned clockwise."""
+    cos = scale * math.cos(math.radians(angle_deg))
+    sin = scale * math.sin(math.radians(angle_deg))
+    turn = np.array([[cos, -sin], [sin, cos]])
+    middle = np.array([(sprite_hw[1] - 1) / 2.0, (sprite_hw[0] - 1) / 2.0])
+    return np.column_stack([turn, np.asarray(center_xy) - turn @ middle])
+
+
+def warp(
+    sprite: UInt8[np.ndarray, "p q 4"],
+    *,
+    matrix: Float[np.ndarray, "2 3"],
+    frame_hw: tuple[int, int],
+    smear_xy: tuple[float, float] = (0.0, 0.0),
+) -> Patch | None:
+    """The part of a premultiplied sprite that lies in the frame, or None when it is outside.
+
+    `smear_xy` (pixels) blurs the picture along that way; `solid` stays that of the sharp outline (alpha > 0.5).
+    """
+    height, width = sprite.shape[:2]
+    corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]]) @ matrix.T
+    reach = np.abs(smear_xy) / 2.0
+    left, top = np.maximum(np.floor(corners.min(axis=0) - reach).astype(int), 0)
+    right, bottom = np.minimum(np.ceil(corners.max(axis=0) + reach).astype(int) + 1, (frame_hw[1], frame_hw[0]))
+    if right <= left or bottom <= top:
+        return None
+    local = matrix - np.array([[0.0, 0.0, left], [0.0, 0.0, top]])
+    rgba = cv2.warpAffine(sprite, local, (int(right - left), int(bottom - top)), flags=cv2.INTER_LINEAR)
+    solid = rgba[:, :, 3] > _SOLID
+    return Patch(top=int(top), left=int(left), rgba=_smeared(rgba, smear_xy=smear_xy), solid=solid)
+
+
+def blend(frame: UInt8[np.ndarray, "H W 3"], patch: Patch) -> None:
+    """Lays `patch` over `frame` in place."""
+    under = frame[patch.area]
+    through = 255 - patch.rgba[:, :, 3]
+    shown = cv2.multiply(under, cv2.merge([through, through, through]), scale=1.0 / 255.0)
+    cv2.add(shown, np.ascontiguousarray(patch.rgba[:, :, :3]), dst=shown)
+    frame[patch.area] = shown
+
+
+def _smeared(
+    rgba: UInt8[np.ndarray, "h w 4"], *, smear_xy: tuple[float, float]
+) -> UInt8[np.ndarray, "h w 4"]:
+    if max(map(abs, smear_xy)) < _MIN_BLUR_PX:
+        return rgba
+    size = 2 * math.ceil(max(map(abs, smear_xy)) / 2.0) + 1
+    middle, half = size // 2, np.asarray(smear_xy) / 2.0
+    kernel = np.zeros((size, size), dtype=np.float32)
+    ends = [(round(middle - half[0]), round(middle - half[1])), (round(middle + half[0]), round(middle + half[1]))]
+    cv2.line(kernel, ends[0], ends[1], (1.0,), 1)
+    return cv2.filter2D(rgba, -1, kernel / kernel.sum(), borderType=cv2.BORDER_CONSTANT)

@@ -1,0 +1,198 @@
+"""Short films of several objects in front of a background, with exact masks.
+
+One frame is 1/12 s. Everything random hangs on generators of its own for camera, background, effects and each
+object, so that a scene moves the same way whatever the number, the start and the stride of its frames.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, UInt8
+
+from ovvis_cli.diorama.background import paint_background
+from ovvis_cli.diorama.compositing import blend, placement, premultiplied, warp
+from ovvis_cli.diorama.cutout import draw_cutout
+from ovvis_cli.diorama.effects import Effects, apply_effects, draw_effects
+from ovvis_cli.diorama.kinds.kind import Kind
+from ovvis_cli.diorama.motion import (
+    MAX_LOG_ZOOM,
+    MAX_PAN,
+    CameraMotion,
+    ObjectMotion,
+    camera_motion,
+    object_motion,
+    spread_starts,
+)
+from ovvis_cli.diorama.textures import Texture
+
+FRAMES_PER_S = 12
+MAX_OBJECTS = 6
+MIN_VISIBLE_PX = 12
+_MIN_SIDE, _MAX_SIDE = 0.18, 0.6  # longer side of an object in frame heights, before it scales
+_DRAWN_SHARE = 0.9  # a kind fills about this part of its canvas
+_MIN_CANVAS_PX = 24
+_REPEAT_SHARE = 0.25
+_BACKDROP = math.exp(MAX_LOG_ZOOM) + 2.0 * MAX_PAN  # size of the background that a moving camera can see
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clip:
+    """A film of N objects; a row of `masks` is all False where its object is not seen in that frame."""
+
+    frames: UInt8[np.ndarray, "T H W 3"]  # RGB
+    masks: Bool[np.ndarray, "T N H W"]  # visible parts, so no two overlap
+    kinds: tuple[Kind, ...]
+    captions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Actor:
+    sprite: UInt8[np.ndarray, "p q 4"]
+    kind: Kind
+    caption: str
+    motion: ObjectMotion
+    px_per_sprite_px: float  # at scale 1
+    depth: int
+
+
+def render_clip(
+    rng: np.random.Generator,
+    *,
+    kinds: Sequence[Kind],
+    num_frames: int,
+    frame_hw: tuple[int, int],
+    num_objects: int | None = None,
+    stride: int = 1,
+    start_frame: int = 0,
+) -> Clip:
+    """A clip of objects of random `kinds`; 1 to 6 of them unless `num_objects` says.
+
+    Frames are `stride` twelfths of a second apart and begin at `start_frame`; early on objects are mostly
+    apart, later they cross.
+    """
+    cast = draw_cast(rng, kinds=kinds, num_objects=num_objects)
+    last = start_frame + num_frames * stride
+    return film(rng, cast=cast, frame_hw=frame_hw, frame_indices=range(start_frame, last, stride))
+
+
+def draw_cast(rng: np.random.Generator, *, kinds: Sequence[Kind], num_objects: int | None) -> tuple[Kind, ...]:
+    """The kinds of a scene; at times one of them comes several times."""
+    num = num_objects if num_objects is not None else int(rng.integers(1, MAX_OBJECTS + 1))
+    if not kinds or num < 1:
+        raise ValueError(f"a scene needs kinds and objects, got {len(kinds)} and {num}")
+    cast: list[Kind] = []
+    while len(cast) < num:
+        again = bool(cast) and rng.random() < _REPEAT_SHARE
+        pool = cast if again else kinds
+        cast.append(pool[int(rng.integers(len(pool)))])
+    return tuple(cast)
+
+
+def film(
+    rng: np.random.Generator,
+    *,
+    cast: Sequence[Kind],
+    frame_hw: tuple[int, int],
+    frame_indices: range,
+    texture: Texture | None = None,
+) -> Clip:
+    """A clip of one object for each kind of `cast`, in that order; on the background `texture` if one is given."""
+    times_s = np.asarray(frame_indices, dtype=np.float64) / FRAMES_PER_S
+    camera_rng, background_rng, effects_rng, layout_rng = (_child(rng) for _ in range(4))
+    camera = camera_motion(camera_rng, times_s=times_s)
+    effects = draw_effects(effects_rng, times_s=times_s, frame_hw=frame_hw)
+    starts = spread_starts(layout_rng, num=len(cast))
+    depths = layout_rng.permutation(len(cast))
+    actors = []
+    for kind, start_xy, depth in zip(cast, starts, depths, strict=True):
+        actor_rng = _child(rng)
+        motion = object_motion(_child(actor_rng), start_xy=start_xy, times_s=times_s)
+        actors.append(_actor(actor_rng, kind=kind, motion=motion, camera=camera, depth=int(depth), height=frame_hw[0]))
+    views = _views(background_rng, camera=camera, frame_hw=frame_hw, texture=texture)
+    return _shoot(actors, views=views, camera=camera, effects=effects, frame_indices=frame_indices)
+
+
+def _child(rng: np.random.Generator) -> np.random.Generator:
+    return np.random.default_rng(rng.integers(0, 2**63))
+
+
+def _actor(
+    rng: np.random.Generator, *, kind: Kind, motion: ObjectMotion, camera: CameraMotion, depth: int, height: int
+) -> _Actor:
+    side_px = height * math.exp(rng.uniform(math.log(_MIN_SIDE), math.log(_MAX_SIDE)))
+    largest_px = side_px * float((motion.scale * camera.zoom).max())
+    size_px = max(_MIN_CANVAS_PX, math.ceil(largest_px / _DRAWN_SHARE))
+    cutout = draw_cutout(kind, rng, size_px=size_px)
+    return _Actor(
+        sprite=premultiplied(cutout.rgba),
+        kind=kind,
+        caption=cutout.caption,
+        motion=motion,
+        px_per_sprite_px=side_px / max(cutout.rgba.shape[:2]),
+        depth=depth,
+    )
+
+
+def _views(
+    rng: np.random.Generator, *, camera: CameraMotion, frame_hw: tuple[int, int], texture: Texture | None
+) -> UInt8[np.ndarray, "T H W 3"]:
+    """What the camera sees of the background in each frame."""
+    height, width = frame_hw
+    if not camera.moves:
+        still = paint_background(rng, frame_hw=frame_hw, texture=texture)
+        return np.repeat(still[None], len(camera.zoom), axis=0)
+    back_hw = (math.ceil(height * _BACKDROP), math.ceil(width * _BACKDROP))
+    backdrop = paint_background(rng, frame_hw=back_hw, texture=texture)
+    views = np.empty((len(camera.zoom), height, width, 3), dtype=np.uint8)
+    for view, (x, y), zoom in zip(views, camera.xy, camera.zoom, strict=True):
+        center = (width * (0.5 - x * zoom) - 0.5, height * (0.5 - y * zoom) - 0.5)
+        matrix = placement(sprite_hw=back_hw, center_xy=center, scale=float(zoom), angle_deg=0.0)
+        cv2.warpAffine(backdrop, matrix, (width, height), dst=view, borderMode=cv2.BORDER_REFLECT_101)
+    return views
+
+
+def _shoot(
+    actors: Sequence[_Actor],
+    *,
+    views: UInt8[np.ndarray, "T H W 3"],
+    camera: CameraMotion,
+    effects: Effects,
+    frame_indices: range,
+) -> Clip:
+    num_frames, height, width = views.shape[:3]
+    masks = np.zeros((num_frames, len(actors), height, width), dtype=bool)
+    centers = np.stack([_centers_px(actor, camera=camera, frame_hw=(height, width)) for actor in actors])
+    smears = np.gradient(centers, axis=1) if num_frames > 1 else np.zeros_like(centers)
+    smears *= effects.shutter / frame_indices.step
+    for step, frame_index in enumerate(frame_indices):
+        for n in sorted(range(len(actors)), key=lambda n: actors[n].depth):
+            actor = actors[n]
+            scale = actor.px_per_sprite_px * float(actor.motion.scale[step] * camera.zoom[step])
+            matrix = placement(
+                sprite_hw=actor.sprite.shape[:2],
+                center_xy=tuple(centers[n, step]),
+                scale=scale,
+                angle_deg=float(actor.motion.angle_deg[step]),
+            )
+            patch = warp(actor.sprite, matrix=matrix, frame_hw=(height, width), smear_xy=tuple(smears[n, step]))
+            if patch is None:
+                continue
+            blend(views[step], patch)
+            masks[step, :, *patch.area] &= ~patch.solid
+            masks[step, n, *patch.area] = patch.solid
+        views[step] = apply_effects(views[step], effects, step=step, frame_index=frame_index)
+    masks[masks.sum(axis=(2, 3)) < MIN_VISIBLE_PX] = False
+    return Clip(
+        frames=views,
+        masks=masks,
+        kinds=tuple(actor.kind for actor in actors),
+        captions=tuple(actor.caption for actor in actors),
+    )
+
+
+def _centers_px(actor: _Actor, *, camera: CameraMotion, frame_hw: tuple[int, int]) -> np.ndarray:
+    seen = 0.5 + (actor.motion.xy - 0.5 - camera.xy) * camera.zoom[:, None]
+    return seen * (frame_hw[1], frame_hw[0]) - 0.5
