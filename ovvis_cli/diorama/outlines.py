@@ -1,4 +1,4 @@
-"""Point lists that several kinds share: boxes, arcs, stars, mirrored silhouettes; unit coordinates, y down."""
+"""Outlines that several kinds share: boxes, arcs, stars, mirrored silhouettes; unit coordinates, y down."""
 
 import math
 from collections.abc import Sequence

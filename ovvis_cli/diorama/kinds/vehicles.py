@@ -189,8 +189,17 @@ def _helicopter(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
         look.accent,
     )
     canvas.line([(hub, 0.26), (hub, 0.4)], 0.04, look.dark)
-    canvas.blob([(hub - 0.2, 0.46), (hub, 0.53 - cabin_h), (hub + 0.2, 0.44), (hub + 0.29, 0.58),
-                 (hub + 0.16, 0.54 + cabin_h), (hub - 0.12, 0.52 + cabin_h)], look.body)  # fmt: skip
+    canvas.blob(
+        [
+            (hub - 0.2, 0.46),
+            (hub, 0.53 - cabin_h),
+            (hub + 0.2, 0.44),
+            (hub + 0.29, 0.58),
+            (hub + 0.16, 0.54 + cabin_h),
+            (hub - 0.12, 0.52 + cabin_h),
+        ],
+        look.body,
+    )
     canvas.polygon(
         [(hub + 0.05, 0.43), (hub + 0.17, 0.44), (hub + 0.27, 0.57), (hub + 0.05, 0.57)], look.light
     )
@@ -271,8 +280,16 @@ def _motorcycle(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     canvas.polygon(
         [(0.06, seat - 0.03), (0.3, seat), (0.5, seat + 0.01), (0.46, 0.56), (0.22, 0.54)], look.body
     )
-    canvas.blob([(0.38, seat + 0.05), (0.46, seat - 0.08), (neck[0] - 0.02, seat - 0.09), (neck[0], 0.52), (0.44, 0.56)],
-                look.body)  # fmt: skip
+    canvas.blob(
+        [
+            (0.38, seat + 0.05),
+            (0.46, seat - 0.08),
+            (neck[0] - 0.02, seat - 0.09),
+            (neck[0], 0.52),
+            (0.44, 0.56),
+        ],
+        look.body,
+    )
     canvas.line([(0.12, seat - 0.03), (0.3, seat), (0.42, seat)], 0.05, look.dark)
     canvas.ellipse((neck[0] + 0.05, 0.36), (0.05, 0.055), look.light)
     canvas.line(arc(front, (radius + 0.01, radius + 0.01), 230.0, 310.0, num=8), 0.035, look.body)
