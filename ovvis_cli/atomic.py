@@ -10,16 +10,18 @@ from pathlib import Path
 from ovvis_cli.errors import ResourceError
 
 _DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_DENIED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+_DENIED = frozenset(
+    {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG}
+)
 
 
 @contextlib.contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Gives a temporary path beside `path`; when the body ends well it is flushed to disk and renamed to `path`.
+    """Gives a temporary path beside `path`; when the body ends well it is flushed and renamed to `path`.
 
-    The temporary name keeps the suffix of `path` (muxers choose by it) and is the same each time, so that what a killed
-    process left behind is overwritten by the next attempt. The body may make a file or a folder of that name; a folder
-    replaces a former folder.
+    The temporary name keeps the suffix of `path` (muxers choose by it) and is the same each time, so that what
+    a killed process left behind is overwritten by the next attempt. The body may make a file or a folder of that
+    name; a folder replaces a former folder.
 
     Raises:
         ResourceError: the disk is full or the folder cannot be written.
@@ -69,9 +71,9 @@ def disk_errors(path: Path) -> Iterator[None]:
                 f"no space left to write {path}",
                 hint="free some space, or choose another place with --output; the same command then goes on",
             ) from error
-        if error.errno in _DENIED or isinstance(error, NotADirectoryError | FileExistsError | IsADirectoryError):
+        if error.errno in _DENIED:
             raise ResourceError(
-                f"cannot write {path}: {os.strerror(error.errno or 0)}", hint="choose another place with --output"
+                f"cannot write {path}: {error.strerror}", hint="choose another place with --output"
             ) from error
         raise
 
@@ -90,7 +92,7 @@ def _fsync_folder(folder: Path) -> None:
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        with contextlib.suppress(OSError):  # some network file systems refuse it; the rename has happened all the same
+        with contextlib.suppress(OSError):  # some network file systems refuse it; the rename has happened
             os.fsync(descriptor)
     finally:
         os.close(descriptor)

@@ -1,25 +1,15 @@
-"""Which of the asked names a track is: the one place where labels are decided, for segment and relabel alike."""
+"""Which of the asked names a track is: the one place where labels are decided, for segment and relabel."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ovvis_cli.record.schema import LabelScore
+from ovvis_cli.record.schema import LabelScore, TrackLabel
 from ovvis_models.heads.vocabulary_scores import class_probabilities
 
 _NUM_RUNNER_UP = 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrackLabel:
-    """The answer for one track; `label` and `score` are None where no asked name won."""
-
-    label: str | None
-    score: float | None  # class probability times mean object score, [0, 1]
-    runner_up: tuple[LabelScore, ...]  # the next best asked names, best first
 
 
 def label_tracks(
@@ -35,7 +25,7 @@ def label_tracks(
 ) -> list[TrackLabel]:
     """One answer a track, in order.
 
-    A track gets the most probable asked name, unless a distractor is more probable than it, its score is below
+    A track gets the most probable asked name, unless a distractor is more probable, its score is below
     `score_threshold`, or `max_tracks` other tracks have a better score.
 
     Args:
@@ -63,7 +53,7 @@ def label_tracks(
         rank = torch.where(won, top_scores[:, 0], -1.0).argsort(descending=True, stable=True).argsort()
         won &= rank < max_tracks
     ranked = [
-        [LabelScore(label=names[index], score=score) for index, score in zip(row_names, row_scores, strict=True)]
+        [LabelScore(label=names[i], score=score) for i, score in zip(row_names, row_scores, strict=True)]
         for row_names, row_scores in zip(top_names.tolist(), top_scores.tolist(), strict=True)
     ]
     return [_track_label(row, won=row_won) for row, row_won in zip(ranked, won.tolist(), strict=True)]

@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from ovvis_cli.labelling import TrackLabel
-from ovvis_cli.record.schema import FrameLine, InstanceLine, TrackEntry
+from ovvis_cli.record.schema import FrameLine, InstanceLine, TrackEntry, TrackLabel
 from ovvis_cli.rle import encode_masks, rle_area, rle_box
 from ovvis_models.structures import FrameResult, TrackSummary
 
@@ -20,15 +19,18 @@ def encode_frame(result: FrameResult, *, time_s: float) -> FrameLine:
 
 
 def track_entries(
-    tracks: Sequence[TrackSummary], *, labels: Sequence[TrackLabel], times_s: Mapping[int, tuple[float, float]]
+    tracks: Sequence[TrackSummary],
+    *,
+    labels: Sequence[TrackLabel],
+    times_s: Mapping[int, tuple[float, float]],
 ) -> tuple[TrackEntry, ...]:
     """The tracks of a header, by track id.
 
     Args:
         tracks: what the core knows of each track.
         labels: the answer for each track, in the same order.
-        times_s: first and last time of each track that was written, `RecordWriter.track_times()`; a track that is
-            not in it (it never had a mask) is left out.
+        times_s: first and last time of each track that was written, `RecordWriter.track_times()`; a track that
+            is not in it (it never had a mask) is left out.
     """
     entries = [
         TrackEntry(

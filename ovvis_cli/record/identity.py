@@ -9,7 +9,7 @@ from ovvis_cli.record.schema import FORMAT_VERSION, ModelInfo, SettingValue, Sou
 
 
 def source_stamp(path: Path) -> tuple[int | None, int | None]:
-    """(size_bytes, modified_ns) of a file, or of all files of an image folder; (None, None) for anything else."""
+    """(size_bytes, modified_ns) of a file or of all files of an image folder; (None, None) of all else."""
     if path.is_file():
         stat = path.stat()
         return stat.st_size, stat.st_mtime_ns
@@ -22,9 +22,9 @@ def source_stamp(path: Path) -> tuple[int | None, int | None]:
 def fingerprint(*, source: SourceInfo, model: ModelInfo, settings: Mapping[str, SettingValue]) -> str:
     """Hex digest that is equal exactly where the masks and tokens will be.
 
-    The vocabulary and whatever only chooses or names tracks afterwards (score threshold, export formats) must not be
-    in `settings`: a change of those is a relabel, not another analysis. The folder of the source does not count, so
-    that a moved video keeps its record.
+    The vocabulary and whatever only chooses or names tracks afterwards (score threshold, export formats) must
+    not be in `settings`: a change of those is a relabel, not another analysis. The folder of the source does not
+    count, so that a moved video keeps its record.
     """
     identity = {
         "format_version": FORMAT_VERSION,

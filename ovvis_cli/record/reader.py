@@ -22,6 +22,7 @@ from ovvis_cli.record.schema import (
 from ovvis_cli.record.serialise import frame_from_text, header_from_text, header_to_text
 
 _UNFINISHED_HINT = "run the same ovvis segment command again to finish it"
+_WHAT_IT_IS = "a record is a folder that ovvis segment made"
 _DAMAGED_HINT = "the record is damaged; run ovvis segment again with --overwrite"
 
 
@@ -60,7 +61,7 @@ class Record:
         """The analysed frames in order.
 
         Raises:
-            RecordError: a line is cut off, malformed, out of order, or frames are missing; names file and line.
+            RecordError: a line is cut off, malformed or out of order, or frames are missing.
         """
         path = self.folder / MASKS_NAME
         num_frames, last_frame = 0, -1
@@ -71,7 +72,8 @@ class Record:
                     raise RecordError(f"{where} is cut off", hint=_DAMAGED_HINT)
                 frame = frame_from_text(line, where=where)
                 if frame.frame_index <= last_frame:
-                    raise RecordError(f"{where}: frame {frame.frame_index} after {last_frame}", hint=_DAMAGED_HINT)
+                    found = f"frame {frame.frame_index} after {last_frame}"
+                    raise RecordError(f"{where}: {found}", hint=_DAMAGED_HINT)
                 num_frames, last_frame = number, frame.frame_index
                 yield frame
         if num_frames != self.header.num_analysed_frames:
@@ -92,8 +94,8 @@ class Record:
             )
         except (SafetensorError, OSError, KeyError) as error:
             raise RecordError(f"{path} cannot be read ({error})", hint=_DAMAGED_HINT) from error
-        num_tracks = found.track_ids.shape[0]
-        if found.tokens.ndim != 2 or found.tokens.shape[0] != num_tracks or found.object_scores.shape != (num_tracks,):
+        by_track = (found.track_ids.shape[0],)
+        if found.tokens.ndim != 2 or not found.tokens.shape[:1] == found.object_scores.shape == by_track:
             raise RecordError(f"{path}: the arrays do not belong together", hint=_DAMAGED_HINT)
         return found
 
@@ -108,7 +110,7 @@ class Record:
 
 
 def finished_header(folder: Path, *, fingerprint: str) -> RecordHeader | None:
-    """The header in `folder` if a finished record of this very run is there, else None; never raises for bad files."""
+    """The header in `folder` if a finished record of this very run is there, else None."""
     try:
         header = Record.open(folder).header
     except RecordError:
@@ -118,12 +120,12 @@ def finished_header(folder: Path, *, fingerprint: str) -> RecordHeader | None:
 
 def _why_not_a_record(folder: Path) -> RecordError:
     if not folder.exists():
-        return RecordError(f"no such record: {folder}", hint="a record is a folder that ovvis segment made")
+        return RecordError(f"no such record: {folder}", hint=_WHAT_IT_IS)
     if not folder.is_dir():
-        return RecordError(f"{folder} is not a folder", hint="a record is a folder that ovvis segment made")
+        return RecordError(f"{folder} is not a folder", hint=_WHAT_IT_IS)
     if (folder / MASKS_NAME).exists() or (folder / CHECKPOINT_NAME).exists():
         return RecordError(f"{folder} is an unfinished record", hint=_UNFINISHED_HINT)
-    return RecordError(f"{folder} is not a record: it has no {HEADER_NAME}", hint="give a folder that ovvis segment made")
+    return RecordError(f"{folder} is not a record: it has no {HEADER_NAME}", hint=_WHAT_IT_IS)
 
 
 def _read_text(path: Path) -> str:

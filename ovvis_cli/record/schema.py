@@ -1,7 +1,7 @@
 """What a record holds: plain values, the same on disk (JSON) and in memory.
 
-`RecordHeader` is record.json, a `FrameLine` is one line of masks.jsonl. docs/record.md describes the files for users;
-a change of meaning raises FORMAT_VERSION.
+`RecordHeader` is record.json, a `FrameLine` is one line of masks.jsonl. docs/record.md describes the files for
+users; a change of meaning raises FORMAT_VERSION.
 """
 
 from collections.abc import Mapping
@@ -60,6 +60,15 @@ class LabelScore:
 
     label: str
     score: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackLabel:
+    """The answer of a vocabulary for one track; `label` and `score` are None where no asked name won."""
+
+    label: str | None
+    score: float | None  # class probability times mean object score, [0, 1]
+    runner_up: tuple[LabelScore, ...]  # the next best asked names, best first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

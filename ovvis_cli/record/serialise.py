@@ -4,8 +4,6 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar, cast, get_args
 
-import numpy as np
-
 from ovvis_cli.errors import RecordError
 from ovvis_cli.record.schema import (
     FORMAT_VERSION,
@@ -64,7 +62,9 @@ def header_from_text(text: str, *, where: str) -> RecordHeader:
         fingerprint=root.string("fingerprint"),
         source=_source_from_json(root.child("source")),
         model=ModelInfo(name=model.string("name"), weights_sha256=model.string("weights_sha256")),
-        vocabulary=VocabularyInfo(names=vocabulary.strings("names"), distractors=vocabulary.boolean("distractors")),
+        vocabulary=VocabularyInfo(
+            names=vocabulary.strings("names"), distractors=vocabulary.boolean("distractors")
+        ),
         settings=root.scalars("settings"),
         num_analysed_frames=root.integer("num_analysed_frames"),
         saved=root.strings("saved"),
@@ -111,7 +111,7 @@ def _rounded(value: float, decimals: int) -> float:
 
 
 def _number(value: object) -> object:
-    return _rounded(value, _TIME_DECIMALS) if isinstance(value, float | np.floating) else value
+    return _rounded(value, _TIME_DECIMALS) if isinstance(value, float) else value
 
 
 def _track_to_json(track: TrackEntry) -> Json:
@@ -121,7 +121,8 @@ def _track_to_json(track: TrackEntry) -> Json:
         "score": None if track.score is None else _rounded(track.score, _SCORE_DECIMALS),
         "object_score": _rounded(track.object_score, _SCORE_DECIMALS),
         "runner_up": [
-            {"label": entry.label, "score": _rounded(entry.score, _SCORE_DECIMALS)} for entry in track.runner_up
+            {"label": entry.label, "score": _rounded(entry.score, _SCORE_DECIMALS)}
+            for entry in track.runner_up
         ],
         "first_frame": int(track.first_frame),
         "last_frame": int(track.last_frame),
@@ -183,7 +184,8 @@ def _parse(text: str, *, where: str) -> object:
         return json.loads(text)
     except ValueError as error:
         raise RecordError(
-            f"{where} is not valid JSON: {error}", hint="the file is damaged; run ovvis segment again with --overwrite"
+            f"{where} is not valid JSON: {error}",
+            hint="the record is damaged; run ovvis segment again with --overwrite",
         ) from error
 
 
@@ -243,7 +245,7 @@ class _Fields:
 
     def scalars(self, name: str) -> Mapping[str, SettingValue]:
         value = self._get(name)
-        if isinstance(value, dict) and all(isinstance(v, str | int | float | bool | None) for v in value.values()):
+        if isinstance(value, dict) and all(isinstance(v, SettingValue) for v in value.values()):
             return cast(dict[str, SettingValue], value)
         raise self._wrong(name, "an object of plain values", value)
 
@@ -251,7 +253,8 @@ class _Fields:
         return _Fields(self._get(name), where=f"{self._where}: {name}")
 
     def children(self, name: str) -> list["_Fields"]:
-        return [_Fields(value, where=f"{self._where}: {name}[{i}]") for i, value in enumerate(self._list(name))]
+        entries = self._list(name)
+        return [_Fields(entry, where=f"{self._where}: {name}[{i}]") for i, entry in enumerate(entries)]
 
     def _list(self, name: str) -> list[object]:
         value = self._get(name)
@@ -261,7 +264,9 @@ class _Fields:
 
     def _get(self, name: str) -> object:
         if name not in self._values:
-            raise RecordError(f"{self._where}: {name} is missing", hint="the file is damaged or not an ovvis record")
+            raise RecordError(
+                f"{self._where}: {name} is missing", hint="the file is damaged or no ovvis record"
+            )
         return self._values[name]
 
     def _wrong(self, name: str, wanted: str, found: object) -> RecordError:

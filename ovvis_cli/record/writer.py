@@ -1,11 +1,11 @@
 """Writes a record while the analysis runs, so that a killed run goes on where its last checkpoint was.
 
     masks.jsonl              appended and flushed line by line
-    checkpoint.safetensors   replaced atomically: tracker state, next frame, length of masks.jsonl at that moment
+    checkpoint.safetensors   replaced atomically: tracker state, next frame, length of masks.jsonl then
     tokens.safetensors, record.json   at the end; only then is the record finished
 
-Lines behind the last checkpoint are cut off on resume and computed again, so the files of a resumed run equal those of
-an uninterrupted one byte by byte.
+Lines behind the last checkpoint are cut off on resume and computed again, so the files of a resumed run equal
+those of an uninterrupted one byte by byte.
 """
 
 import json
@@ -57,7 +57,7 @@ class RecordWriter:
         Args:
             folder: the record's folder; made by `resume` where it is missing.
             fingerprint: of this run, see `ovvis_cli.record.identity`.
-            overwrite: replace a finished record. An unfinished one of the same fingerprint is continued either way.
+            overwrite: replace a finished record. An unfinished one of the same run is continued all the same.
         """
         self.folder = folder
         self.restart_reason: str | None = None  # why an earlier attempt in this folder was not continued
@@ -67,11 +67,11 @@ class RecordWriter:
         self._times_s: dict[int, tuple[float, float]] = {}
 
     def resume(self) -> ResumePoint | None:
-        """Opens the record; returns where to go on, or None to begin with the first frame (see `restart_reason`).
+        """Opens the record; returns where to go on, or None to begin at the first frame (`restart_reason`).
 
         Raises:
-            RecordError: the folder holds a finished record and `overwrite` was not asked for. Whether that record is
-                already the wanted one is for the caller to find out before, by `finished_header`.
+            RecordError: the folder holds a finished record and `overwrite` was not asked for. Whether that
+                record is already the wanted one is for the caller to find out before, by `finished_header`.
             ResourceError: the folder cannot be written.
         """
         if (self.folder / HEADER_NAME).exists():
@@ -119,7 +119,10 @@ class RecordWriter:
         with disk_errors(self.folder / MASKS_NAME):
             os.fsync(masks.fileno())  # the lines must be on the disk before a checkpoint counts on them
         note = _CheckpointNote(
-            version=FORMAT_VERSION, fingerprint=self._fingerprint, masks_bytes=masks.tell(), next_frame=next_frame
+            version=FORMAT_VERSION,
+            fingerprint=self._fingerprint,
+            masks_bytes=masks.tell(),
+            next_frame=next_frame,
         )
         tensors = {name: torch.as_tensor(value).detach().cpu().contiguous() for name, value in state.items()}
         data = save_tensors(tensors, metadata={"ovvis": json.dumps(note._asdict())})
@@ -137,7 +140,7 @@ class RecordWriter:
         tokens: Float[np.ndarray, "N D"],
         object_scores: Float[np.ndarray, " N"],
     ) -> Record:
-        """Writes tokens and header, removes the checkpoint and closes; the record is finished when this returns.
+        """Writes tokens and header, removes the checkpoint, closes; then the record is finished.
 
         Raises:
             ResourceError: the disk is full.
@@ -198,7 +201,7 @@ class RecordWriter:
             self.restart_reason = f"{CHECKPOINT_NAME} cannot be read ({error})"
             return None
         if checkpoint.fingerprint != self._fingerprint:
-            self.restart_reason = "the video, the model or the analysis settings changed since the earlier run"
+            self.restart_reason = "the video, the model or the settings changed since the earlier run"
         elif _size(self.folder / MASKS_NAME) < checkpoint.masks_bytes:
             self.restart_reason = f"{MASKS_NAME} is shorter than its checkpoint says"
         else:
@@ -242,5 +245,3 @@ def _read_checkpoint(path: Path) -> _Checkpoint:
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
-
-
