@@ -4,7 +4,7 @@ import numpy as np
 
 from ovvis_cli.diorama.canvas import Canvas
 from ovvis_cli.diorama.kinds.kind import Kind
-from ovvis_cli.diorama.look import Look
+from ovvis_cli.diorama.look import Color, Look, Paint
 from ovvis_cli.diorama.outlines import arc, box, mirrored
 
 
@@ -102,7 +102,7 @@ def _ball(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     pole = (0.5 + rng.uniform(-0.09, 0.09), 0.5 - rng.uniform(0.1, 0.18))
     canvas.ellipse((0.5, 0.5), (radius, radius), look.body)
     bulge = rng.uniform(0.06, 0.1)
-    paints = (look.light, look.accent, look.light)
+    paints: tuple[Paint | Color, ...] = (look.light, look.accent, look.light)
     for index, paint in enumerate(paints):
         start = turn + 120.0 * index
         rim = arc((0.5, 0.5), (radius, radius), start, start + 60.0, num=10)
