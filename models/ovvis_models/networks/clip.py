@@ -64,7 +64,7 @@ VIT_B_16 = ClipSpec(
 
 VIT_TINY_16 = ClipSpec(
     embed_dim=192,
-    vision=VisionSpec(image_size=128, patch_size=16, width=192, layers=6, head_width=32),
+    vision=VisionSpec(image_size=96, patch_size=16, width=192, layers=6, head_width=32),
     text=TextSpec(context_length=24, vocab_size=BPE_VOCAB_SIZE, width=96, heads=4, layers=3),
     quick_gelu=False,
 )
