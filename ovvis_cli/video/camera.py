@@ -1,0 +1,88 @@
+"""Reading a camera. OpenCV rather than PyAV: it numbers cameras alike on Linux, macOS and Windows."""
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+
+import cv2
+import numpy as np
+
+from ovvis_cli.errors import VideoError
+from ovvis_cli.video.frames import Frame, ReadReport, VideoInfo
+from ovvis_cli.video.selection import Selection
+
+
+def probe_camera(index: int) -> VideoInfo:
+    """Describes a camera by one frame of it.
+
+    Raises:
+        VideoError: it cannot be opened, or gives no picture.
+    """
+    with _opened(index) as capture:
+        ok, image = capture.read()
+        if not ok:
+            raise _no_picture(index)
+        rate = capture.get(cv2.CAP_PROP_FPS)
+    height, width = image.shape[:2]
+    return VideoInfo(
+        width=width,
+        height=height,
+        duration_s=None,
+        num_frames_estimate=None,
+        average_rate=Fraction(rate).limit_denominator(1001) if rate > 0 else None,
+        time_base=None,
+        rotation_deg=0,
+        has_audio=False,
+        codec="camera",
+        kind="stream",
+    )
+
+
+def read_camera(index: int, *, selection: Selection, report: ReadReport) -> Iterator[Frame]:
+    """Yields the selected frames with their time of arrival since the first, until the camera ends.
+
+    Raises:
+        VideoError: as `probe_camera`.
+    """
+    with _opened(index) as capture:
+        start_s = last_s = 0.0
+        while True:
+            ok, image = capture.read()
+            if not ok:
+                break
+            now_s = time.monotonic()
+            start_s = start_s or now_s
+            last_s = max(now_s - start_s, math.nextafter(last_s, math.inf) if report.frames_decoded else 0.0)
+            frame_index = report.frames_decoded
+            report.frames_decoded += 1
+            choice = selection.choose(frame_index=frame_index, time_s=last_s)
+            if choice == "stop":
+                return
+            if choice == "take":
+                rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
+                yield Frame(frame_index=frame_index, time_s=last_s, image=rgb)
+    if not report.frames_decoded:
+        raise _no_picture(index)
+
+
+@contextmanager
+def _opened(index: int) -> Iterator[cv2.VideoCapture]:
+    log_level = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # the error below says it in one line
+    capture = cv2.VideoCapture(index)
+    try:
+        if not capture.isOpened():
+            raise VideoError(
+                f"camera {index}: cannot be opened",
+                hint="is it connected, free of other programs, and may this program use cameras?",
+            )
+        yield capture
+    finally:
+        capture.release()
+        cv2.utils.logging.setLogLevel(log_level)
+
+
+def _no_picture(index: int) -> VideoError:
+    return VideoError(f"camera {index}: gives no picture", hint="is another program using it?")

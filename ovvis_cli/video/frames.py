@@ -1,0 +1,73 @@
+"""What reading a video gives: its description, its frames, and an account of what could not be read."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+import numpy as np
+from jaxtyping import UInt8
+
+SourceKind = Literal["video", "images", "stream"]
+RotationDeg = Literal[0, 90, 180, 270]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoInfo:
+    """What is known of a source before it is read through; counts and durations are estimates from headers.
+
+    Sizes are those of the upright picture in stored pixels: rotation is applied, the sample aspect ratio is not
+    (an anamorphic video stays as narrow as it is stored). `kind` is "stream" when the source cannot be read twice.
+    """
+
+    width: int
+    height: int
+    duration_s: float | None
+    num_frames_estimate: int | None  # for progress only; frames are counted by decoding
+    average_rate: Fraction | None  # frames a second
+    time_base: Fraction | None  # unit of the source's own frame times, in seconds
+    rotation_deg: RotationDeg  # clockwise, already applied to width and height
+    has_audio: bool
+    codec: str
+    kind: SourceKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """One decoded frame: upright, 8-bit RGB, contiguous, owned by the receiver."""
+
+    frame_index: int  # 0-based in decoded order of the whole source, whatever start and stride
+    time_s: float  # from the start of the source; strictly increasing
+    image: UInt8[np.ndarray, "H0 W0 3"]
+
+
+@dataclass(slots=True, kw_only=True)
+class ReadReport:
+    """Account of one reading, filled while the frames come; complete when they end."""
+
+    frames_decoded: int = 0
+    expected_frames: int | None = None  # by the header
+    errors: int = 0  # packets or images that could not be decoded
+    first_error: str = ""
+    lost_s: float = 0.0  # missing at the end, by the header's duration
+
+    @property
+    def damaged(self) -> bool:
+        """Whether anything of the source was lost."""
+        return self.errors > 0 or self.lost_s > 0
+
+    def add_error(self, error: BaseException) -> None:
+        """Counts one undecodable packet or image."""
+        self.errors += 1
+        self.first_error = self.first_error or str(error)
+
+    def message(self) -> str:
+        """One line for the user, empty when nothing was lost."""
+        parts: Iterable[str] = (
+            f"{self.errors} damaged {'packet' if self.errors == 1 else 'packets'} skipped" if self.errors else "",
+            f"the last {self.lost_s:.1f} s are missing" if self.lost_s > 0 else "",
+        )
+        if not self.damaged:
+            return ""
+        expected = f" of {self.expected_frames}" if self.expected_frames else ""
+        return f"{self.frames_decoded}{expected} frames decoded: " + ", ".join(part for part in parts if part)

@@ -1,0 +1,81 @@
+"""Reading a folder of images as a video."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+
+from ovvis_cli.errors import VideoError
+from ovvis_cli.video.frames import Frame, ReadReport, VideoInfo
+from ovvis_cli.video.inputs import images_of, no_media_in, no_such_file
+from ovvis_cli.video.selection import Selection
+
+IMAGE_RATE = Fraction(25)  # images carry no times, so they are shown like film
+
+
+def probe_images(path: Path) -> VideoInfo:
+    """Describes a folder of images (or one image) by its first readable one.
+
+    Raises:
+        VideoError: there is no such path, no image in it, or none that can be read.
+    """
+    frame = next(read_images(path, selection=Selection(), report=ReadReport()))
+    num_images = len(images_of(path))
+    height, width, _ = frame.image.shape
+    return VideoInfo(
+        width=width,
+        height=height,
+        duration_s=float(num_images / IMAGE_RATE),
+        num_frames_estimate=num_images,
+        average_rate=IMAGE_RATE,
+        time_base=1 / IMAGE_RATE,
+        rotation_deg=0,
+        has_audio=False,
+        codec=path.suffix.lower().lstrip(".") if path.is_file() else "images",
+        kind="images",
+    )
+
+
+def read_images(path: Path, *, selection: Selection, report: ReadReport) -> Iterator[Frame]:
+    """Yields the selected images in natural order, each at its own size, upright by its EXIF orientation.
+
+    `frame_index` is the place in the folder: an unreadable image is counted in `report` and leaves its index out.
+
+    Raises:
+        VideoError: as `probe_images`.
+    """
+    if not path.exists():
+        raise no_such_file(path)
+    images = images_of(path)
+    if not images:
+        raise no_media_in(path)
+    report.expected_frames = len(images)
+    for frame_index, image_path in enumerate(images):
+        time_s = float(frame_index / IMAGE_RATE)
+        choice = selection.choose(frame_index=frame_index, time_s=time_s)
+        if choice == "stop":
+            break
+        if choice == "skip":
+            continue
+        try:
+            image = _read_image(image_path)
+        except (OSError, cv2.error) as error:
+            report.add_error(error)
+            continue
+        report.frames_decoded += 1
+        yield Frame(frame_index=frame_index, time_s=time_s, image=image)
+    if report.errors and not report.frames_decoded:
+        raise VideoError(f"{path.name}: no image can be read", hint=report.first_error)
+
+
+def _read_image(path: Path) -> UInt8[np.ndarray, "H0 W0 3"]:
+    # decoded from memory: cv2.imread cannot open names beyond ASCII on Windows
+    encoded = np.fromfile(path, dtype=np.uint8)
+    # IMREAD_COLOR turns by EXIF, drops alpha, spreads grey and brings 16 bits to 8
+    image = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if encoded.size else None
+    if image is None:
+        raise OSError(f"{path.name} is not a readable image")
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)

@@ -1,0 +1,97 @@
+"""Decoding ahead in a thread of its own."""
+
+import threading
+from collections import deque
+from collections.abc import Generator, Iterable
+from typing import Generic, Literal, TypeVar
+
+T = TypeVar("T")
+WhenFull = Literal["wait", "drop-oldest"]
+
+
+def threaded(source: Iterable[T], *, capacity: int, when_full: WhenFull = "wait") -> Generator[T, None, None]:
+    """Yields the items of `source`, produced up to `capacity` ahead in a thread.
+
+    Items are handed over, not copied. An exception of the source is raised here, after the items before it.
+    Closing the generator (also `del`, or leaving the loop by an exception) stops the thread and closes the source.
+
+    Args:
+        source: Iterated, and closed if it is a generator, in the thread only.
+        capacity: Items that may wait.
+        when_full: "wait" for every item to be taken; "drop-oldest" for live sources, to stay at the present.
+    """
+    if capacity < 1:
+        raise ValueError(f"capacity must be at least 1, got {capacity}")
+    buffer: _Buffer[T] = _Buffer(capacity=capacity, when_full=when_full)
+    thread = threading.Thread(target=_fill, args=(source, buffer), name="ovvis-decode", daemon=True)
+    thread.start()
+    try:
+        while items := buffer.take():
+            yield items.pop()
+    finally:
+        buffer.close()
+        thread.join()
+
+
+def _fill(source: Iterable[T], buffer: "_Buffer[T]") -> None:
+    error: BaseException | None = None
+    try:
+        for item in source:
+            if not buffer.put(item):
+                break
+            del item  # the taker may free it while the next one is decoded
+    except BaseException as raised:  # noqa: BLE001 - whatever it is, it belongs to the consumer
+        error = raised
+    finally:
+        if isinstance(source, Generator):
+            source.close()
+        buffer.end(error)
+
+
+class _Buffer(Generic[T]):
+    """A bounded queue that either side can end."""
+
+    def __init__(self, *, capacity: int, when_full: WhenFull) -> None:
+        self._items: deque[T] = deque()
+        self._capacity = capacity
+        self._when_full = when_full
+        self._changed = threading.Condition()
+        self._ended = False
+        self._closed = False
+        self._error: BaseException | None = None
+
+    def put(self, item: T) -> bool:
+        """Adds an item, waiting for room; False when the consumer is gone."""
+        with self._changed:
+            if self._when_full == "drop-oldest" and len(self._items) == self._capacity:
+                self._items.popleft()
+            self._changed.wait_for(lambda: self._closed or len(self._items) < self._capacity)
+            if self._closed:
+                return False
+            self._items.append(item)
+            self._changed.notify_all()
+            return True
+
+    def take(self) -> list[T]:
+        """The next item in a list of one, or an empty list at the end; raises what the source raised."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._items or self._ended)
+            if self._items:
+                self._changed.notify_all()
+                return [self._items.popleft()]
+            if self._error is not None:
+                raise self._error
+            return []
+
+    def end(self, error: BaseException | None) -> None:
+        """Called by the producer: nothing more comes."""
+        with self._changed:
+            self._ended, self._error = True, error
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Called by the consumer: nothing more is wanted."""
+        with self._changed:
+            self._closed = True
+            self._items.clear()
+            self._changed.notify_all()
