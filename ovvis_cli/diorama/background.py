@@ -1,7 +1,8 @@
 """Textured backgrounds: one texture, or two that meet at a horizon or are mixed by noise."""
 
 import colorsys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 import cv2
 import numpy as np
@@ -9,14 +10,15 @@ from jaxtyping import Float, UInt8
 
 from ovvis_cli.diorama.textures import TEXTURES, Texture, clouds, gradient, grass, sand, value_noise, water
 
-_NATURAL_RAMPS: dict[Texture, tuple[tuple[float, float, float], ...]] = {  # hue, saturation, value
+_NATURAL_RAMPS: Final[Mapping[Texture, tuple[tuple[float, float, float], ...]]] = {  # hue, saturation, value
     grass: ((0.30, 0.75, 0.30), (0.27, 0.65, 0.55), (0.22, 0.55, 0.75)),
     sand: ((0.10, 0.45, 0.55), (0.11, 0.40, 0.75), (0.12, 0.30, 0.92)),
     water: ((0.58, 0.75, 0.40), (0.55, 0.60, 0.65), (0.52, 0.30, 0.90)),
     clouds: ((0.58, 0.55, 0.80), (0.57, 0.30, 0.90), (0.55, 0.04, 0.98)),
 }
 _NATURAL_SHARE = 0.6
-_GROUNDS: tuple[Texture, ...] = tuple(texture for texture in TEXTURES if texture is not clouds)
+_ALL: Final = tuple(TEXTURES.values())
+_GROUNDS: Final = tuple(texture for texture in _ALL if texture is not clouds)
 _HORIZON_SHARE, _MIX_SHARE = 0.22, 0.13
 
 
@@ -29,10 +31,10 @@ def paint_background(
     sort = rng.random()
     if sort < _HORIZON_SHARE:
         return _lit(rng, _with_horizon(rng, frame_hw=frame_hw))
-    picture = _paint(rng, _pick(rng, TEXTURES), frame_hw=frame_hw)
+    picture = _paint(rng, _pick(rng, _ALL), frame_hw=frame_hw)
     if sort < _HORIZON_SHARE + _MIX_SHARE:
-        other = _paint(rng, _pick(rng, TEXTURES), frame_hw=frame_hw)
-        weight = np.clip(value_noise(rng, frame_hw, cells=2, octaves=2) * 4.0 - 1.5, 0.0, 1.0)
+        other = _paint(rng, _pick(rng, _ALL), frame_hw=frame_hw)
+        weight = np.clip(value_noise(rng, frame_hw=frame_hw, cells=2, octaves=2) * 4.0 - 1.5, 0.0, 1.0)
         picture = _blend(picture, other, weight=weight)
     return _lit(rng, picture)
 
@@ -40,12 +42,13 @@ def paint_background(
 def _paint(
     rng: np.random.Generator, texture: Texture, *, frame_hw: tuple[int, int], natural: bool = False
 ) -> UInt8[np.ndarray, "H W 3"]:
-    index = np.clip(texture(rng, frame_hw) * 255.0, 0.0, 255.0).astype(np.uint8)
+    index = np.clip(texture(rng, frame_hw=frame_hw) * 255.0, 0.0, 255.0).astype(np.uint8)
     colors = _NATURAL_RAMPS.get(texture)
     if colors is None or not (natural or rng.random() < _NATURAL_SHARE):
         colors = _random_colors(rng)
     table = _ramp([colorsys.hsv_to_rgb(*_jitter(rng, color)) for color in colors])
-    return cv2.LUT(cv2.merge([index, index, index]), table)
+    picture: UInt8[np.ndarray, "H W 3"] = cv2.LUT(cv2.merge([index, index, index]), table)
+    return picture
 
 
 def _with_horizon(rng: np.random.Generator, *, frame_hw: tuple[int, int]) -> UInt8[np.ndarray, "H W 3"]:
@@ -59,9 +62,13 @@ def _with_horizon(rng: np.random.Generator, *, frame_hw: tuple[int, int]) -> UIn
 
 
 def _blend(
-    picture: UInt8[np.ndarray, "H W 3"], other: UInt8[np.ndarray, "H W 3"], *, weight: Float[np.ndarray, "H W"]
+    picture: UInt8[np.ndarray, "H W 3"],
+    other: UInt8[np.ndarray, "H W 3"],
+    *,
+    weight: Float[np.ndarray, "H W"],
 ) -> UInt8[np.ndarray, "H W 3"]:
-    return cv2.blendLinear(picture, other, 1.0 - weight, weight)
+    mixed: UInt8[np.ndarray, "H W 3"] = cv2.blendLinear(picture, other, 1.0 - weight, weight)
+    return mixed
 
 
 def _lit(rng: np.random.Generator, picture: UInt8[np.ndarray, "H W 3"]) -> UInt8[np.ndarray, "H W 3"]:
@@ -73,7 +80,10 @@ def _lit(rng: np.random.Generator, picture: UInt8[np.ndarray, "H W 3"]) -> UInt8
     if rng.random() < 0.5:
         picture = cv2.GaussianBlur(picture, (0, 0), picture.shape[0] / 192.0 * rng.uniform(0.4, 1.4))
     corners = cv2.resize(rng.uniform(0.8, 1.1, (2, 2)).astype(np.float32), picture.shape[1::-1])
-    return cv2.multiply(picture, cv2.merge([corners, corners, corners]), dtype=cv2.CV_8U)
+    lit: UInt8[np.ndarray, "H W 3"] = cv2.multiply(
+        picture, cv2.merge([corners, corners, corners]), dtype=cv2.CV_8U
+    )
+    return lit
 
 
 def _random_colors(rng: np.random.Generator) -> tuple[tuple[float, float, float], ...]:

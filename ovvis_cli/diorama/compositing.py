@@ -7,14 +7,14 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
-_BORDER_PX = 1  # transparent rim, so that the outline stays smooth when it is warped
+_RIM_PX = 1  # transparent rim, so that the outline stays smooth when it is warped
 _SOLID = 127
 _MIN_BLUR_PX = 1.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patch:
-    """A warped cut-out where it meets the frame; `rgba` is premultiplied, `solid` where it hides what is behind."""
+    """A warped cut-out where it meets the frame; `rgba` is premultiplied, `solid` is where alpha > 0.5."""
 
     top: int
     left: int
@@ -32,8 +32,7 @@ def premultiplied(rgba: UInt8[np.ndarray, "h w 4"]) -> UInt8[np.ndarray, "p q 4"
     """Straight alpha to premultiplied, with a transparent rim of one pixel."""
     alpha = rgba[:, :, 3]
     color = cv2.multiply(rgba[:, :, :3], cv2.merge([alpha, alpha, alpha]), scale=1.0 / 255.0)
-    rim = (_BORDER_PX,) * 4
-    return cv2.copyMakeBorder(np.dstack([color, alpha]), *rim, borderType=cv2.BORDER_CONSTANT, value=(0, 0, 0, 0))
+    return np.pad(np.dstack([color, alpha]), ((_RIM_PX, _RIM_PX), (_RIM_PX, _RIM_PX), (0, 0)))
 
 
 def placement(
@@ -56,13 +55,13 @@ def warp(
 ) -> Patch | None:
     """The part of a premultiplied sprite that lies in the frame, or None when it is outside.
 
-    `smear_xy` (pixels) blurs the picture along that way; `solid` stays that of the sharp outline (alpha > 0.5).
+    `smear_xy` (pixels) blurs the picture along that way; `solid` stays that of the sharp outline.
     """
     height, width = sprite.shape[:2]
     corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]]) @ matrix.T
     reach = np.abs(smear_xy) / 2.0
     left, top = np.maximum(np.floor(corners.min(axis=0) - reach).astype(int), 0)
-    right, bottom = np.minimum(np.ceil(corners.max(axis=0) + reach).astype(int) + 1, (frame_hw[1], frame_hw[0]))
+    right, bottom = np.minimum(np.ceil(corners.max(axis=0) + reach).astype(int) + 1, frame_hw[::-1])
     if right <= left or bottom <= top:
         return None
     local = matrix - np.array([[0.0, 0.0, left], [0.0, 0.0, top]])
@@ -88,6 +87,9 @@ def _smeared(
     size = 2 * math.ceil(max(map(abs, smear_xy)) / 2.0) + 1
     middle, half = size // 2, np.asarray(smear_xy) / 2.0
     kernel = np.zeros((size, size), dtype=np.float32)
-    ends = [(round(middle - half[0]), round(middle - half[1])), (round(middle + half[0]), round(middle + half[1]))]
-    cv2.line(kernel, ends[0], ends[1], (1.0,), 1)
-    return cv2.filter2D(rgba, -1, kernel / kernel.sum(), borderType=cv2.BORDER_CONSTANT)
+    begin, end = ((round(middle + side * half[0]), round(middle + side * half[1])) for side in (-1, 1))
+    cv2.line(kernel, begin, end, (1.0,), 1)
+    blurred: UInt8[np.ndarray, "h w 4"] = cv2.filter2D(
+        rgba, -1, kernel / kernel.sum(), borderType=cv2.BORDER_CONSTANT
+    )
+    return blurred

@@ -58,8 +58,8 @@ def describe(kind: Kind, look: Look, rng: np.random.Generator) -> str:
 def with_article(phrase: str) -> str:
     """`phrase` after "a" or "an", by how its first word sounds."""
     lower = phrase.lower()
-    sounds_open = lower.startswith(_SILENT_H) or (lower[:1] in tuple("aeiou") and not lower.startswith(_YOU_SOUND))
-    return f"{'an' if sounds_open else 'a'} {phrase}"
+    begins_with_vowel = lower.startswith(tuple("aeiou")) and not lower.startswith(_YOU_SOUND)
+    return f"{'an' if begins_with_vowel or lower.startswith(_SILENT_H) else 'a'} {phrase}"
 
 
 def _crop_to_object(rgba: UInt8[np.ndarray, "S S 4"], kind: Kind) -> UInt8[np.ndarray, "h w 4"]:

@@ -1,4 +1,4 @@
-"""What the camera does to a finished frame: exposure that drifts, sensor noise, and how long its shutter is open."""
+"""What the camera does to a finished frame: drifting exposure, noise, and how long its shutter is open."""
 
 from dataclasses import dataclass
 
@@ -43,9 +43,12 @@ def apply_effects(
 ) -> UInt8[np.ndarray, "H W 3"]:
     """The frame as the camera records it; `step` is its place in the clip, `frame_index` moves the noise."""
     levels = np.arange(256)[:, None] * effects.gains[step]
-    lit = cv2.LUT(frame, np.clip(levels, 0, 255).astype(np.uint8).reshape(1, 256, 3))
+    lit: UInt8[np.ndarray, "H W 3"] = cv2.LUT(
+        frame, np.clip(levels, 0, 255).astype(np.uint8).reshape(1, 256, 3)
+    )
     if effects.noise is None:
         return lit
     top, left = (frame_index * 7) % _NOISE_SHIFT_PX, (frame_index * 11) % _NOISE_SHIFT_PX
     grain = effects.noise[top : top + frame.shape[0], left : left + frame.shape[1]]
-    return cv2.add(lit, grain, dtype=cv2.CV_8U)
+    noisy: UInt8[np.ndarray, "H W 3"] = cv2.add(lit, grain, dtype=cv2.CV_8U)
+    return noisy

@@ -93,9 +93,9 @@ def catmull_rom(
         raise ValueError(f"{len(knots)} knots are too few for {times_s.max()} s")
     u = rest[:, None]
     p0, p1, p2, p3 = (knots[first + k] for k in range(4))
-    return 0.5 * (
-        2.0 * p1 + (p2 - p0) * u + (2.0 * p0 - 5.0 * p1 + 4.0 * p2 - p3) * u**2 + (3.0 * (p1 - p2) + p3 - p0) * u**3
-    )
+    bend = 2.0 * p0 - 5.0 * p1 + 4.0 * p2 - p3
+    turn = 3.0 * (p1 - p2) + p3 - p0
+    return np.asarray(0.5 * (2.0 * p1 + (p2 - p0) * u + bend * u**2 + turn * u**3))
 
 
 def _num_knots(times_s: Float[np.ndarray, " T"], *, spacing_s: float) -> int:
@@ -136,11 +136,11 @@ def _next_knot(
     if index == 2 and style == "enter" or index == 4 and style == "excursion":
         return start_xy + wobble
     target = 0.12 + 0.76 * draw[:2]
-    if style == "cross" and index <= 4:  # to the other side, so through the middle, where others pass
-        target = 1.0 - start_xy + wobble
+    if style == "cross" and index <= 4:  # to the other side, through the places of others
+        target = np.array([1.0 - start_xy[0] + wobble[0], target[1]])
     away = target - here
     length = step * (0.6 + 0.8 * draw[2])
-    return here + away * (length / max(float(np.linalg.norm(away)), 1e-6))
+    return np.asarray(here + away * (length / max(float(np.linalg.norm(away)), 1e-6)))
 
 
 def _nearest_outside(start_xy: Float[np.ndarray, " 2"]) -> Float[np.ndarray, " 2"]:

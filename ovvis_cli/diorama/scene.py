@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, UInt8
+from jaxtyping import Bool, Float, UInt8
 
 from ovvis_cli.diorama.background import paint_background
 from ovvis_cli.diorama.compositing import blend, placement, premultiplied, warp
@@ -78,7 +78,9 @@ def render_clip(
     return film(rng, cast=cast, frame_hw=frame_hw, frame_indices=range(start_frame, last, stride))
 
 
-def draw_cast(rng: np.random.Generator, *, kinds: Sequence[Kind], num_objects: int | None) -> tuple[Kind, ...]:
+def draw_cast(
+    rng: np.random.Generator, *, kinds: Sequence[Kind], num_objects: int | None
+) -> tuple[Kind, ...]:
     """The kinds of a scene; at times one of them comes several times."""
     num = num_objects if num_objects is not None else int(rng.integers(1, MAX_OBJECTS + 1))
     if not kinds or num < 1:
@@ -99,7 +101,7 @@ def film(
     frame_indices: range,
     texture: Texture | None = None,
 ) -> Clip:
-    """A clip of one object for each kind of `cast`, in that order; on the background `texture` if one is given."""
+    """A clip of one object for each kind of `cast`, in that order; on the background `texture` if given."""
     times_s = np.asarray(frame_indices, dtype=np.float64) / FRAMES_PER_S
     camera_rng, background_rng, effects_rng, layout_rng = (_child(rng) for _ in range(4))
     camera = camera_motion(camera_rng, times_s=times_s)
@@ -108,9 +110,10 @@ def film(
     depths = layout_rng.permutation(len(cast))
     actors = []
     for kind, start_xy, depth in zip(cast, starts, depths, strict=True):
-        actor_rng = _child(rng)
-        motion = object_motion(_child(actor_rng), start_xy=start_xy, times_s=times_s)
-        actors.append(_actor(actor_rng, kind=kind, motion=motion, camera=camera, depth=int(depth), height=frame_hw[0]))
+        motion = object_motion(_child(rng), start_xy=start_xy, times_s=times_s)
+        actors.append(
+            _actor(_child(rng), kind=kind, motion=motion, camera=camera, depth=int(depth), height=frame_hw[0])
+        )
     views = _views(background_rng, camera=camera, frame_hw=frame_hw, texture=texture)
     return _shoot(actors, views=views, camera=camera, effects=effects, frame_indices=frame_indices)
 
@@ -120,7 +123,13 @@ def _child(rng: np.random.Generator) -> np.random.Generator:
 
 
 def _actor(
-    rng: np.random.Generator, *, kind: Kind, motion: ObjectMotion, camera: CameraMotion, depth: int, height: int
+    rng: np.random.Generator,
+    *,
+    kind: Kind,
+    motion: ObjectMotion,
+    camera: CameraMotion,
+    depth: int,
+    height: int,
 ) -> _Actor:
     side_px = height * math.exp(rng.uniform(math.log(_MIN_SIDE), math.log(_MAX_SIDE)))
     largest_px = side_px * float((motion.scale * camera.zoom).max())
@@ -167,22 +176,16 @@ def _shoot(
     centers = np.stack([_centers_px(actor, camera=camera, frame_hw=(height, width)) for actor in actors])
     smears = np.gradient(centers, axis=1) if num_frames > 1 else np.zeros_like(centers)
     smears *= effects.shutter / frame_indices.step
+    back_to_front = sorted(range(len(actors)), key=lambda n: actors[n].depth)
     for step, frame_index in enumerate(frame_indices):
-        for n in sorted(range(len(actors)), key=lambda n: actors[n].depth):
-            actor = actors[n]
-            scale = actor.px_per_sprite_px * float(actor.motion.scale[step] * camera.zoom[step])
-            matrix = placement(
-                sprite_hw=actor.sprite.shape[:2],
-                center_xy=tuple(centers[n, step]),
-                scale=scale,
-                angle_deg=float(actor.motion.angle_deg[step]),
-            )
-            patch = warp(actor.sprite, matrix=matrix, frame_hw=(height, width), smear_xy=tuple(smears[n, step]))
-            if patch is None:
-                continue
-            blend(views[step], patch)
-            masks[step, :, *patch.area] &= ~patch.solid
-            masks[step, n, *patch.area] = patch.solid
+        for n in back_to_front:
+            matrix = _pose(actors[n], camera=camera, step=step, center_xy=tuple(centers[n, step]))
+            smear_xy = tuple(smears[n, step])
+            patch = warp(actors[n].sprite, matrix=matrix, frame_hw=(height, width), smear_xy=smear_xy)
+            if patch is not None:
+                blend(views[step], patch)
+                masks[step, :, *patch.area] &= ~patch.solid
+                masks[step, n, *patch.area] = patch.solid
         views[step] = apply_effects(views[step], effects, step=step, frame_index=frame_index)
     masks[masks.sum(axis=(2, 3)) < MIN_VISIBLE_PX] = False
     return Clip(
@@ -193,6 +196,20 @@ def _shoot(
     )
 
 
-def _centers_px(actor: _Actor, *, camera: CameraMotion, frame_hw: tuple[int, int]) -> np.ndarray:
+def _pose(
+    actor: _Actor, *, camera: CameraMotion, step: int, center_xy: tuple[float, float]
+) -> Float[np.ndarray, "2 3"]:
+    motion, height, width = actor.motion, *actor.sprite.shape[:2]
+    return placement(
+        sprite_hw=(height, width),
+        center_xy=center_xy,
+        scale=actor.px_per_sprite_px * float(motion.scale[step] * camera.zoom[step]),
+        angle_deg=float(motion.angle_deg[step]),
+    )
+
+
+def _centers_px(
+    actor: _Actor, *, camera: CameraMotion, frame_hw: tuple[int, int]
+) -> Float[np.ndarray, "T 2"]:
     seen = 0.5 + (actor.motion.xy - 0.5 - camera.xy) * camera.zoom[:, None]
-    return seen * (frame_hw[1], frame_hw[0]) - 0.5
+    return np.asarray(seen * frame_hw[::-1] - 0.5)
