@@ -41,7 +41,7 @@ class Canvas:
         supersampling = max(_MIN_SUPERSAMPLING, math.ceil(_MIN_INNER_PX / size_px))
         self._inner_px = size_px * supersampling
         self._pixels = np.zeros((self._inner_px, self._inner_px, 4), dtype=np.uint8)
-        self._second_color_areas: dict[Paint, NDArray[np.bool_]] = {}
+        self._second_color_areas: dict[tuple[str, float, float], NDArray[np.bool_]] = {}
 
     def polygon(self, points: Sequence[Point], paint: Paint | Color) -> None:
         """Fills a closed polygon (even-odd where it crosses itself)."""
@@ -125,9 +125,10 @@ class Canvas:
             return Paint(paint), None
         if paint.pattern == "plain":
             return paint, None
-        if paint not in self._second_color_areas:
-            self._second_color_areas[paint] = _second_color_area(paint, size_px=self._inner_px)
-        return paint, self._second_color_areas[paint]
+        key = (paint.pattern, paint.period, paint.angle_deg)  # the same for all shades of a paint
+        if key not in self._second_color_areas:
+            self._second_color_areas[key] = _second_color_area(paint, size_px=self._inner_px)
+        return paint, self._second_color_areas[key]
 
     def _to_fixed(self, points: NDArray[np.float64]) -> NDArray[np.int32]:
         # OpenCV puts pixel centres on integers; ours lie at one half.
