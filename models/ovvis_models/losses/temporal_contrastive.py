@@ -1,9 +1,10 @@
 """L_TC (paper Eq. 6): a track's predicted token is like its own next token and unlike every other's.
 
-Eq. 6 sums a cross-entropy of cosines against the identity matrix over all pairs. It can be read in two ways, and both
-are here: `temporal_contrastive_loss` takes the softmax over the row (which of these objects am I?), as contrastive
-losses usually do; `temporal_match_loss` takes each pair alone (are these two the same object?), which also puts the
-boundary at the similarity that the tracker later compares with. The indicator is free of categories in both.
+Eq. 6 sums a cross-entropy of cosines against the identity matrix over all pairs. It can be read in two ways,
+and both are here: `temporal_contrastive_loss` takes the softmax over the row (which of these objects am I?),
+as contrastive losses usually do; `temporal_match_loss` takes each pair alone (are these two the same
+object?), which also puts the boundary at the similarity that the tracker later compares with. The indicator
+is free of categories in both.
 """
 
 import torch
@@ -22,8 +23,8 @@ def temporal_contrastive_loss(
 ) -> Float[Tensor, ""]:
     """Mean cross-entropy over the objects that were seen before and are visible now; 0 when there are none.
 
-    Row i of both is the same object. `predicted_valid` marks objects seen before the frame, `next_valid` objects
-    visible in it; a visible object that was not seen before still counts as a negative for the others.
+    Row i of both is the same object. `predicted_valid` marks objects seen before the frame, `next_valid`
+    objects visible in it; one that is visible but was not seen before still is a negative for the others.
     """
     cosine = _cosine(predicted_tokens, next_tokens)
     logits = (cosine / temperature).masked_fill(~next_valid, float("-inf"))
@@ -42,7 +43,7 @@ def temporal_match_loss(
     temperature: float,
     threshold: float,
 ) -> Float[Tensor, ""]:
-    """Mean binary cross-entropy of (cosine - threshold) / temperature; equal and unequal pairs weigh the same.
+    """Binary cross-entropy of (cosine - threshold) / temperature: mean of equal + mean of unequal pairs.
 
     `threshold` is the tracker's `match_threshold`. Arguments as in `temporal_contrastive_loss`.
     """

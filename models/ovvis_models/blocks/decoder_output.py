@@ -1,0 +1,40 @@
+"""What the proposal network returns: the heads of its decoder layers."""
+
+from dataclasses import dataclass
+
+from jaxtyping import Float
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PixelFeatures:
+    """Output of the pixel decoder: encoded maps from coarse to fine, and the mask product's pixel factor."""
+
+    levels: tuple[Float[Tensor, "B C _h _w"], ...]  # strides 32, 16, 8
+    pixel_embeds: Float[Tensor, "B C h w"]  # stride 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InitialQueries:
+    """Queries before the first decoder layer."""
+
+    query_feat: Float[Tensor, "B Q C"]
+    query_pos: Float[Tensor, "B Q C"]
+    heatmap_logits: Float[Tensor, "B h8 w8"] | None = None  # where the queries came from, if from a map
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerOutput:
+    """The heads after one decoder layer (or before the first)."""
+
+    query_embeds: Float[Tensor, "B Q C"]
+    mask_logits: Float[Tensor, "B Q h w"]  # stride 4 of the padded input
+    object_logits: Float[Tensor, "B Q O"]  # O = 1, or K classes and, last, no object
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecoderOutput:
+    """The heads of all layers, first to last (L + 1 of them), and the guiding map if there is one."""
+
+    layers: tuple[LayerOutput, ...]
+    heatmap_logits: Float[Tensor, "B h8 w8"] | None = None

@@ -1,0 +1,42 @@
+"""Sine positions of a feature map."""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+TEMPERATURE = 10000.0
+EXTENT_EPS = 1e-6  # keeps the normalisation of the published networks, to which weights are bound
+
+
+def sine_position(
+    hw: tuple[int, int], *, width: int, dtype: torch.dtype, device: torch.device
+) -> Float[Tensor, "h w C"]:
+    """Return the fixed position code of a map of size `hw`: `width / 2` channels of y, then as many of x.
+
+    Places count from 1 and are divided by the map's own extent, so the code runs from 0 to 2 pi over any map.
+    Sine stands on even channels, cosine on odd ones.
+
+    Raises:
+        ValueError: `width` is not a multiple of 4.
+    """
+    if width % 4:
+        raise ValueError(f"width of a sine position must be a multiple of 4, got {width}")
+    rows, columns = (_axis_code(extent, width=width // 2, dtype=dtype, device=device) for extent in hw)
+    height, columns_count = hw
+    return torch.cat(
+        [
+            rows[:, None].expand(height, columns_count, -1),
+            columns[None].expand(height, columns_count, -1),
+        ],
+        dim=-1,
+    )
+
+
+def _axis_code(extent: int, *, width: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return the code of one axis: (extent, width)."""
+    places = torch.arange(1, extent + 1, dtype=dtype, device=device) / (extent + EXTENT_EPS) * (2 * math.pi)
+    pair = torch.arange(width, device=device).div(2, rounding_mode="floor").to(dtype)
+    angles = places[:, None] / TEMPERATURE ** (2 * pair / width)
+    return torch.stack([angles[:, 0::2].sin(), angles[:, 1::2].cos()], dim=-1).flatten(1)

@@ -1,0 +1,53 @@
+"""Is a query any object? One class-agnostic logit, or a closed set of classes with a no-object column."""
+
+from typing import Protocol
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+class ObjectHead(Protocol):
+    """Maps queries to object logits, and those to one logit a query."""
+
+    def __call__(self, query_embeds: Float[Tensor, "B Q C"]) -> Float[Tensor, "B Q O"]:
+        """Return the head's raw columns."""
+        ...
+
+    def object_logit(self, object_logits: Float[Tensor, "B Q O"]) -> Float[Tensor, "B Q"]:
+        """Return the logit whose sigmoid is the probability of being any object."""
+        ...
+
+
+class ClassAgnosticHead(nn.Module):
+    """One logit a query."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(width, 1)
+
+    def forward(self, query_embeds: Float[Tensor, "B Q C"]) -> Float[Tensor, "B Q 1"]:
+        """Return the object logit."""
+        logits: Tensor = self.linear(query_embeds)
+        return logits
+
+    def object_logit(self, object_logits: Float[Tensor, "B Q 1"]) -> Float[Tensor, "B Q"]:
+        """Return the only column."""
+        return object_logits[..., 0]
+
+
+class ClosedSetHead(nn.Module):
+    """K class logits and, last, the logit of no object; a softmax over all of them gives probabilities."""
+
+    def __init__(self, width: int, *, num_classes: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(width, num_classes + 1)
+
+    def forward(self, query_embeds: Float[Tensor, "B Q C"]) -> Float[Tensor, "B Q O"]:
+        """Return the K + 1 logits."""
+        logits: Tensor = self.linear(query_embeds)
+        return logits
+
+    def object_logit(self, object_logits: Float[Tensor, "B Q O"]) -> Float[Tensor, "B Q"]:
+        """Return the logit of 1 - p(no object)."""
+        return torch.logsumexp(object_logits[..., :-1], dim=-1) - object_logits[..., -1]

@@ -1,0 +1,88 @@
+"""Where the decoder's queries come from: learned vectors, or the best places of an objectness map."""
+
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from ovvis_models.blocks.decoder_output import InitialQueries, PixelFeatures
+from ovvis_models.blocks.position import sine_position
+
+HEATMAP_PRIOR_LOGIT = -2.2  # the map starts at a probability of 0.1 everywhere
+NOT_A_PEAK_LOGIT = 1e4  # subtracted, so that every local maximum ranks before every other place
+
+
+class QuerySource(Protocol):
+    """Gives the queries of a batch of images."""
+
+    def __call__(self, features: PixelFeatures) -> InitialQueries:
+        """Return content and position of Q queries for each image."""
+        ...
+
+
+class LearnedQueries(nn.Module):
+    """The same learned queries for every image, as in the published networks."""
+
+    def __init__(self, num_queries: int, *, width: int) -> None:
+        super().__init__()
+        self.query_feat = nn.Embedding(num_queries, width)
+        self.query_pos = nn.Embedding(num_queries, width)
+
+    def forward(self, features: PixelFeatures) -> InitialQueries:
+        """Return the learned vectors, repeated for each image."""
+        batch = features.pixel_embeds.shape[0]
+        return InitialQueries(
+            query_feat=self.query_feat.weight.expand(batch, -1, -1),
+            query_pos=self.query_pos.weight.expand(batch, -1, -1),
+        )
+
+
+class GuidedQueries(nn.Module):
+    """Queries at the best local maxima of an objectness map, computed from the stride-8 level.
+
+    Small networks trained for minutes need this: free queries first have to agree on who takes what.
+    """
+
+    def __init__(self, num_queries: int, *, width: int) -> None:
+        super().__init__()
+        self.num_queries = num_queries
+        self.heatmap = nn.Sequential(nn.Conv2d(width, width, 3, padding=1), nn.ReLU(), nn.Conv2d(width, 1, 1))
+        self.content_proj = nn.Linear(width, width)
+        self.position_proj = nn.Linear(width, width)
+        nn.init.constant_(self.heatmap[-1].bias, HEATMAP_PRIOR_LOGIT)
+
+    def forward(self, features: PixelFeatures) -> InitialQueries:
+        """Return one query for each of the best places, best first, and the map's logits.
+
+        Raises:
+            ValueError: the map has fewer places than queries are wanted.
+        """
+        level = features.levels[-1]
+        heatmap_logits = self.heatmap(level)[:, 0]
+        places = best_places(heatmap_logits.detach(), num_places=self.num_queries)
+        tokens = level.flatten(2).transpose(1, 2)
+        _, height, width = heatmap_logits.shape
+        position = sine_position(
+            (height, width), width=tokens.shape[-1], dtype=tokens.dtype, device=tokens.device
+        )
+        rows = torch.arange(places.shape[0], device=places.device)[:, None]
+        return InitialQueries(
+            query_feat=self.content_proj(tokens[rows, places]),
+            query_pos=self.position_proj(position.flatten(0, 1)[places]),
+            heatmap_logits=heatmap_logits,
+        )
+
+
+def best_places(logits: Float[Tensor, "B h w"], *, num_places: int) -> Int[Tensor, "B num_places"]:
+    """Return flat indices of the best 3x3 local maxima, best first, then of the best other places.
+
+    Raises:
+        ValueError: the map has fewer than `num_places` places.
+    """
+    if logits[0].numel() < num_places:
+        raise ValueError(f"{num_places} queries do not fit on a map of {tuple(logits.shape[1:])} places")
+    peaks = logits == F.max_pool2d(logits[:, None], 3, stride=1, padding=1)[:, 0]
+    ranked = torch.where(peaks, logits, logits - NOT_A_PEAK_LOGIT)
+    return ranked.flatten(1).topk(num_places, dim=1).indices

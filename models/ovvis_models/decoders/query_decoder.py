@@ -1,0 +1,136 @@
+"""The masked-attention decoder of Mask2Former.
+
+Each layer lets the queries look at one level (32, 16, 8, 32, ...) inside the masks that the layer before
+predicted, then at each other. Heads stand before the first layer and after every one.
+
+Deviation from the original, of form only: attention masks are not computed at stride 4 and shrunk, but from
+pixel embeddings that were shrunk once (bilinear resampling commutes with the dot product); and at inference
+the heads other than the last compute only that.
+"""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from ovvis_models.blocks.decoder_output import DecoderOutput, LayerOutput, PixelFeatures
+from ovvis_models.blocks.mlp import MLP
+from ovvis_models.blocks.position import sine_position
+from ovvis_models.blocks.transformer_layers import AttentionLayer, FeedForwardLayer
+from ovvis_models.decoders.object_heads import ObjectHead
+from ovvis_models.decoders.queries import QuerySource
+
+NUM_LEVELS = 3
+
+
+class DecoderLayer(nn.Module):
+    """Masked cross-attention, self-attention, feed-forward; all post-norm."""
+
+    def __init__(self, width: int, *, num_heads: int, ffn_dim: int) -> None:
+        super().__init__()
+        self.cross_attention = AttentionLayer(width, num_heads=num_heads)
+        self.self_attention = AttentionLayer(width, num_heads=num_heads)
+        self.feed_forward = FeedForwardLayer(width, hidden_dim=ffn_dim)
+
+    def forward(
+        self,
+        queries: Float[Tensor, "B Q C"],
+        *,
+        query_pos: Float[Tensor, "B Q C"],
+        content: Float[Tensor, "B S C"],
+        position: Float[Tensor, "S C"],
+        allowed: Bool[Tensor, "B Q S"],
+    ) -> Float[Tensor, "B Q C"]:
+        """Return the queries after one layer; `content` holds the level embedding already."""
+        queries = self.cross_attention(
+            queries, query=queries + query_pos, key=content + position, value=content, allowed=allowed
+        )
+        placed = queries + query_pos
+        queries = self.self_attention(queries, query=placed, key=placed, value=queries)
+        return self.feed_forward(queries)
+
+
+class QueryDecoder(nn.Module):
+    """`PixelFeatures` -> queries with masks and object logits."""
+
+    def __init__(
+        self,
+        *,
+        width: int,
+        num_heads: int,
+        num_layers: int,
+        ffn_dim: int,
+        queries: QuerySource,
+        object_head: ObjectHead,
+    ) -> None:
+        super().__init__()
+        self.queries = queries
+        self.object_head = object_head
+        self.level_embed = nn.Embedding(NUM_LEVELS, width)
+        self.layers = nn.ModuleList(
+            DecoderLayer(width, num_heads=num_heads, ffn_dim=ffn_dim) for _ in range(num_layers)
+        )
+        self.norm = nn.LayerNorm(width)
+        self.mask_embed = MLP(width, hidden_dim=width, out_dim=width, num_layers=3)
+
+    def forward(self, features: PixelFeatures) -> DecoderOutput:
+        """Return the heads before the first layer and after every one."""
+        return self._decode(features, every_head=True)
+
+    def last(self, features: PixelFeatures) -> LayerOutput:
+        """Return the heads after the last layer only; the others cost nothing but their attention masks."""
+        return self._decode(features, every_head=False).layers[-1]
+
+    def _decode(self, features: PixelFeatures, *, every_head: bool) -> DecoderOutput:
+        initial = self.queries(features)
+        queries = initial.query_feat
+        contents, positions = self._memory(features)
+        shrunk = [_shrink(features.pixel_embeds.detach(), level) for level in features.levels]
+        outputs = []
+        for index, layer in enumerate(self.layers):
+            level = index % NUM_LEVELS
+            query_embeds = self.norm(queries)
+            mask_embeds = self.mask_embed(query_embeds)
+            if every_head:
+                outputs.append(self._heads(query_embeds, mask_embeds, features))
+            queries = layer(
+                queries,
+                query_pos=initial.query_pos,
+                content=contents[level],
+                position=positions[level],
+                allowed=allowed_places(mask_embeds.detach(), shrunk[level]),
+            )
+        query_embeds = self.norm(queries)
+        outputs.append(self._heads(query_embeds, self.mask_embed(query_embeds), features))
+        return DecoderOutput(layers=tuple(outputs), heatmap_logits=initial.heatmap_logits)
+
+    def _memory(self, features: PixelFeatures) -> tuple[list[Tensor], list[Tensor]]:
+        """Return content (B, S, C) with level embedding and position (S, C) of each level."""
+        contents, positions = [], []
+        for x, embed in zip(features.levels, self.level_embed.weight, strict=True):
+            contents.append(x.flatten(2).transpose(1, 2) + embed)
+            hw = (x.shape[2], x.shape[3])
+            code = sine_position(hw, width=x.shape[1], dtype=x.dtype, device=x.device)
+            positions.append(code.flatten(0, 1))
+        return contents, positions
+
+    def _heads(self, query_embeds: Tensor, mask_embeds: Tensor, features: PixelFeatures) -> LayerOutput:
+        return LayerOutput(
+            query_embeds=query_embeds,
+            mask_logits=torch.einsum("bqc,bchw->bqhw", mask_embeds, features.pixel_embeds),
+            object_logits=self.object_head(query_embeds),
+        )
+
+
+def allowed_places(
+    mask_embeds: Float[Tensor, "B Q C"], pixel_embeds: Float[Tensor, "B C S"]
+) -> Bool[Tensor, "B Q S"]:
+    """Return where each query may look: inside its own mask, or everywhere when that is empty."""
+    inside = torch.bmm(mask_embeds, pixel_embeds) >= 0
+    return inside | ~inside.any(dim=-1, keepdim=True)
+
+
+def _shrink(pixel_embeds: Tensor, level: Tensor) -> Tensor:
+    """Return pixel embeddings at the size of `level`, flattened to (B, C, S)."""
+    size = level.shape[-2:]
+    return F.interpolate(pixel_embeds, size=size, mode="bilinear", align_corners=False).flatten(2)
