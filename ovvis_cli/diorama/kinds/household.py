@@ -58,7 +58,7 @@ def _chair(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     canvas.line([(left + depth, seat), (left + depth - 0.02, 0.82)], width, look.accent)
     canvas.line([(right + 0.02, seat), (right, 0.82)], width, look.accent)
     canvas.line([(left, seat + 0.04), (left - 0.03, 0.92)], width, look.body)
-    canvas.line([(right - depth, seat + depth), (right - depth + 0.02, 0.92)], width, look.body)
+    canvas.line([(right - depth, seat + 0.05), (right - depth + 0.02, 0.92)], width, look.body)
     near = (left - lean, top + 0.06)
     far = (right - 0.06 - lean, top)
     posts = [[(left, seat), near], [(right - 0.06, seat), far]]
@@ -68,15 +68,9 @@ def _chair(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
         start = (near[0] + share * (left - near[0]), near[1] + share * (seat - near[1]))
         stop = (far[0] + share * (right - 0.06 - far[0]), far[1] + share * (seat - far[1]))
         canvas.line([start, stop], 0.075, look.body)
-    canvas.polygon(
-        [
-            (left - 0.04, seat + 0.07),
-            (left + 0.03, seat - 0.05),
-            (right + 0.06, seat - 0.06),
-            (right, seat + 0.07),
-        ],
-        look.accent,
-    )
+    outline = [(left - 0.04, seat + 0.07), (left + 0.03, seat - 0.05)]
+    outline += [(right + 0.06, seat - 0.06), (right, seat + 0.07)]
+    canvas.polygon(outline, look.accent)
     canvas.line([(left - 0.03, seat + 0.075), (right, seat + 0.075)], 0.05, look.body)
 
 
@@ -141,16 +135,9 @@ def _teapot(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     canvas.line(
         arc((left + 0.03, center[1] - 0.01), (left - 0.05, 0.75 * half_h), 80.0, 290.0), 0.06, look.accent
     )
-    canvas.polygon(
-        [
-            (right - 0.08, center[1] + 0.12),
-            (right - 0.04, center[1] - 0.06),
-            (0.87, spout - 0.02),
-            (0.95, spout - 0.01),
-            (0.91, spout + 0.06),
-        ],
-        look.body,
-    )
+    outline = [(right - 0.08, center[1] + 0.12), (right - 0.04, center[1] - 0.06), (0.87, spout - 0.02)]
+    outline += [(0.95, spout - 0.01), (0.91, spout + 0.06)]
+    canvas.polygon(outline, look.body)
     canvas.polygon(box(center[0] - 0.13, 0.8, center[0] + 0.13, 0.88, cut=0.02), look.accent)
     canvas.ellipse(center, (half_w, half_h), look.body)
     lid = center[1] - half_h
@@ -183,16 +170,9 @@ def _book(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     top, bottom = 0.1, rng.uniform(0.76, 0.82)
     left, right = 0.1, rng.uniform(0.68, 0.76)
     drop = (0.6 * thick, thick)
-    canvas.polygon(
-        [
-            (left, bottom),
-            (left + drop[0], bottom + drop[1]),
-            (right + drop[0], bottom + drop[1]),
-            (right + lean + drop[0], top + drop[1]),
-            (right + lean, top),
-        ],
-        look.body,
-    )
+    outline = [(left, bottom), (left + drop[0], bottom + drop[1]), (right + drop[0], bottom + drop[1])]
+    outline += [(right + lean + drop[0], top + drop[1]), (right + lean, top)]
+    canvas.polygon(outline, look.body)
     pages = [(left + 0.02, bottom), (left + 0.8 * drop[0], bottom + drop[1] - 0.03)]
     pages += [
         (right + drop[0] - 0.03, bottom + drop[1] - 0.03),
@@ -224,16 +204,9 @@ def _bed(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     fold = rng.uniform(0.34, 0.42)
     canvas.polygon([(fold, mattress - 0.05), (0.9, mattress - 0.03), (0.9, 0.69), (fold, 0.69)], look.body)
     canvas.line([(fold, mattress - 0.04), (fold, 0.68)], 0.035, look.dark)
-    canvas.blob(
-        [
-            (0.13, mattress - 0.02),
-            (0.2, mattress - 0.11),
-            (0.32, mattress - 0.06),
-            (0.33, mattress + 0.02),
-            (0.16, mattress + 0.03),
-        ],
-        look.light,
-    )
+    outline = [(0.13, mattress - 0.02), (0.2, mattress - 0.11), (0.32, mattress - 0.06)]
+    outline += [(0.33, mattress + 0.02), (0.16, mattress + 0.03)]
+    canvas.blob(outline, look.light)
     canvas.line([(0.15, mattress + 0.025), (0.31, mattress + 0.02)], 0.022, look.dark)
     canvas.line([(0.09, head), (0.09, 0.82)], width, look.body)
     canvas.line([(0.91, foot), (0.91, 0.82)], width, look.body)
@@ -254,12 +227,8 @@ def _vase(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
             0.04,
             look.accent,
         )
-    side_points = [
-        (0.5 - neck, 0.1),
-        (0.5 - neck, 0.24),
-        (0.5 - 0.8 * belly, widest - 0.12),
-        (0.5 - belly, widest),
-    ]
+    side_points = [(0.5 - neck, 0.1), (0.5 - neck, 0.24)]
+    side_points += [(0.5 - 0.8 * belly, widest - 0.12), (0.5 - belly, widest)]
     side_points += [(0.5 - 0.8 * belly, widest + 0.16), (0.5 - 0.7 * foot, 0.84)]
     canvas.blob(mirrored(side_points), look.body)
     canvas.polygon(mirrored([(0.5 - 0.7 * foot, 0.82), (0.5 - foot, 0.95)]), look.body)
@@ -289,15 +258,15 @@ def _backpack(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
 
 KINDS: tuple[Kind, ...] = (
     Kind("backpack", ("rucksack", "knapsack"), _backpack, novel=False),
-    Kind("bed", ("bunk", "bedstead"), _bed, novel=False),
-    Kind("book", ("hardcover", "novel"), _book, novel=False),
+    Kind("bed", ("bedstead", "single bed"), _bed, novel=False),
+    Kind("book", ("hardcover", "textbook"), _book, novel=False),
     Kind("bottle", ("flask",), _bottle, novel=False),
-    Kind("chair", ("dining chair", "seat"), _chair, novel=True),
+    Kind("chair", ("dining chair", "wooden chair"), _chair, novel=True),
     Kind("clock", ("alarm clock", "timepiece"), _clock, novel=False),
     Kind("cup", ("mug", "coffee cup"), _cup, novel=False),
     Kind("lamp", ("table lamp", "desk lamp"), _lamp, novel=True),
     Kind("table", ("desk", "dining table"), _table, novel=False),
-    Kind("teapot", ("tea kettle", "kettle"), _teapot, novel=True),
+    Kind("teapot", ("kettle",), _teapot, novel=True),
     Kind("umbrella", ("parasol", "brolly"), _umbrella, novel=False),
     Kind("vase", ("urn", "amphora"), _vase, novel=True),
 )

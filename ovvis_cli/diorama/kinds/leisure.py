@@ -188,11 +188,11 @@ def _shoe(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
 
 
 KINDS: tuple[Kind, ...] = (
-    Kind("ball", ("beach ball", "play ball"), _ball, novel=True),
-    Kind("crown", ("coronet", "royal crown"), _crown, novel=True),
-    Kind("drum", ("snare drum", "snare"), _drum, novel=False),
+    Kind("ball", ("beach ball",), _ball, novel=True),
+    Kind("crown", ("coronet", "diadem"), _crown, novel=True),
+    Kind("drum", ("snare drum",), _drum, novel=False),
     Kind("guitar", ("acoustic guitar",), _guitar, novel=False),
-    Kind("hat", ("top hat", "headgear"), _hat, novel=False),
+    Kind("hat", ("top hat", "brimmed hat"), _hat, novel=False),
     Kind("kite", ("paper kite",), _kite, novel=False),
     Kind("shoe", ("sneaker", "trainer"), _shoe, novel=False),
     Kind("trumpet", ("cornet", "bugle"), _trumpet, novel=True),

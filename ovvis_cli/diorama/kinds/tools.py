@@ -145,18 +145,18 @@ def _shovel(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
 
 def _brush(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     half = rng.uniform(0.16, 0.22)
-    ferrule = rng.uniform(0.5, 0.56)
+    ferrule = rng.uniform(0.54, 0.6)
     waist = rng.uniform(0.04, 0.055)
     grip = rng.uniform(0.07, 0.085)
     tip = rng.uniform(0.9, 0.95)
     bristles = [(0.5 - half, ferrule + 0.12), (0.5 - half - 0.01, tip - 0.06), (0.5 - 0.6 * half, tip)]
-    canvas.polygon(mirrored([*bristles, (0.5 - 0.25 * half, tip - 0.03), (0.5, tip)]), look.accent)
+    canvas.polygon(mirrored([*bristles, (0.5 - 0.25 * half, tip - 0.03), (0.5, tip)]), look.light)
     for share in (-0.5, 0.0, 0.5):
         canvas.line([(0.5 + share * half, ferrule + 0.16), (0.5 + share * half, tip - 0.09)], 0.02, look.dark)
     handle = [(0.5 - 0.6 * grip, 0.06), (0.5 - grip, 0.12), (0.5 - grip, 0.2), (0.5 - waist, 0.36)]
     handle += [(0.5 - 0.5 * half, ferrule - 0.06), (0.5 - half, ferrule + 0.02)]
     canvas.polygon(mirrored(handle), look.body)
-    canvas.polygon(box(0.5 - half, ferrule, 0.5 + half, ferrule + 0.13), look.light)
+    canvas.polygon(box(0.5 - half, ferrule, 0.5 + half, ferrule + 0.13), look.accent)
     canvas.line(
         [(0.5 - half + 0.02, ferrule + 0.065), (0.5 + half - 0.02, ferrule + 0.065)], 0.025, look.dark
     )
@@ -170,18 +170,18 @@ def _ladder(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     num_rungs = int(rng.integers(5, 8))
     for y in np.linspace(0.15, 0.86, num_rungs):
         half = head + (foot - head) * (float(y) - 0.06) / 0.88
-        canvas.line([(0.5 - half, float(y)), (0.5 + half, float(y))], rng.uniform(0.04, 0.055), look.accent)
+        canvas.line([(0.5 - half, float(y)), (0.5 + half, float(y))], rng.uniform(0.04, 0.055), look.body)
     for side in (-1.0, 1.0):
         canvas.line([(0.5 + side * head, 0.09), (0.5 + side * foot, 0.91)], width, look.body)
-        canvas.line([(0.5 + side * foot, 0.9), (0.5 + side * foot, 0.915)], width + 0.015, look.dark)
+        canvas.line([(0.5 + side * foot, 0.9), (0.5 + side * foot, 0.915)], width + 0.015, look.accent)
 
 
 KINDS: tuple[Kind, ...] = (
     Kind("brush", ("paintbrush", "paint brush"), _brush, novel=False),
-    Kind("hammer", ("claw hammer", "mallet"), _hammer, novel=False),
-    Kind("key", ("door key", "latchkey"), _key, novel=False),
-    Kind("ladder", ("stepladder", "rungs"), _ladder, novel=True),
-    Kind("saw", ("handsaw", "hand saw"), _saw, novel=False),
+    Kind("hammer", ("claw hammer",), _hammer, novel=False),
+    Kind("key", ("door key",), _key, novel=False),
+    Kind("ladder", ("stepladder",), _ladder, novel=True),
+    Kind("saw", ("handsaw",), _saw, novel=False),
     Kind("scissors", ("shears", "pair of scissors"), _scissors, novel=True),
     Kind("shovel", ("spade",), _shovel, novel=False),
     Kind("wrench", ("spanner",), _wrench, novel=True),

@@ -29,29 +29,16 @@ def _car(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     front, back = rng.uniform(0.54, 0.64), rng.uniform(0.24, 0.34)
     radius = rng.uniform(0.09, 0.115)
     tail = rng.uniform(0.02, 0.14)
-    shell = [
-        (0.05, 0.67),
-        (0.05, belt + 0.06),
-        (tail + 0.02, belt),
-        (back - 0.06, belt - 0.01),
-        (back + 0.05, roof),
-    ]
+    shell = [(0.05, 0.67), (0.05, belt + 0.06), (tail + 0.02, belt)]
+    shell += [(back - 0.06, belt - 0.01), (back + 0.05, roof)]
     shell += [(front, roof), (front + 0.14, belt), (0.9, belt + 0.05), (0.95, belt + 0.12), (0.95, 0.67)]
     canvas.polygon(shell, look.body)
     middle = 0.5 * (back + front) + 0.03
     pane_top = roof + 0.045
-    rear_pane = [
-        (back + 0.01, belt),
-        (back + 0.075, pane_top),
-        (middle - 0.02, pane_top),
-        (middle - 0.02, belt),
-    ]
-    front_pane = [
-        (middle + 0.02, belt),
-        (middle + 0.02, pane_top),
-        (front - 0.01, pane_top),
-        (front + 0.08, belt),
-    ]
+    rear_pane = [(back + 0.01, belt), (back + 0.075, pane_top)]
+    rear_pane += [(middle - 0.02, pane_top), (middle - 0.02, belt)]
+    front_pane = [(middle + 0.02, belt), (middle + 0.02, pane_top)]
+    front_pane += [(front - 0.01, pane_top), (front + 0.08, belt)]
     canvas.polygon(rear_pane, look.light)
     canvas.polygon(front_pane, look.light)
     canvas.line([(0.06, 0.65), (0.94, 0.65)], 0.04, look.accent)
@@ -112,14 +99,8 @@ def _boat(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     canvas.polygon([(mast - 0.01, 0.1), (mast - 0.01, boom), (clew, boom)], look.body)
     canvas.polygon([(mast + 0.01, 0.15), (mast + 0.01, boom), (rng.uniform(0.76, 0.84), boom)], look.accent)
     canvas.line([(clew + 0.02, boom), (mast, boom)], 0.025, look.dark)
-    hull = [
-        (0.07, deck),
-        (0.95, deck - 0.03),
-        (0.95 - 0.5 * bow, 0.88),
-        (0.95 - bow, 0.93),
-        (0.2, 0.93),
-        (0.11, 0.86),
-    ]
+    hull = [(0.07, deck), (0.95, deck - 0.03), (0.95 - 0.5 * bow, 0.88)]
+    hull += [(0.95 - bow, 0.93), (0.2, 0.93), (0.11, 0.86)]
     canvas.polygon(hull, look.body)
     canvas.line([(0.1, deck + 0.03), (0.9, deck + 0.01)], 0.04, look.light)
 
@@ -135,12 +116,8 @@ def _truck(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     nose = rng.uniform(0.82, 0.85)
     front = [(cab, cab_top), (nose, cab_top), (nose + 0.05, 0.5), (0.95, 0.53), (0.95, 0.72), (cab, 0.72)]
     canvas.polygon(front, look.accent)
-    pane = [
-        (cab + 0.05, cab_top + 0.04),
-        (nose - 0.015, cab_top + 0.04),
-        (nose + 0.02, 0.5),
-        (cab + 0.05, 0.5),
-    ]
+    pane = [(cab + 0.05, cab_top + 0.04), (nose - 0.015, cab_top + 0.04)]
+    pane += [(nose + 0.02, 0.5), (cab + 0.05, 0.5)]
     canvas.polygon(pane, look.light)
     canvas.ellipse((0.93, 0.6), (0.025, 0.03), look.light)
     for x in (0.17, 0.36, 0.8):
@@ -162,12 +139,8 @@ def _airplane(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     for x in np.linspace(0.36, 0.76, int(rng.integers(5, 8))):
         canvas.ellipse((float(x), 0.485), (0.016, 0.018), look.light)
     span = rng.uniform(0.82, 0.9)
-    near = [
-        (root - 0.13, 0.53),
-        (root + 0.11, 0.53),
-        (root - sweep - 0.02, span),
-        (root - sweep - 0.14, span),
-    ]
+    near = [(root - 0.13, 0.53), (root + 0.11, 0.53)]
+    near += [(root - sweep - 0.02, span), (root - sweep - 0.14, span)]
     canvas.polygon(near, look.body)
     canvas.line([near[0], near[3], near[2], near[1]], 0.02, look.dark)
     canvas.line([(root - 0.04, 0.68), (root + 0.07, 0.68)], 0.06, look.dark)
@@ -189,17 +162,9 @@ def _helicopter(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
         look.accent,
     )
     canvas.line([(hub, 0.26), (hub, 0.4)], 0.04, look.dark)
-    canvas.blob(
-        [
-            (hub - 0.2, 0.46),
-            (hub, 0.53 - cabin_h),
-            (hub + 0.2, 0.44),
-            (hub + 0.29, 0.58),
-            (hub + 0.16, 0.54 + cabin_h),
-            (hub - 0.12, 0.52 + cabin_h),
-        ],
-        look.body,
-    )
+    outline = [(hub - 0.2, 0.46), (hub, 0.53 - cabin_h), (hub + 0.2, 0.44)]
+    outline += [(hub + 0.29, 0.58), (hub + 0.16, 0.54 + cabin_h), (hub - 0.12, 0.52 + cabin_h)]
+    canvas.blob(outline, look.body)
     canvas.polygon(
         [(hub + 0.05, 0.43), (hub + 0.17, 0.44), (hub + 0.27, 0.57), (hub + 0.05, 0.57)], look.light
     )
@@ -240,23 +205,14 @@ def _rocket(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     canvas.polygon(
         mirrored([(0.5 - 0.6 * half, base), (0.5 - 0.7 * half, base + 0.08), (0.5, flame)]), look.light
     )
-    left_fin = [
-        (0.5 - half, 0.5),
-        (0.5 - half - fin, base),
-        (0.5 - half - fin, base + 0.1),
-        (0.5 - 0.5 * half, base),
-    ]
+    left_fin = [(0.5 - half, 0.5), (0.5 - half - fin, base)]
+    left_fin += [(0.5 - half - fin, base + 0.1), (0.5 - 0.5 * half, base)]
     canvas.polygon(left_fin, look.accent)
     canvas.polygon([(1.0 - x, y) for x, y in left_fin], look.accent)
-    side = [
-        (0.5, 0.05),
-        (0.5 - 0.45 * half, 0.14),
-        (0.5 - 0.85 * half, 0.26),
-        (0.5 - half, 0.42),
-        (0.5 - half, 0.56),
-    ]
+    side = [(0.5, 0.05), (0.5 - 0.45 * half, 0.14), (0.5 - 0.85 * half, 0.26)]
+    side += [(0.5 - half, 0.42), (0.5 - half, 0.56)]
     canvas.polygon(mirrored([*side, (0.5 - 0.7 * half, base)]), look.body)
-    canvas.polygon(mirrored(side[:3]), look.accent)
+    canvas.polygon(mirrored(side[:2]), look.accent)
     port = rng.uniform(0.34, 0.42)
     canvas.ellipse((0.5, port), (0.075, 0.075), look.dark)
     canvas.ellipse((0.5, port), (0.05, 0.05), look.light)
@@ -280,16 +236,9 @@ def _motorcycle(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     canvas.polygon(
         [(0.06, seat - 0.03), (0.3, seat), (0.5, seat + 0.01), (0.46, 0.56), (0.22, 0.54)], look.body
     )
-    canvas.blob(
-        [
-            (0.38, seat + 0.05),
-            (0.46, seat - 0.08),
-            (neck[0] - 0.02, seat - 0.09),
-            (neck[0], 0.52),
-            (0.44, 0.56),
-        ],
-        look.body,
-    )
+    outline = [(0.38, seat + 0.05), (0.46, seat - 0.08), (neck[0] - 0.02, seat - 0.09)]
+    outline += [(neck[0], 0.52), (0.44, 0.56)]
+    canvas.blob(outline, look.body)
     canvas.line([(0.12, seat - 0.03), (0.3, seat), (0.42, seat)], 0.05, look.dark)
     canvas.ellipse((neck[0] + 0.05, 0.36), (0.05, 0.055), look.light)
     canvas.line(arc(front, (radius + 0.01, radius + 0.01), 230.0, 310.0, num=8), 0.035, look.body)
