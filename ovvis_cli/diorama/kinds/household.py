@@ -221,9 +221,9 @@ def _vase(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     lip = rng.uniform(0.14, 0.18)
     foot = rng.uniform(0.11, 0.15)
     for side in (-1.0, 1.0):
-        start, stop = (0.5 + side * neck, 0.17), (0.5 + side * 0.85 * belly, widest - 0.1)
+        start, stop = (0.5 + side * neck, 0.21), (0.5 + side * 0.85 * belly, widest - 0.1)
         canvas.line(
-            [start, (0.5 + side * 0.9 * belly, 0.14), (0.5 + side * (belly + 0.04), 0.22), stop],
+            [start, (0.5 + side * 0.9 * belly, 0.19), (0.5 + side * (belly + 0.04), 0.26), stop],
             0.04,
             look.accent,
         )
