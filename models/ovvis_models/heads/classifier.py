@@ -6,7 +6,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 CLIP_MEAN: tuple[float, float, float] = (0.48145466, 0.4578275, 0.40821073)
-"""Channel means (RGB, pixel range [0, 1]) that every OpenAI-lineage CLIP expects its images normalised with."""
+"""Channel means (RGB, pixels in [0, 1]) that CLIP models of OpenAI's lineage normalise their images with."""
 
 CLIP_STD: tuple[float, float, float] = (0.26862954, 0.26130258, 0.27577711)
 """Channel standard deviations belonging to `CLIP_MEAN`."""
@@ -33,7 +33,7 @@ class InstanceEncoder(Protocol):
     ) -> Float[Tensor, "B N D"]:
         """Unit-norm instance tokens of N proposals in each of B images.
 
-        `images` are RGB, normalised with `CLIP_MEAN` and `CLIP_STD`; `mask_logits` cover exactly the same image
-        area, at any resolution.
+        `images` are RGB, normalised with `CLIP_MEAN` and `CLIP_STD`; `mask_logits` cover exactly the same
+        image area, at any resolution.
         """
         ...

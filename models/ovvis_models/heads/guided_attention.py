@@ -1,12 +1,12 @@
-"""Instance guidance attention: CLIP's own attention for register and patches, and a light one for instance tokens.
+"""Instance guidance attention: CLIP's own for register and patches, a light one for instance tokens.
 
                  itself    other instances   register   patches
     instance     -log 2    never             -log 2     its guidance
     register     0         never             -          0
     patch        (0)       never             0          0
 
-Equation 3 of the paper writes one (1+N+P)^2 mask; as nobody sees the instance tokens it falls apart into CLIP's
-attention and N extra queries, and the large mask never exists.
+Equation 3 of the paper writes one (1+N+P)^2 mask; as nobody sees the instance tokens it falls apart into
+CLIP's attention and N extra queries, and the large mask never exists.
 """
 
 import math
@@ -17,8 +17,9 @@ from torch import Tensor
 from torch.nn import functional
 
 SHARED_BIAS = -math.log(2.0)
-"""An instance token reads two offspring of the class token, itself and the register. Each gets half of the attention
-that CLIP's class token pays to itself, so that an untrained token with full guidance IS CLIP's class token."""
+"""An instance token reads two offspring of the class token, itself and the register. Each gets half of the
+attention that CLIP's class token pays to itself, so that an untrained token with full guidance IS CLIP's
+class token."""
 
 
 def guided_attention(

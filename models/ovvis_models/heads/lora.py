@@ -20,6 +20,7 @@ class LowRank(nn.Module):
         nn.init.kaiming_uniform_(self.down, a=math.sqrt(5))
 
     def forward(self, x: Float[Tensor, "*batch C"]) -> Float[Tensor, "*batch C"]:
+        """The change of the projection's output for its input `x`."""
         return (x @ self.down.T) @ self.up.T * self.scale
 
     def weight(self) -> Float[Tensor, "C C"]:

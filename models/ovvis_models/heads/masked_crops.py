@@ -1,10 +1,10 @@
 """The baseline that InstCLIP replaces: CLIP once for every masked crop (OpenVIS v1, MinVIS-CLIP).
 
-Each proposal's box, widened to a square, is cut out and resized to CLIP's own input size; what lies outside the soft
-mask is black. Accurate but slow: N proposals cost N passes.
+Each proposal's box, widened to a square, is cut out and resized to CLIP's own input size; what lies outside
+the soft mask is black. Accurate but slow: N proposals cost N passes.
 
-Deviation from the published code: the square is centred on the box by default; the original anchors it at the box's
-top-left corner (`anchor="top-left"`), which pushes flat and tall objects to the border of their crop.
+Deviation from the published code: the square is centred on the box by default; the original anchors it at the
+box's top-left corner (`anchor="top-left"`), which pushes flat and tall objects to the border of their crop.
 """
 
 from typing import Literal
@@ -23,14 +23,20 @@ Anchor = Literal["center", "top-left"]
 class MaskedCrops(nn.Module):
     """Instance tokens from one CLIP image pass per proposal; same call as `InstCLIP`.
 
-    `visual` maps (n, 3, crop_size, crop_size) CLIP-normalised images to (n, D) embeddings. A proposal without any
-    pixel above 0.5 keeps the whole frame as its box.
+    `visual` maps (n, 3, crop_size, crop_size) CLIP-normalised images to (n, D) embeddings. A proposal without
+    any pixel above 0.5 keeps the whole frame as its box.
     """
 
     black: Tensor
 
     def __init__(
-        self, visual: nn.Module, *, crop_size: int, embed_dim: int, batch_size: int = 32, anchor: Anchor = "center"
+        self,
+        visual: nn.Module,
+        *,
+        crop_size: int,
+        embed_dim: int,
+        batch_size: int = 32,
+        anchor: Anchor = "center",
     ) -> None:
         super().__init__()
         self.visual = visual
@@ -67,23 +73,20 @@ class MaskedCrops(nn.Module):
     ) -> Float[Tensor, "n 3 S S"]:
         size = (self.crop_size, self.crop_size)
         # Measured from black, so that the zeros sampled outside the frame and the mask are black.
-        pixels = roi_align(
-            images - self.black.to(images.dtype), _rois(boxes, image_index, images.shape), size, aligned=True
-        )
-        each = torch.arange(len(boxes), device=boxes.device)
-        coverage = roi_align(
-            mask_logits.unsqueeze(1).sigmoid().to(images.dtype),
-            _rois(boxes, each, mask_logits.shape),
-            size,
-            aligned=True,
-        )
-        return pixels * coverage + self.black.to(images.dtype)
+        black = self.black.to(images.dtype)
+        rois = _rois(boxes, image_index, images.shape)
+        pixels: Tensor = roi_align(images - black, rois, size, aligned=True)
+        coverage = mask_logits.unsqueeze(1).sigmoid().to(images.dtype)  # (n, 1, h, w)
+        rois = _rois(boxes, torch.arange(len(boxes), device=boxes.device), mask_logits.shape)
+        opacity: Tensor = roi_align(coverage, rois, size, aligned=True)
+        return pixels * opacity + black
 
 
 def square_boxes(mask_logits: Float[Tensor, "n h w"], *, anchor: Anchor) -> Float[Tensor, "n 4"]:
     """Boxes xyxy around the pixels with logit > 0, in fractions of height and width.
 
-    Widened to a square of the longer side in mask pixels, which may leave [0, 1]; the whole frame where a mask is empty.
+    Widened to a square of the longer side in mask pixels, which may leave [0, 1]; the whole frame where a
+    mask is empty.
     """
     height, width = mask_logits.shape[-2:]
     masks = mask_logits > 0

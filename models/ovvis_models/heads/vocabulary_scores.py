@@ -5,7 +5,10 @@ from torch import Tensor
 
 
 def class_logits(
-    instance_tokens: Float[Tensor, "*batch D"], class_embeds: Float[Tensor, "K D"], *, logit_scale: float | Tensor
+    instance_tokens: Float[Tensor, "*batch D"],
+    class_embeds: Float[Tensor, "K D"],
+    *,
+    logit_scale: float | Tensor,
 ) -> Float[Tensor, "*batch K"]:
     """Scaled cosine similarities of unit-norm tokens and unit-norm class embeddings."""
     return instance_tokens @ class_embeds.T * logit_scale
@@ -20,8 +23,9 @@ def class_probabilities(
 ) -> Float[Tensor, "*batch A"]:
     """Probability of each of the A = `num_asked` asked names among all K, in [0, 1].
 
-    The first `num_asked` rows of `class_embeds` are asked, the others are distractors: they take the probability of
-    what is none of the asked, so a row may sum to less than 1. Raises ValueError unless 1 <= num_asked <= K.
+    The first `num_asked` rows of `class_embeds` are asked, the others are distractors: they take the
+    probability of what is none of the asked, so a row may sum to less than 1.
+    Raises ValueError unless 1 <= num_asked <= K.
     """
     if not 1 <= num_asked <= class_embeds.shape[0]:
         raise ValueError(f"num_asked must be in 1..{class_embeds.shape[0]} (the vocabulary), got {num_asked}")

@@ -1,16 +1,17 @@
 """InstCLIP: CLIP's vision transformer, asked about all proposals of an image in one pass.
 
-Paper: OpenVIS (InstFormer), Sec. 4.2 and Fig. 4. To [register, patches], which take the part of CLIP's [class token,
-patches] unchanged, N instance tokens are added. Token i attends to itself, the register and, through the guidance made
-from mask i, the patches; nobody attends to instance tokens (`heads/guided_attention.py`). After the last block each is
-projected into the joint image and text space like CLIP's class token.
+Paper: OpenVIS (InstFormer), Sec. 4.2 and Fig. 4. To [register, patches], which take the part of CLIP's [class
+token, patches] unchanged, N instance tokens are added. Token i attends to itself, the register and, through
+the guidance made from mask i, the patches; nobody attends to instance tokens (`heads/guided_attention.py`).
+After the last block each is projected into the joint image and text space like CLIP's class token.
 
-Register and instance tokens start from CLIP's class token, so without training an instance token whose mask covers the
-image equals CLIP's image embedding, and so does the register always. CLIP is frozen; what trains are the tokens and
-LoRA on query and value projections of all tokens.
+Register and instance tokens start from CLIP's class token, so without training an instance token whose mask
+covers the image equals CLIP's image embedding, and so does the register always. CLIP is frozen; what trains
+are the tokens and LoRA on query and value projections of all tokens.
 
-Choices the paper leaves open: the bias on itself and the register (`SHARED_BIAS`), and that the learned tokens may also
-be a single one used for every proposal (`num_instance_tokens=1`), which makes the result independent of proposal order.
+Choices the paper leaves open: the bias on itself and the register (`SHARED_BIAS`), and that the learned
+tokens may also be a single one used for every proposal (`num_instance_tokens=1`), which makes the result
+independent of proposal order.
 """
 
 from collections.abc import Iterator
@@ -32,9 +33,10 @@ MAX_CACHED_GRIDS = 8
 class InstCLIP(nn.Module):
     """Instance tokens of all proposals of B images in a single pass.
 
-    `clip` lends its vision tower (`visual`), which is frozen here; its text tower is not held. `num_instance_tokens` is
-    the largest number of proposals an image may have, or 1: one learned token shared by any number of proposals.
-    `lora_rank=None` builds no adapters. Raises ValueError for a vision tower that is not a plain CLIP ViT.
+    `clip` lends its vision tower (`visual`), which is frozen here; its text tower is not held.
+    `num_instance_tokens` is the largest number of proposals an image may have, or 1: one learned token shared
+    by any number of proposals. `lora_rank=None` builds no adapters. Raises ValueError for a vision tower that
+    is not a plain CLIP ViT.
     """
 
     def __init__(
@@ -56,7 +58,9 @@ class InstCLIP(nn.Module):
         self.register_token = nn.Parameter(torch.empty(width))
         self.lora: nn.ModuleList | None = None
         if lora_rank is not None:
-            adapters = (QueryValueLoRA(width, rank=lora_rank, alpha=lora_alpha) for _ in visual.transformer.resblocks)
+            adapters = (
+                QueryValueLoRA(width, rank=lora_rank, alpha=lora_alpha) for _ in visual.transformer.resblocks
+            )
             self.lora = nn.ModuleList(adapters)
         self._position_cache: dict[tuple[object, ...], Tensor] = {}
         self.start_from_class_token()
@@ -90,10 +94,10 @@ class InstCLIP(nn.Module):
     ) -> Float[Tensor, "B N D"]:
         """Unit-norm instance tokens; see `InstanceEncoder.encode_instances`.
 
-        Raises ValueError when the image size is not a multiple of `size_divisor` or there are more proposals than
-        learned tokens.
+        Raises ValueError when the image size is not a multiple of `size_divisor` or there are more proposals
+        than learned tokens.
         """
-        return self(images, mask_logits)[:, 1:]
+        return self.forward(images, mask_logits)[:, 1:]
 
     def forward(
         self, images: Float[Tensor, "B 3 Hc Wc"], mask_logits: Float[Tensor, "B N h w"]
@@ -115,10 +119,12 @@ class InstCLIP(nn.Module):
 
     @torch.no_grad()
     def merge_lora(self) -> None:
-        """Adds LoRA into the projections and drops it: same result, less work. Changes the lent vision tower."""
+        """Folds LoRA into the projections of the lent vision tower: same result, less work."""
         if self.lora is None:
             return
-        for block, adapter in zip(self.visual.transformer.resblocks, self.lora, strict=True):
+        for index, block in enumerate(self.visual.transformer.resblocks):
+            adapter = self._adapter(index)
+            assert adapter is not None
             query, _, value = block.attn.in_proj_weight.chunk(3)
             query += adapter.query.weight()
             value += adapter.value.weight()
@@ -127,8 +133,10 @@ class InstCLIP(nn.Module):
     def _embed_patches(self, images: Float[Tensor, "B 3 Hc Wc"]) -> Float[Tensor, "B P C"]:
         height, width = images.shape[-2:]
         if height % self.size_divisor or width % self.size_divisor or not height or not width:
-            raise ValueError(f"image size {height}x{width} is not a multiple of the patch size {self.size_divisor}")
-        grid = self.visual.conv1(images)  # (B, C, gh, gw)
+            raise ValueError(
+                f"image size {height}x{width} is not a multiple of the patch size {self.size_divisor}"
+            )
+        grid: Tensor = self.visual.conv1(images)  # (B, C, gh, gw)
         positions = self._positions((grid.shape[-2], grid.shape[-1]))
         return grid.flatten(2).transpose(1, 2) + positions.to(grid.dtype)
 
@@ -152,8 +160,9 @@ class InstCLIP(nn.Module):
         if adapter is not None:
             query = query + adapter.query(x)
             value = value + adapter.value(x)
-        heads = [part.unflatten(-1, (attn.num_heads, -1)).transpose(1, 2) for part in (query, key, value)]
-        out = guided_attention(heads[0], heads[1], heads[2], bias=bias)  # (B, heads, S+N, head_dim)
+        per_head = (*query.shape[:2], attn.num_heads, -1)
+        query, key, value = (part.reshape(per_head).transpose(1, 2) for part in (query, key, value))
+        out = guided_attention(query, key, value, bias=bias)  # (B, heads, S+N, head_dim)
         projected: Tensor = attn.out_proj(out.transpose(1, 2).flatten(2))
         return projected
 
@@ -173,7 +182,7 @@ class InstCLIP(nn.Module):
         if key not in self._position_cache:
             if len(self._position_cache) >= MAX_CACHED_GRIDS:
                 self._position_cache.clear()
-            # Not an inference tensor even under inference mode, so that training may follow with the same cache.
+            # Not an inference tensor even under inference mode: training may follow with the same cache.
             with torch.inference_mode(False), torch.no_grad():
                 self._position_cache[key] = _resize_positions(table[1:], self.visual.grid_size, grid_hw)
         return self._position_cache[key]
@@ -184,7 +193,7 @@ def _resize_positions(
 ) -> Float[Tensor, "P C"]:
     if from_hw == to_hw:
         return positions
-    grid = positions.unflatten(0, from_hw).permute(2, 0, 1).unsqueeze(0)  # (1, C, gh, gw)
+    grid = positions.reshape(1, *from_hw, -1).permute(0, 3, 1, 2)  # (1, C, gh, gw)
     resized = functional.interpolate(grid, size=to_hw, mode="bicubic", antialias=True, align_corners=False)
     return resized[0].flatten(1).T
 
@@ -198,4 +207,6 @@ def _check_plain(visual: nn.Module) -> None:
         and all(type(block) is ResidualAttentionBlock for block in visual.transformer.resblocks)
     )
     if not plain:
-        raise ValueError(f"InstCLIP needs a plain CLIP vision transformer with a class token, got {type(visual).__name__}")
+        raise ValueError(
+            f"InstCLIP needs a plain CLIP vision transformer with a class token, got {type(visual).__name__}"
+        )

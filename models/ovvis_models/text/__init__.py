@@ -1,1 +1,1 @@
-
+"""Text: prompt templates, CLIP's text tower, vocabulary embeddings."""

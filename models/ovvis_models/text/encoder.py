@@ -11,8 +11,9 @@ from torch.nn import functional
 class TextEncoder(nn.Module):
     """Embeds tokenised prompts; shares its modules with the `open_clip` model it is built from.
 
-    Attention is causal and the embedding is read at the end token, so tokens after it change nothing: `forward`
-    accepts token rows cut anywhere behind their end token. Parameter names are those of `open_clip.CLIP`.
+    Attention is causal and the embedding is read at the end token, so tokens after it change nothing:
+    `forward` accepts token rows cut anywhere behind their end token. Parameter names are those of
+    `open_clip.CLIP`.
     """
 
     causal_mask: Tensor

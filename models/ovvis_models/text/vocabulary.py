@@ -1,8 +1,8 @@
 """Embeddings of a vocabulary: every name in every template, averaged.
 
-CLIP's text attention is causal and the embedding is read at the end token, so what follows the end token changes nothing.
-Prompts are therefore sorted by length and each batch is cut after its longest end token, which is exact and saves most
-of the work of 77-token rows. Equal prompts are encoded once.
+CLIP's text attention is causal and the embedding is read at the end token, so what follows the end token
+changes nothing. Prompts are therefore sorted by length and each batch is cut after its longest end token,
+which is exact and saves most of the work of 77-token rows. Equal prompts are encoded once.
 """
 
 from collections.abc import Callable, Sequence
@@ -37,7 +37,8 @@ def encode_vocabulary(
     batch_size: int = 256,
     progress: Progress | None = None,
 ) -> Float[Tensor, "K D"]:
-    """Unit-norm embeddings of K names in float32 on the encoder's device: normalised means over the templates.
+    """Unit-norm embeddings of K names in float32 on the encoder's device: normalised means over the
+    templates.
 
     No gradient is kept. Raises ValueError when there are no names or no templates.
     """
@@ -46,7 +47,7 @@ def encode_vocabulary(
     prompts = [fill(template, name) for name in names for template in templates]
     tokens = tokenize(prompts, context_length=text_encoder.context_length)
     prompt_embeds = encode_prompts(text_encoder, tokens, batch_size=batch_size, progress=progress)
-    mean = prompt_embeds.unflatten(0, (len(names), len(templates))).mean(dim=1)
+    mean = prompt_embeds.reshape(len(names), len(templates), -1).mean(dim=1)
     return functional.normalize(mean, dim=-1)
 
 
