@@ -9,7 +9,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("horse", ("pony", "stallion"), mammals.draw_horse),
     Kind("rabbit", ("bunny", "hare"), mammals.draw_rabbit, novel=True),
     Kind("elephant", ("tusker",), mammals.draw_elephant),
-    Kind("giraffe", ("long-necked giraffe",), mammals.draw_giraffe, novel=True),
+    Kind("giraffe", ("giraffe calf",), mammals.draw_giraffe, novel=True),
     Kind("pig", ("hog", "piglet"), mammals.draw_pig, novel=True),
     Kind("whale", ("cetacean"), mammals.draw_whale, novel=True),
     Kind("fish", ("goldfish", "carp"), critters.draw_fish),

@@ -36,7 +36,7 @@ def draw_cat(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     x, y = 0.6, 0.31
     limb(
         canvas,
-        [(0.5, 0.88), (0.22, 0.9), (0.1, 0.75 + sway), (0.16, 0.56 + sway), (0.1, 0.42)],
+        [(0.5, 0.88), (0.22, 0.9), (0.11, 0.75 + sway), (0.16, 0.56 + sway), (0.12, 0.42)],
         (0.09, 0.055),
         look.body,
     )
@@ -47,7 +47,9 @@ def draw_cat(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     )  # fmt: skip
     for side in (-1, 1):
         tip = (x + side * head * 0.92, y - head - ear * 0.7)
-        canvas.polygon([(x + side * head * 0.98, y - 0.02), tip, (x + side * 0.02, y - head * 0.85)], look.body)
+        canvas.polygon(
+            [(x + side * head * 0.98, y - 0.02), tip, (x + side * 0.02, y - head * 0.85)], look.body
+        )
         inner = (x + side * head * 0.82, y - head - ear * 0.35)
         canvas.polygon(
             [(x + side * head * 0.82, y - 0.06), inner, (x + side * 0.06, y - head * 0.8)], look.accent
@@ -57,7 +59,9 @@ def draw_cat(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
         canvas.ellipse((x + side * 0.07, y - 0.02), (0.033, 0.038), look.light)
         canvas.ellipse((x + side * 0.07, y - 0.02), (0.013, 0.034), look.dark)
         for slope in (-0.02, 0.03):
-            canvas.line([(x + side * 0.05, y + 0.06), (x + side * (head + 0.09), y + 0.05 + slope)], 0.01, look.light)
+            canvas.line(
+                [(x + side * 0.05, y + 0.06), (x + side * (head + 0.09), y + 0.05 + slope)], 0.01, look.light
+            )
         canvas.ellipse((x + side * 0.07, 0.93), (0.065, 0.035), look.body.shaded(0.85))
     canvas.polygon([(x - 0.025, y + 0.04), (x + 0.025, y + 0.04), (x, y + 0.07)], look.dark)
     canvas.line([(x, 0.66), (x, 0.9)], 0.012, look.dark)
@@ -69,7 +73,9 @@ def draw_horse(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     tail, nose_y = rng.uniform(0.7, 0.82), rng.uniform(0.26, 0.33)
     head = (0.76, rng.uniform(0.13, 0.17))
     limb(canvas, [(0.2, 0.46), (0.09, 0.54), (0.1, tail)], (0.06, 0.1), look.accent)
-    _legs(canvas, look.body, xs=(0.25, 0.61), far_shift=0.08, top=belly - 0.1, foot=0.95, width=leg, hoof=look)
+    _legs(
+        canvas, look.body, xs=(0.25, 0.61), far_shift=0.08, top=belly - 0.1, foot=0.95, width=leg, hoof=look
+    )
     canvas.blob(
         [(0.16, 0.46), (0.27, 0.4), (0.45, 0.43), (0.6, 0.39), (0.68, 0.48), (0.65, belly), (0.42, belly),
          (0.2, belly - 0.01)],
@@ -110,7 +116,16 @@ def draw_elephant(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     canvas.line([(0.12, 0.4), (0.07, 0.5), (0.07, 0.66)], 0.025, look.body)
     _legs(canvas, look.body, xs=(0.2, 0.53), far_shift=0.14, top=0.6, foot=0.92, width=leg)
     canvas.blob(
-        [(0.1, 0.45), (0.2, 0.26), (0.4, 0.2), (0.6, 0.25), (0.68, 0.5), (0.62, 0.72), (0.35, 0.74), (0.13, 0.7)],
+        [
+            (0.1, 0.45),
+            (0.2, 0.26),
+            (0.4, 0.2),
+            (0.6, 0.25),
+            (0.68, 0.5),
+            (0.62, 0.72),
+            (0.35, 0.74),
+            (0.13, 0.7),
+        ],
         look.body,
     )
     limb(canvas, [(0.77, 0.4), (0.86, 0.55), (0.855, 0.72), tip], (0.19, 0.065), look.body)
@@ -166,12 +181,14 @@ def draw_whale(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     top, spout = rng.uniform(0.38, 0.42), rng.uniform(0.08, 0.14)
     fluke = rng.uniform(0.28, 0.36)
     for side in (-1, 1):
-        limb(canvas, [(0.7, 0.46), (0.7, 0.27), (0.7 + side * 0.05, spout + 0.03), (0.7 + side * 0.14, spout + 0.06)],
+        limb(canvas, [(0.7, 0.46), (0.7, 0.27), (0.7 + side * 0.05, spout + 0.03),
+                      (0.7 + side * 0.14, spout + 0.06)],
              (0.03, 0.045), look.accent)  # fmt: skip
     canvas.blob([(0.15, fluke + 0.1), (0.04, fluke + 0.03), (0.05, fluke - 0.08), (0.15, fluke - 0.02),
                  (0.25, fluke - 0.09), (0.27, fluke + 0.02)], look.body)  # fmt: skip
     limb(canvas, [(0.155, fluke), (0.2, 0.58), (0.4, 0.68)], (0.07, 0.3), look.body)
-    canvas.blob([(0.3, 0.52), (0.5, top + 0.02), (0.75, top), (0.93, 0.52), (0.94, 0.7), (0.8, 0.83), (0.5, 0.85),
+    canvas.blob([(0.3, 0.52), (0.5, top + 0.02), (0.75, top), (0.93, 0.52), (0.94, 0.7), (0.8, 0.83),
+                 (0.5, 0.85),
                  (0.3, 0.78)], look.body)  # fmt: skip
     canvas.blob([(0.95, 0.67), (0.8, 0.84), (0.5, 0.86), (0.34, 0.79), (0.6, 0.75)], look.light)
     canvas.blob([(0.55, 0.7), (0.64, 0.72), (0.56, 0.9), (0.44, 0.93)], look.body.shaded(0.75))

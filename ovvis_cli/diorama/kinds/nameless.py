@@ -1,4 +1,4 @@
-"""Random shapes without a name, drawn anew each time: more objects for class-agnostic proposals to learn from.
+"""Random shapes without a name, each drawn anew: more objects for class-agnostic proposals to learn from.
 
 They are no part of `ALL_KINDS`, have no synonyms and never appear in a vocabulary.
 """
@@ -30,10 +30,13 @@ def draw_polygon(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     num_points = int(rng.integers(3, 9))
     turn, inner = rng.uniform(0.0, 360.0), rng.uniform(0.35, 1.0)
     stretch, tilt = rng.uniform(0.45, 1.0), rng.uniform(0.0, math.pi)
-    star = [around((0.0, 0.0), 0.45 * (inner if index % 2 else rng.uniform(0.85, 1.0)), turn + 180.0 * index / num_points)
+    star = [around((0.0, 0.0), 0.45 * (inner if index % 2 else rng.uniform(0.85, 1.0)),
+                   turn + 180.0 * index / num_points)
             for index in range(2 * num_points)]  # fmt: skip
     cos, sin = math.cos(tilt), math.sin(tilt)
-    canvas.polygon([(0.5 + cos * x - sin * y * stretch, 0.5 + sin * x + cos * y * stretch) for x, y in star], look.body)
+    canvas.polygon(
+        [(0.5 + cos * x - sin * y * stretch, 0.5 + sin * x + cos * y * stretch) for x, y in star], look.body
+    )
     if rng.random() < 0.5:
         canvas.ellipse(_CENTER, (0.09, 0.09 * stretch), look.accent)
 
@@ -44,9 +47,13 @@ def draw_ring(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     hole, angle = rng.uniform(0.35, 0.8), rng.uniform(0.0, 180.0)
     shift = rng.uniform(-0.15, 0.15) * (1 - hole)
     if rng.random() < 0.6:
-        canvas.ellipse(_CENTER, radii, look.body, angle_deg=angle, end_deg=float(rng.choice([360.0, 360.0, 270.0])))
+        canvas.ellipse(
+            _CENTER, radii, look.body, angle_deg=angle, end_deg=float(rng.choice([360.0, 360.0, 270.0]))
+        )
     else:
-        canvas.polygon(_rectangle(_CENTER, half=(radii[0] * 0.75, radii[1] * 0.75), angle_deg=angle), look.body)
+        canvas.polygon(
+            _rectangle(_CENTER, half=(radii[0] * 0.75, radii[1] * 0.75), angle_deg=angle), look.body
+        )
         hole *= 0.7
     canvas.erase_ellipse((0.5 + shift, 0.5), (radii[0] * hole, radii[1] * hole), angle_deg=angle)
 
@@ -74,13 +81,15 @@ def draw_composed(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
             base = centers[int(rng.integers(len(centers)))]
             x, y = around(base, rng.uniform(0.1, 0.19), rng.uniform(0.0, 360.0))
             centers.append((float(np.clip(x, 0.27, 0.73)), float(np.clip(y, 0.27, 0.73))))
-        half = (rng.uniform(0.1, 0.21), rng.uniform(0.1, 0.21))
+        half = (rng.uniform(0.13, 0.24), rng.uniform(0.13, 0.24))
         paint = (look.body, look.accent, look.body.shaded(0.7))[int(rng.integers(3)) if index else 0]
         angle = rng.uniform(0.0, 180.0)
         if rng.random() < 0.5:
             canvas.ellipse(centers[-1], half, paint, angle_deg=angle)
         else:
-            canvas.polygon(_rectangle(centers[-1], half=(half[0] * 0.75, half[1] * 0.75), angle_deg=angle), paint)
+            canvas.polygon(
+                _rectangle(centers[-1], half=(half[0] * 0.75, half[1] * 0.75), angle_deg=angle), paint
+            )
     if rng.random() < 0.4:
         eye(canvas, look, centers[-1], radius=rng.uniform(0.025, 0.05))
 
@@ -100,7 +109,7 @@ def draw_stroke(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
 
 def draw_solid(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     """A box or a roll with a shaded end."""
-    half, depth = (rng.uniform(0.12, 0.34), rng.uniform(0.12, 0.34)), rng.uniform(0.06, 0.14)
+    half, depth = (rng.uniform(0.12, 0.34), rng.uniform(0.2, 0.34)), rng.uniform(0.06, 0.14)
     left, right, top, bottom = 0.5 - half[0], 0.5 + half[0], 0.5 - half[1], 0.5 + half[1]
     canvas.polygon([(left, top), (right, top), (right, bottom), (left, bottom)], look.body)
     if rng.random() < 0.5:
@@ -114,7 +123,10 @@ def draw_solid(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
 
 def _ring_points(rng: np.random.Generator, *, num_points: int, low: float, high: float) -> list[Point]:
     turn = rng.uniform(0.0, 360.0)
-    return [around(_CENTER, rng.uniform(low, high), turn + 360.0 * index / num_points) for index in range(num_points)]
+    return [
+        around(_CENTER, rng.uniform(low, high), turn + 360.0 * index / num_points)
+        for index in range(num_points)
+    ]
 
 
 def _rectangle(center: Point, *, half: Point, angle_deg: float) -> list[Point]:

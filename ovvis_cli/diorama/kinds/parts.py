@@ -2,11 +2,15 @@
 
 import math
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ovvis_cli.diorama.canvas import Canvas, Point
 from ovvis_cli.diorama.look import Color, Look, Paint
+
+_Points: TypeAlias = NDArray[np.float64]
 
 _STEPS = 7  # points drawn between two points of a limb
 _CAP = np.linspace(0.0, math.pi, 9)
@@ -43,12 +47,13 @@ def around(center: Point, radius: float, angle_deg: float) -> Point:
     return center[0] + radius * math.cos(angle), center[1] + radius * math.sin(angle)
 
 
-def _cap(center: np.ndarray, *, normal: np.ndarray, along: np.ndarray, radius: float) -> np.ndarray:
+def _cap(center: _Points, *, normal: _Points, along: _Points, radius: float) -> _Points:
     """A half circle from the left side of a limb's end over its tip to the right side."""
-    return center + radius * (np.cos(_CAP)[:, None] * normal + np.sin(_CAP)[:, None] * along)
+    arc: _Points = center + radius * (np.cos(_CAP)[:, None] * normal + np.sin(_CAP)[:, None] * along)
+    return arc
 
 
-def _open_spline(knots: np.ndarray) -> np.ndarray:
+def _open_spline(knots: _Points) -> _Points:
     """Catmull-Rom curve through all knots."""
     padded = np.concatenate([2 * knots[:1] - knots[1:2], knots, 2 * knots[-1:] - knots[-2:-1]])[:, None]
     before, here, after, after2 = padded[:-3], padded[1:-2], padded[2:-1], padded[3:]
