@@ -10,6 +10,7 @@ from ovvis_cli.diorama.kinds.kind import Kind
 from ovvis_cli.diorama.look import Look, random_look
 
 _CAPTION_FRAMES = ("{}", "{}", "{}", "a photo of {}", "a picture of {}", "there is {} in the scene")
+_PLURALS = ("scissors", "shears", "clippers", "pliers", "glasses")
 _SILENT_H = ("hour", "honest", "heir")
 _YOU_SOUND = ("uni", "uku", "use", "ute", "eu", "ewe", "one")
 _MIN_ALPHA = 8
@@ -56,8 +57,10 @@ def describe(kind: Kind, look: Look, rng: np.random.Generator) -> str:
 
 
 def with_article(phrase: str) -> str:
-    """`phrase` after "a" or "an", by how its first word sounds."""
+    """`phrase` after "a" or "an", by how its first word sounds; plurals stay alone."""
     lower = phrase.lower()
+    if lower.endswith(_PLURALS) and "pair of" not in lower:
+        return phrase
     begins_with_vowel = lower.startswith(tuple("aeiou")) and not lower.startswith(_YOU_SOUND)
     return f"{'an' if begins_with_vowel or lower.startswith(_SILENT_H) else 'a'} {phrase}"
 

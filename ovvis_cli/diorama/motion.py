@@ -19,7 +19,9 @@ _STYLE_SHARES = (0.38, 0.26, 0.14, 0.10, 0.12)
 _KNOT_S = 0.75
 _MAX_LOG_SCALE = math.log(1.5) / 2.0
 _MAX_TILT_DEG = 35.0
-_OUTSIDE = 0.3  # how far beyond the border, in frame sizes, an object goes that leaves
+_OUTSIDE = 0.22  # how far beyond the border, in frame widths, an object goes that leaves
+_EDGE = 0.18  # where such an object starts and comes back to
+_MAX_STEP = 0.4  # from one knot to the next, in frame sizes
 _CAMERA_KNOT_S = 1.0
 MAX_PAN = 0.09
 MAX_LOG_ZOOM = 0.10
@@ -47,12 +49,14 @@ class CameraMotion:
 def object_motion(
     rng: np.random.Generator, *, start_xy: Float[np.ndarray, " 2"], times_s: Float[np.ndarray, " T"]
 ) -> ObjectMotion:
-    """A smooth path from `start_xy` at 0 s; `times_s` ascends and is not negative."""
+    """A smooth path from `start_xy` at 0 s; `times_s` is in any order, none below 0."""
     style = _STYLES[int(rng.choice(len(_STYLES), p=_STYLE_SHARES))]
     speed = rng.uniform(0.12, 0.32) * (0.08 if style == "rest" else 1.0)
     log_scale, tilt_deg = rng.uniform(0.0, _MAX_LOG_SCALE), rng.uniform(0.0, _MAX_TILT_DEG)
     # one row a knot: target x, target y, length of the step, size, tilt
     draws = rng.random((_num_knots(times_s, spacing_s=_KNOT_S), 5))
+    if style == "excursion":
+        start_xy = np.array([_EDGE if start_xy[0] < 0.5 else 1.0 - _EDGE, start_xy[1]])
     path = _path_knots(draws, style=style, start_xy=start_xy, step=speed * _KNOT_S)
     knots = np.column_stack([path, (draws[:, 3:] * 2.0 - 1.0) * (log_scale, tilt_deg)])
     values = catmull_rom(knots, times_s=times_s, spacing_s=_KNOT_S)
@@ -132,9 +136,11 @@ def _next_knot(
 ) -> Float[np.ndarray, " 2"]:
     wobble = (draw[:2] - 0.5) * 0.12
     if style == "excursion" and index in (2, 3):
-        return _nearest_outside(start_xy) + wobble
-    if index == 2 and style == "enter" or index == 4 and style == "excursion":
-        return start_xy + wobble
+        return np.asarray(_nearest_outside(start_xy) + wobble)
+    if index == 4 and style == "excursion":
+        return np.asarray(start_xy + wobble)
+    if index == 2 and style == "enter":
+        return np.asarray(here + np.clip(start_xy + wobble - here, -_MAX_STEP, _MAX_STEP))
     target = 0.12 + 0.76 * draw[:2]
     if style == "cross" and index <= 4:  # to the other side, through the places of others
         target = np.array([1.0 - start_xy[0] + wobble[0], target[1]])

@@ -35,6 +35,8 @@ _MIN_SIDE, _MAX_SIDE = 0.18, 0.6  # longer side of an object in frame heights, b
 _DRAWN_SHARE = 0.9  # a kind fills about this part of its canvas
 _MIN_CANVAS_PX = 24
 _REPEAT_SHARE = 0.25
+_MAX_START_FRAME = 3 * FRAMES_PER_S
+_MAX_SMEAR = 0.025  # of the frame height
 _BACKDROP = math.exp(MAX_LOG_ZOOM) + 2.0 * MAX_PAN  # size of the background that a moving camera can see
 
 
@@ -66,14 +68,19 @@ def render_clip(
     frame_hw: tuple[int, int],
     num_objects: int | None = None,
     stride: int = 1,
-    start_frame: int = 0,
+    start_frame: int | None = None,
 ) -> Clip:
     """A clip of objects of random `kinds`; 1 to 6 of them unless `num_objects` says.
 
-    Frames are `stride` twelfths of a second apart and begin at `start_frame`; early on objects are mostly
-    apart, later they cross.
+    Frames are `stride` twelfths of a second apart and begin at `start_frame`. At frame 0 objects are mostly
+    apart, later they cross; so by default a clip begins at any moment of the first three seconds.
+
+    Raises:
+        ValueError: there are no kinds, objects or frames to draw.
     """
     cast = draw_cast(rng, kinds=kinds, num_objects=num_objects)
+    if start_frame is None:
+        start_frame = int(rng.integers(_MAX_START_FRAME))
     last = start_frame + num_frames * stride
     return film(rng, cast=cast, frame_hw=frame_hw, frame_indices=range(start_frame, last, stride))
 
@@ -102,19 +109,23 @@ def film(
     texture: Texture | None = None,
 ) -> Clip:
     """A clip of one object for each kind of `cast`, in that order; on the background `texture` if given."""
-    times_s = np.asarray(frame_indices, dtype=np.float64) / FRAMES_PER_S
+    if not cast or len(frame_indices) < 1:
+        raise ValueError(f"nothing to film: {len(cast)} objects, {len(frame_indices)} frames")
+    # the moments of the frames, then those 1/12 s later, which tell how fast things move
+    indices = np.asarray(frame_indices, dtype=np.float64)
+    times_s = np.concatenate([indices, indices + 1.0]) / FRAMES_PER_S
     camera_rng, background_rng, effects_rng, layout_rng = (_child(rng) for _ in range(4))
     camera = camera_motion(camera_rng, times_s=times_s)
     effects = draw_effects(effects_rng, times_s=times_s, frame_hw=frame_hw)
     starts = spread_starts(layout_rng, num=len(cast))
-    depths = layout_rng.permutation(len(cast))
     actors = []
-    for kind, start_xy, depth in zip(cast, starts, depths, strict=True):
+    for kind, start_xy, depth in zip(cast, starts, layout_rng.permutation(len(cast)), strict=True):
         motion = object_motion(_child(rng), start_xy=start_xy, times_s=times_s)
         actors.append(
             _actor(_child(rng), kind=kind, motion=motion, camera=camera, depth=int(depth), height=frame_hw[0])
         )
-    views = _views(background_rng, camera=camera, frame_hw=frame_hw, texture=texture)
+    backdrop = _backdrop(background_rng, camera=camera, frame_hw=frame_hw, texture=texture)
+    views = _views(backdrop, camera=camera, num_frames=len(frame_indices), frame_hw=frame_hw)
     return _shoot(actors, views=views, camera=camera, effects=effects, frame_indices=frame_indices)
 
 
@@ -145,20 +156,29 @@ def _actor(
     )
 
 
-def _views(
+def _backdrop(
     rng: np.random.Generator, *, camera: CameraMotion, frame_hw: tuple[int, int], texture: Texture | None
+) -> UInt8[np.ndarray, "H W 3"]:
+    """The background, larger than the frame if the camera moves."""
+    reach = _BACKDROP if camera.moves else 1.0
+    size_hw = (math.ceil(frame_hw[0] * reach), math.ceil(frame_hw[1] * reach))
+    return paint_background(rng, frame_hw=size_hw, texture=texture)
+
+
+def _views(
+    backdrop: UInt8[np.ndarray, "P Q 3"], *, camera: CameraMotion, num_frames: int, frame_hw: tuple[int, int]
 ) -> UInt8[np.ndarray, "T H W 3"]:
     """What the camera sees of the background in each frame."""
     height, width = frame_hw
-    if not camera.moves:
-        still = paint_background(rng, frame_hw=frame_hw, texture=texture)
-        return np.repeat(still[None], len(camera.zoom), axis=0)
-    back_hw = (math.ceil(height * _BACKDROP), math.ceil(width * _BACKDROP))
-    backdrop = paint_background(rng, frame_hw=back_hw, texture=texture)
-    views = np.empty((len(camera.zoom), height, width, 3), dtype=np.uint8)
-    for view, (x, y), zoom in zip(views, camera.xy, camera.zoom, strict=True):
+    back_hw = backdrop.shape[0], backdrop.shape[1]
+    views = np.empty((num_frames, height, width, 3), dtype=np.uint8)
+    for step, view in enumerate(views):
+        if not camera.moves:
+            view[:] = backdrop
+            continue
+        (x, y), zoom = camera.xy[step], float(camera.zoom[step])
         center = (width * (0.5 - x * zoom) - 0.5, height * (0.5 - y * zoom) - 0.5)
-        matrix = placement(sprite_hw=back_hw, center_xy=center, scale=float(zoom), angle_deg=0.0)
+        matrix = placement(sprite_hw=back_hw, center_xy=center, scale=zoom, angle_deg=0.0)
         cv2.warpAffine(backdrop, matrix, (width, height), dst=view, borderMode=cv2.BORDER_REFLECT_101)
     return views
 
@@ -174,8 +194,10 @@ def _shoot(
     num_frames, height, width = views.shape[:3]
     masks = np.zeros((num_frames, len(actors), height, width), dtype=bool)
     centers = np.stack([_centers_px(actor, camera=camera, frame_hw=(height, width)) for actor in actors])
-    smears = np.gradient(centers, axis=1) if num_frames > 1 else np.zeros_like(centers)
-    smears *= effects.shutter / frame_indices.step
+    limit_px = _MAX_SMEAR * height
+    smears = np.clip(
+        (centers[:, num_frames:] - centers[:, :num_frames]) * effects.shutter, -limit_px, limit_px
+    )
     back_to_front = sorted(range(len(actors)), key=lambda n: actors[n].depth)
     for step, frame_index in enumerate(frame_indices):
         for n in back_to_front:

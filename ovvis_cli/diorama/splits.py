@@ -1,0 +1,58 @@
+"""Who may appear in which split, in which video, and the random numbers of each video.
+
+Training and validation never share a seed: the split is part of it.
+"""
+
+from collections.abc import Sequence
+from typing import Final, Literal, TypeAlias
+
+import numpy as np
+
+from ovvis_cli.diorama.kinds import ALL_KINDS, BASE_KINDS
+from ovvis_cli.diorama.kinds.kind import Kind
+from ovvis_cli.diorama.scene import MAX_OBJECTS
+
+Split: TypeAlias = Literal["train", "val"]
+
+_SPLIT_CODES: Final = {"train": 1, "val": 2}
+_CAST_STREAM, _VIDEO_STREAM = 0, 1
+_REPEAT_SHARE = 0.2
+
+
+def split_kinds(split: Split) -> tuple[Kind, ...]:
+    """The kinds that may appear in a split: base kinds in training, all in validation."""
+    return BASE_KINDS if split == "train" else ALL_KINDS
+
+
+def video_rng(*, split: Split, seed: int, video_index: int) -> np.random.Generator:
+    """The generator of one video; no two of split, seed and index give the same."""
+    entropy = [_SPLIT_CODES[split], seed, _VIDEO_STREAM, video_index]
+    return np.random.default_rng(np.random.SeedSequence(entropy))
+
+
+def plan_casts(
+    kinds: Sequence[Kind], *, split: Split, seed: int, num_videos: int
+) -> tuple[tuple[Kind, ...], ...]:
+    """The kinds of each video, 1 to 6 objects; kinds take turns, so that all are seen about equally often.
+
+    At times a kind comes again within a video. The casts of the first videos do not depend on `num_videos`.
+
+    Raises:
+        ValueError: `kinds` is empty.
+    """
+    if not kinds:
+        raise ValueError("a data set needs at least one kind")
+    rng = np.random.default_rng(np.random.SeedSequence([_SPLIT_CODES[split], seed, _CAST_STREAM]))
+    waiting: list[Kind] = []
+    casts = []
+    for _ in range(num_videos):
+        cast: list[Kind] = []
+        for _ in range(int(rng.integers(1, MAX_OBJECTS + 1))):
+            if cast and rng.random() < _REPEAT_SHARE:
+                cast.append(cast[int(rng.integers(len(cast)))])
+                continue
+            if not waiting:
+                waiting = [kinds[int(index)] for index in rng.permutation(len(kinds))]
+            cast.append(waiting.pop())
+        casts.append(tuple(cast))
+    return tuple(casts)
