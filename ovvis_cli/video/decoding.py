@@ -52,7 +52,7 @@ def probe_video(location: str | Path) -> VideoInfo:
         height, width = (frame.width, frame.height) if orientation.transpose else (frame.height, frame.width)
         stream = video.stream
         duration_s = _duration_s(video)
-        rate = _rate(stream)
+        rate = rate_of(stream)
         estimate = stream.frames or (round(duration_s * rate) if duration_s and rate else None)
         return VideoInfo(
             width=width,
@@ -60,7 +60,7 @@ def probe_video(location: str | Path) -> VideoInfo:
             duration_s=float(duration_s) if duration_s else None,
             num_frames_estimate=estimate,
             average_rate=rate,
-            time_base=_fraction(stream.time_base),
+            time_base=fraction(stream.time_base),
             rotation_deg=orientation.rotation_deg,
             has_audio=bool(video.container.streams.audio),
             codec=stream.codec_context.name,
@@ -77,8 +77,8 @@ def read_video(location: str | Path, *, selection: Selection, report: ReadReport
         VideoError: as `probe_video`.
     """
     with open_video(location) as video:
-        rate = _rate(video.stream)
-        clock = FrameClock(time_base=_fraction(video.stream.time_base), rate=rate, origin_s=video.origin_s)
+        rate = rate_of(video.stream)
+        clock = FrameClock(time_base=fraction(video.stream.time_base), rate=rate, origin_s=video.origin_s)
         reformatter = VideoReformatter()
         end_s = 0.0
         report.expected_frames = video.stream.frames or None
@@ -212,9 +212,9 @@ def _orientation(frame: av.VideoFrame) -> Orientation:
 
 def _origin_s(container: InputContainer, stream: VideoStream) -> Fraction:
     """Time stamp that players show as zero: the container's start, as transport streams begin anywhere."""
-    time_base = _fraction(stream.time_base)
+    time_base = fraction(stream.time_base)
     starts = [
-        other.start_time * _fraction(other.time_base)
+        other.start_time * fraction(other.time_base)
         for other in (*container.streams.video, *container.streams.audio)
         if other.start_time is not None and other.time_base
     ]
@@ -227,7 +227,7 @@ def _duration_s(video: OpenVideo) -> Fraction | None:
     """Duration by the header: of the picture stream, else of the whole file."""
     stream, container = video.stream, video.container
     if stream.duration and stream.time_base:
-        return stream.duration * _fraction(stream.time_base)
+        return stream.duration * fraction(stream.time_base)
     return Fraction(container.duration, av.time_base) if container.duration else None
 
 
@@ -246,14 +246,15 @@ def _account_for_loss(video: OpenVideo, *, report: ReadReport, end_s: float, ste
 
 
 def _duration_of(frame: av.VideoFrame) -> float:
-    return float(frame.duration * _fraction(frame.time_base)) if frame.duration and frame.time_base else 0.0
+    return float(frame.duration * fraction(frame.time_base)) if frame.duration and frame.time_base else 0.0
 
 
-def _rate(stream: VideoStream) -> Fraction | None:
-    return _fraction(stream.average_rate or stream.guessed_rate) or None
+def rate_of(stream: VideoStream) -> Fraction | None:
+    """Average frames a second by the header."""
+    return fraction(stream.average_rate or stream.guessed_rate) or None
 
 
-def _fraction(value: Fraction | None) -> Fraction:
+def fraction(value: Fraction | None) -> Fraction:
     """A plain Fraction; PyAV's own rational is falsy when unset and must not leave this folder."""
     return Fraction(value.numerator, value.denominator) if value else Fraction(0)
 

@@ -67,7 +67,7 @@ def read_images(path: Path, *, selection: Selection, report: ReadReport) -> Iter
             continue
         report.frames_decoded += 1
         yield Frame(frame_index=frame_index, time_s=time_s, image=image)
-    if report.errors and not report.frames_decoded:
+    if report.errors == len(images):
         raise VideoError(f"{path.name}: no image can be read", hint=report.first_error)
 
 

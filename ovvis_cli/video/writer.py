@@ -1,0 +1,201 @@
+"""Writing the overlay video: H.264 in MP4 that plays everywhere, with the source's frame times and sound."""
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import av
+import av.error
+import numpy as np
+from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, VideoReformatter
+from av.video.stream import VideoStream
+from jaxtyping import UInt8
+
+from ovvis_cli.errors import OvvisError, ResourceError, VideoError
+from ovvis_cli.video.decoding import OpenVideo, fraction, open_video, rate_of
+from ovvis_cli.video.inputs import location_kind
+from ovvis_cli.video.sound import SoundMode, SoundTrack
+
+_TIME_BASE = Fraction(1, 90_000)  # where no source gives one; that of MPEG, finer than any frame rate
+_RATE = Fraction(25)
+_OPTIONS = {"crf": "20", "preset": "veryfast"}
+_DISK_FULL = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
+
+
+class OverlayWriter:
+    """A video being written; use it as a context manager.
+
+    The file appears under its name only when the block ends well: until then it is PATH.part, which an exception
+    removes. Frame times are kept to the source's own time base, so a variable frame rate stays. H.264 as players
+    want it (yuv420p) has even sizes only: an odd picture is extended by one pixel, repeating its edge.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        width: int,
+        height: int,
+        source: str | Path | None = None,
+        start_s: float = 0.0,
+        end_s: float | None = None,
+    ) -> None:
+        """Prepares a writer for upright pictures of one size.
+
+        Args:
+            path: The MP4 file to make; its folder exists.
+            width: Of every picture, in pixels.
+            height: Of every picture, in pixels.
+            source: What was read, for its sound and its time base; None or a source without sound gives none.
+            start_s: Time in the source that becomes zero in the file.
+            end_s: Where the sound ends, in the source's time; None for its whole length.
+        """
+        self._path = path
+        self._part_path = path.with_name(path.name + ".part")
+        self._hw = (height, width)
+        self._source = source
+        self._start_s = Fraction(start_s)
+        self._end_s = None if end_s is None else Fraction(end_s)
+        self._reformatter = VideoReformatter()
+        self._time_base = _TIME_BASE
+        self._last_pts: int | None = None
+        self._step = 0
+        self._open = ExitStack()
+        self._sound: SoundTrack | None = None
+        self._output: av.container.OutputContainer
+        self._stream: VideoStream
+
+    @property
+    def sound(self) -> SoundMode:
+        """What became of the source's sound."""
+        return self._sound.mode if self._sound else "none"
+
+    def __enter__(self) -> Self:
+        """Opens the files.
+
+        Raises:
+            VideoError: the file cannot be written there, or the source cannot be read.
+            ResourceError: the disk is full.
+        """
+        try:
+            self._start()
+        except BaseException:
+            self._discard()
+            raise
+        return self
+
+    def write(self, image: UInt8[np.ndarray, "H0 W0 3"], *, time_s: float) -> None:
+        """Adds a picture, shown from `time_s` of the source on; times must increase.
+
+        Raises:
+            ValueError: the picture has another size.
+            VideoError: the file cannot be written.
+            ResourceError: the disk is full.
+        """
+        if image.shape != (*self._hw, 3) or image.dtype != np.uint8:
+            raise ValueError(f"expected uint8 (H, W, 3) of {self._hw}, got {image.dtype} {image.shape}")
+        pts = round((Fraction(time_s) - self._start_s) / self._time_base)
+        if self._last_pts is not None:
+            pts = max(pts, self._last_pts + 1)
+            self._step = pts - self._last_pts
+        self._last_pts = pts
+        with self._translated_errors():
+            if self._sound:
+                self._sound.mux_until(float(pts * self._time_base))
+            self._mux_pictures(self._encodable(image, pts=pts))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Completes the file, or removes what there is of it after an exception."""
+        try:
+            if kind is None:
+                self._finish()
+        finally:
+            self._discard()
+
+    def _start(self) -> None:
+        video = self._opened_source()
+        with self._translated_errors():
+            self._output = av.open(
+                f"file:{self._part_path}", "w", format="mp4", options={"movflags": "+faststart"}
+            )
+            self._open.callback(self._close_quietly)
+        rate = (rate_of(video.stream) if video else None) or _RATE
+        self._step = round(1 / rate / self._time_base)
+        self._stream = self._output.add_stream("libx264", rate=rate, options=_OPTIONS)
+        context = self._stream.codec_context
+        context.height, context.width = (length + length % 2 for length in self._hw)
+        context.pix_fmt = "yuv420p"
+        context.time_base = self._time_base
+        context.thread_type = "AUTO"
+        context.color_range = ColorRange.MPEG
+        context.colorspace = Colorspace.ITU709
+        context.color_primaries = ColorPrimaries.BT709
+        context.color_trc = ColorTrc.BT709
+        if video and video.container.streams.audio:
+            self._sound = SoundTrack(video, output=self._output, start_s=self._start_s, end_s=self._end_s)
+
+    def _opened_source(self) -> OpenVideo | None:
+        if self._source is None or location_kind(self._source) not in {"file", "url"}:
+            return None
+        video = self._open.enter_context(open_video(self._source))
+        self._time_base = fraction(video.stream.time_base) or _TIME_BASE
+        return video
+
+    def _encodable(self, image: UInt8[np.ndarray, "H0 W0 3"], *, pts: int) -> av.VideoFrame:
+        height, width = self._hw
+        if height % 2 or width % 2:
+            image = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+        frame = self._reformatter.reformat(
+            av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24"),
+            format="yuv420p",
+            dst_colorspace=Colorspace.ITU709,
+            dst_color_range=ColorRange.MPEG,
+            threads=1,
+        )
+        frame.pts, frame.time_base = pts, self._time_base
+        return frame
+
+    def _mux_pictures(self, frame: av.VideoFrame | None) -> None:
+        for packet in self._stream.encode(frame):
+            packet.duration = packet.duration or self._step  # else the last picture would last no time
+            self._output.mux(packet)
+
+    def _finish(self) -> None:
+        if self._last_pts is None:
+            raise VideoError(f"{self._path.name}: no frame was written")
+        with self._translated_errors():
+            self._mux_pictures(None)
+            if self._sound:
+                self._sound.mux_until(None)
+            self._output.close()
+            self._part_path.replace(self._path)
+
+    def _discard(self) -> None:
+        self._open.close()
+        self._part_path.unlink(missing_ok=True)
+
+    def _close_quietly(self) -> None:
+        with contextlib.suppress(av.error.FFmpegError, OSError, ValueError):
+            self._output.close()
+
+    @contextmanager
+    def _translated_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OvvisError:
+            raise
+        except (av.error.FFmpegError, OSError) as error:
+            if error.errno in _DISK_FULL:
+                raise ResourceError(
+                    f"{self._path}: the disk is full", hint="free some space; the same command carries on"
+                ) from error
+            reason = os.strerror(error.errno) if error.errno and 0 < error.errno < 200 else str(error)
+            raise VideoError(f"{self._path}: cannot be written: {reason}", hint="choose another --output") from error
