@@ -1,0 +1,72 @@
+"""Checkpoints of a training stage: weights, averaged weights and optimizer state in one safetensors file."""
+
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from ovvis_cli.errors import WeightsError
+
+
+def save_checkpoint(path: Path, *, step: int, model: nn.Module, average: nn.Module, optimizer: Optimizer) -> None:
+    """Writes the whole state of a stage after `step` steps; the file is replaced in one move."""
+    tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
+    tensors |= {f"average.{name}": value for name, value in average.state_dict().items()}
+    tensors |= {
+        f"optimizer.{index}.{key}": value
+        for index, state in optimizer.state_dict()["state"].items()
+        for key, value in state.items()
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".partial")
+    # clone: safetensors refuses tensors that share memory (tied or viewed weights)
+    save_file({name: value.detach().cpu().clone() for name, value in tensors.items()}, unfinished, {"step": str(step)})
+    unfinished.replace(path)
+
+
+def load_checkpoint(path: Path, *, model: nn.Module, average: nn.Module, optimizer: Optimizer) -> int:
+    """Restores what `save_checkpoint` wrote and returns its step.
+
+    Raises:
+        WeightsError: if the file is damaged or belongs to another network.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            step = int(file.metadata()["step"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        model.load_state_dict(_under(tensors, "model."))
+        average.load_state_dict(_under(tensors, "average."))
+    except (OSError, RuntimeError, KeyError, TypeError) as error:
+        raise WeightsError(
+            f"{path}: not a checkpoint of this stage", hint="delete it to train the stage from its start"
+        ) from error
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in _under(tensors, "optimizer.").items():
+        index, key = name.split(".", 1)
+        state.setdefault(int(index), {})[key] = value
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    return step
+
+
+def load_average(path: Path, module: nn.Module) -> None:
+    """Loads the averaged weights of a finished stage into `module`."""
+    if not path.is_file():
+        raise WeightsError(f"{path}: no such checkpoint", hint="train the stage that writes it first")
+    with safe_open(path, framework="pt") as file:
+        names = [name for name in file.keys() if name.startswith("average.module.")]  # noqa: SIM118
+        module.load_state_dict({name.removeprefix("average.module."): file.get_tensor(name) for name in names})
+
+
+def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    """Writes a plain dictionary of tensors in one move."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".partial")
+    save_file({name: torch.as_tensor(value).contiguous() for name, value in tensors.items()}, unfinished, metadata)
+    unfinished.replace(path)

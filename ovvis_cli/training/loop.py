@@ -1,0 +1,154 @@
+"""The one training loop: every stage gives it a network, samples by number, and a loss.
+
+A sample is a pure function of its number, so a run that was stopped goes on with the very samples it would
+have seen, whatever the number of workers.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import cv2
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.data import DataLoader, Dataset
+
+from ovvis_cli.training.checkpoint import load_checkpoint, save_checkpoint
+
+Sample = TypeVar("Sample")
+Batch = TypeVar("Batch")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """How long and how fast a stage learns. Times are in steps unless named otherwise."""
+
+    steps: int
+    batch_size: int
+    learning_rate: float
+    warmup_steps: int
+    weight_decay: float
+    gradient_norm: float
+    average_decay: float
+    seed: int
+    workers: int
+
+    def rate(self, step: int) -> float:
+        """Factor of the learning rate at `step`: linear warm-up, then half a cosine down to 1 %."""
+        if step < self.warmup_steps:
+            return (step + 1) / self.warmup_steps
+        progress = (step - self.warmup_steps) / max(1, self.steps - self.warmup_steps)
+        return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage(Generic[Sample, Batch]):
+    """What differs between stages."""
+
+    name: str
+    model: nn.Module
+    draw: Callable[[int], Sample]
+    collate: Callable[[list[Sample]], Batch]
+    losses: Callable[[Batch], dict[str, Tensor]]  # already weighted; their sum is minimised
+    schedule: Schedule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepReport:
+    """What a progress display wants to know after a step."""
+
+    stage: str
+    step: int
+    steps: int
+    losses: dict[str, float]
+    seconds_per_step: float
+
+
+class _Samples(Dataset[Sample]):
+    """Samples `first`, `first + 1`, ... of a stage."""
+
+    def __init__(self, draw: Callable[[int], Sample], *, first: int, last: int) -> None:
+        self._draw, self._first, self._last = draw, first, last
+
+    def __len__(self) -> int:
+        return self._last - self._first
+
+    def __getitem__(self, index: int) -> Sample:
+        return self._draw(self._first + index)
+
+
+def fit(
+    stage: Stage[Sample, Batch],
+    *,
+    checkpoint: Path,
+    on_step: Callable[[StepReport], None],
+    save_every_s: float = 120.0,
+) -> None:
+    """Trains `stage.model` from its checkpoint, or from the start; afterwards it holds the averaged weights."""
+    schedule = stage.schedule
+    trained = [value for value in stage.model.parameters() if value.requires_grad]
+    optimizer = torch.optim.AdamW(_groups(trained, schedule.weight_decay), lr=schedule.learning_rate, fused=True)
+    average = AveragedModel(stage.model, multi_avg_fn=get_ema_multi_avg_fn(schedule.average_decay))
+    torch.manual_seed(schedule.seed)
+    first = 0
+    if checkpoint.is_file():
+        first = load_checkpoint(checkpoint, model=stage.model, average=average, optimizer=optimizer)
+    stage.model.train()
+    saved_at = started_at = time.monotonic()
+    for step, batch in enumerate(_batches(stage, first), start=first):
+        for group in optimizer.param_groups:
+            group["lr"] = schedule.learning_rate * schedule.rate(step)
+        losses = stage.losses(batch)
+        optimizer.zero_grad(set_to_none=True)
+        torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(trained, schedule.gradient_norm)
+        optimizer.step()
+        average.update_parameters(stage.model)
+        now = time.monotonic()
+        on_step(
+            StepReport(
+                stage=stage.name,
+                step=step + 1,
+                steps=schedule.steps,
+                losses={name: float(value.detach()) for name, value in losses.items()},
+                seconds_per_step=(now - started_at) / (step + 1 - first),
+            )
+        )
+        if now - saved_at > save_every_s:
+            save_checkpoint(checkpoint, step=step + 1, model=stage.model, average=average, optimizer=optimizer)
+            saved_at = now
+    if first < schedule.steps:
+        save_checkpoint(checkpoint, step=schedule.steps, model=stage.model, average=average, optimizer=optimizer)
+    stage.model.load_state_dict(average.module.state_dict())
+
+
+def _groups(parameters: list[nn.Parameter], weight_decay: float) -> list[dict[str, object]]:
+    """Matrices decay; biases, norms, tokens and positions (one axis, or a leading one) do not."""
+    matrices = [value for value in parameters if value.squeeze().ndim >= 2]
+    others = [value for value in parameters if value.squeeze().ndim < 2]
+    groups: list[dict[str, object]] = [{"params": matrices, "weight_decay": weight_decay}]
+    return [*groups, {"params": others, "weight_decay": 0.0}] if others else groups
+
+
+def _batches(stage: Stage[Sample, Batch], first_step: int) -> DataLoader[Batch]:
+    schedule = stage.schedule
+    samples = _Samples(
+        stage.draw, first=first_step * schedule.batch_size, last=schedule.steps * schedule.batch_size
+    )
+    return DataLoader(
+        samples,  # type: ignore[arg-type]
+        batch_size=schedule.batch_size,
+        collate_fn=stage.collate,
+        num_workers=schedule.workers,
+        prefetch_factor=4 if schedule.workers else None,
+        worker_init_fn=_one_thread_each,
+    )
+
+
+def _one_thread_each(_: int) -> None:
+    cv2.setNumThreads(0)
+    torch.set_num_threads(1)

@@ -1,0 +1,144 @@
+"""Training recipes: flat TOML files, read strictly into these dataclasses."""
+
+import dataclasses
+import tomllib
+from dataclasses import dataclass
+from importlib import resources
+from typing import TypeVar
+
+from ovvis_cli.errors import RecipeError
+from ovvis_cli.training.loop import Schedule
+
+Part = TypeVar("Part")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipStage:
+    """Stage 0: the small CLIP, contrastive on single objects of all kinds with captions."""
+
+    schedule: Schedule
+    image_px: int
+    window_probability: float  # share of steps in which positions come from a random part of their grid
+    name_weight: float  # of the loss over bare names, beside the loss over captions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposalStage:
+    """Stage 1a: class-agnostic proposals on base kinds and nameless shapes."""
+
+    schedule: Schedule
+    frame_hw: tuple[int, int]
+    final_frame_hw: tuple[int, int]  # in the last `final_share` of the steps
+    final_share: float
+    nameless_share: float  # of the kinds drawn from
+    object_weight: float
+    mask_weight: float
+    dice_weight: float
+    heatmap_weight: float
+    margin_weight: float
+    num_points: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstClipStage:
+    """Stage 1b: LoRA and instance tokens on base kinds."""
+
+    schedule: Schedule
+    frame_hw: tuple[int, int]
+    clip_short_side: int
+    mask_noise: float  # standard deviation of the noise on mask logits
+    distillation_weight: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolloutStage:
+    """Stage 2: the rollout tracker on tokens of base kinds, everything else frozen."""
+
+    schedule: Schedule
+    frame_hw: tuple[int, int]
+    num_clips: int
+    clip_frames: int
+    temperature: float
+    drop_probability: float  # of a track in a frame
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """The whole training of one model."""
+
+    model: str
+    clip: ClipStage
+    proposals: ProposalStage
+    instclip: InstClipStage
+    rollout: RolloutStage
+
+
+def load_recipe(name: str) -> Recipe:
+    """Reads the packaged recipe of a model.
+
+    Raises:
+        RecipeError: no such recipe, or a key is unknown, missing or of the wrong type.
+    """
+    path = resources.files("ovvis_cli.recipes") / f"{name.replace('-', '_')}.toml"
+    if not path.is_file():
+        known = sorted(
+            entry.name.removesuffix(".toml").replace("_", "-")
+            for entry in resources.files("ovvis_cli.recipes").iterdir()
+            if entry.name.endswith(".toml")
+        )
+        raise RecipeError(f"no recipe for '{name}'", hint=f"recipes: {', '.join(known)}")
+    return parse_recipe(path.read_text(encoding="utf-8"), where=path.name)
+
+
+def parse_recipe(text: str, *, where: str) -> Recipe:
+    """Builds a recipe from TOML `text`; `where` names the file in errors."""
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{where}: {error}") from error
+    return Recipe(
+        model=_take(table, "model", str, where),
+        clip=_part(ClipStage, table, "clip", where),
+        proposals=_part(ProposalStage, table, "proposals", where),
+        instclip=_part(InstClipStage, table, "instclip", where),
+        rollout=_part(RolloutStage, table, "rollout", where),
+    )
+
+
+def scaled(schedule: Schedule, budget: float) -> Schedule:
+    """The same schedule with `budget` times as many steps."""
+    return dataclasses.replace(schedule, steps=max(2, round(schedule.steps * budget)))
+
+
+def _part(part: type[Part], table: dict[str, object], key: str, where: str) -> Part:
+    values = dict(_take(table, key, dict, where))
+    fields = {field.name: field.type for field in dataclasses.fields(part)}  # type: ignore[arg-type]
+    if "schedule" in fields:
+        values["schedule"] = _part(Schedule, values, "schedule", f"{where}: [{key}]")
+    for name in values.keys() - fields.keys():
+        raise RecipeError(f"{where}: unknown key '{name}' in [{key}]")
+    for name in fields.keys() - values.keys():
+        raise RecipeError(f"{where}: [{key}] lacks '{name}'")
+    for name, value in values.items():
+        values[name] = _converted(value, fields[name], f"{where}: [{key}] {name}")
+    return part(**values)
+
+
+def _converted(value: object, kind: object, where: str) -> object:
+    if kind is float and isinstance(value, int):
+        return float(value)
+    if isinstance(value, list):
+        return tuple(value)
+    if isinstance(kind, type) and not isinstance(value, kind):
+        raise RecipeError(f"{where}: expected {kind.__name__}, found {value!r}")
+    return value
+
+
+Value = TypeVar("Value")
+
+
+def _take(table: dict[str, object], key: str, kind: type[Value], where: str) -> Value:
+    value = table.get(key)
+    if not isinstance(value, kind):
+        raise RecipeError(f"{where}: '{key}' is missing or not a {kind.__name__}")
+    return value

@@ -1,0 +1,144 @@
+"""Stage 0: a small CLIP learns all kinds from single objects with captions, as CLIP learnt from the web.
+
+Two contrastive terms: images against the captions of the batch (equal captions count as positives), and images
+against the bare names of all kinds, each name drawn anew from its synonyms and the prompt templates. In a share
+of the steps the position table is read through a random window, so that an object may later sit anywhere in a
+large frame (InstCLIP) without its patches' positions looking foreign.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int, UInt8
+from open_clip.model import CLIP
+from ovvis_models.heads.classifier import CLIP_MEAN, CLIP_STD
+from ovvis_models.networks.clip import ClipSpec, build_clip, tokenize
+from ovvis_models.text.encoder import TextEncoder
+from ovvis_models.text.prompts import PROMPT_TEMPLATES
+from torch import Tensor
+
+from ovvis_cli.diorama.kinds import ALL_KINDS
+from ovvis_cli.diorama.kinds.kind import Kind
+from ovvis_cli.diorama.single import render_single
+from ovvis_cli.training.loop import Stage
+from ovvis_cli.training.recipe import ClipStage
+
+SEED_SPACE = 10  # first entropy word: no two stages and no validation set share a seed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptionedImage:
+    """One sample."""
+
+    image: UInt8[np.ndarray, "S S 3"]
+    kind_index: int
+    caption: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptionedBatch:
+    """Samples stacked."""
+
+    images: UInt8[Tensor, "B S S 3"]
+    kind_indices: Int[Tensor, " B"]
+    captions: tuple[str, ...]
+
+
+def clip_stage(
+    settings: ClipStage, spec: ClipSpec, *, device: torch.device
+) -> Stage[CaptionedImage, CaptionedBatch]:
+    """The stage, with a fresh CLIP of `spec` on `device`."""
+    torch.manual_seed(settings.schedule.seed)
+    clip = build_clip(spec).to(device)
+    encode_text = TextEncoder(clip)
+    seed = settings.schedule.seed
+    names = [(kind.name, *kind.synonyms) for kind in ALL_KINDS]
+
+    def draw(number: int) -> CaptionedImage:
+        rng = np.random.default_rng([SEED_SPACE, seed, number])
+        image, kind, caption = render_single(rng, kinds=ALL_KINDS, size_px=settings.image_px)
+        return CaptionedImage(image=image, kind_index=ALL_KINDS.index(kind), caption=caption)
+
+    def losses(batch: CaptionedBatch) -> dict[str, Tensor]:
+        images = normalised(batch.images.to(device))
+        image_embeds = F.normalize(_encode_images(clip, images, settings.window_probability), dim=-1)
+        prompts = [_prompt(options) for options in names]
+        text_embeds = encode_text(cut_tokens([*batch.captions, *prompts], spec.text.context_length).to(device))
+        scale = clip.logit_scale.exp().clamp(max=100.0)
+        count = len(batch.captions)
+        return {
+            "captions": _contrast(scale * image_embeds @ text_embeds[:count].T, batch.captions),
+            "names": settings.name_weight
+            * F.cross_entropy(scale * image_embeds @ text_embeds[count:].T, batch.kind_indices.to(device)),
+        }
+
+    return Stage(name="clip", model=clip, draw=draw, collate=collate, losses=losses, schedule=settings.schedule)
+
+
+def collate(samples: list[CaptionedImage]) -> CaptionedBatch:
+    """Stacks samples."""
+    return CaptionedBatch(
+        images=torch.from_numpy(np.stack([sample.image for sample in samples])),
+        kind_indices=torch.tensor([sample.kind_index for sample in samples]),
+        captions=tuple(sample.caption for sample in samples),
+    )
+
+
+def cut_tokens(texts: Sequence[str], context_length: int) -> Int[Tensor, "S L"]:
+    """Token rows without the columns that are padding in all of them."""
+    tokens = tokenize(texts, context_length=context_length)
+    return tokens[:, : int(tokens.argmax(dim=1).max()) + 1]
+
+
+def normalised(images: UInt8[Tensor, "B H W 3"]) -> Float[Tensor, "B 3 H W"]:
+    """Images in CLIP's normalisation."""
+    values = images.permute(0, 3, 1, 2).float() / 255
+    mean, std = values.new_tensor(CLIP_MEAN).view(3, 1, 1), values.new_tensor(CLIP_STD).view(3, 1, 1)
+    return (values - mean) / std
+
+
+def _prompt(options: Sequence[str]) -> str:
+    template = PROMPT_TEMPLATES[int(torch.randint(len(PROMPT_TEMPLATES), ()))]
+    # the name itself as often as all its synonyms together
+    chosen = 0 if torch.rand(()) < 0.5 else int(torch.randint(len(options), ()))
+    return template.format(options[chosen])
+
+
+def _contrast(logits: Float[Tensor, "B B"], captions: Sequence[str]) -> Float[Tensor, ""]:
+    """Symmetric cross-entropy in which equal captions share the probability."""
+    same = torch.tensor([[a == b for b in captions] for a in captions], dtype=logits.dtype, device=logits.device)
+    targets = same / same.sum(dim=1, keepdim=True)
+    return 0.5 * (F.cross_entropy(logits, targets) + F.cross_entropy(logits.T, targets))
+
+
+def _encode_images(
+    clip: CLIP, images: Float[Tensor, "B 3 S S"], window_probability: float
+) -> Float[Tensor, "B D"]:
+    if torch.rand(()) >= window_probability:
+        return clip.visual(images)  # type: ignore[no-any-return]
+    table = windowed_positions(clip.visual.positional_embedding)  # type: ignore[arg-type]
+    return torch.func.functional_call(clip.visual, {"positional_embedding": table}, (images,))  # type: ignore[no-any-return]
+
+
+def windowed_positions(table: Float[Tensor, "n C"]) -> Float[Tensor, "n C"]:
+    """The position table read through a random window of its grid; the class token's row stays."""
+    side = round((len(table) - 1) ** 0.5)
+    grid = table[1:].T.reshape(1, -1, side, side)
+    extent = 0.25 + 0.75 * torch.rand(2, device=table.device)
+    centre = (2 * torch.rand(2, device=table.device) - 1) * (1 - extent)
+    transform = torch.cat([torch.diag(extent), centre[:, None]], dim=1)[None]
+    places = F.affine_grid(transform, [1, 1, side, side], align_corners=False)
+    window = F.grid_sample(grid, places, align_corners=False, padding_mode="border")
+    return torch.cat([table[:1], window.flatten(2)[0].T])
+
+
+def name_accuracy(clip: CLIP, spec: ClipSpec, kinds: Sequence[Kind], batch: CaptionedBatch) -> Float[Tensor, " B"]:
+    """1 where an image's kind wins among `kinds` by the prompt 'a photo of a {}.'; kind indices are of `kinds`."""
+    with torch.inference_mode():
+        prompts = [f"a photo of a {kind.name}." for kind in kinds]
+        texts = TextEncoder(clip)(cut_tokens(prompts, spec.text.context_length))
+        images = F.normalize(clip.visual(normalised(batch.images)), dim=-1)
+        return ((images @ texts.T).argmax(dim=1) == batch.kind_indices).float()

@@ -1,0 +1,166 @@
+"""Stage 1b: LoRA, instance tokens and register of InstCLIP, on frames of base kinds.
+
+Masks are the true ones made as soft and as uncertain as predicted ones. Two losses: cross-entropy over the base
+names, and distillation: each instance token is pulled to what the untouched CLIP says of the object's tight crop,
+which keeps novel kinds where the text tower expects them.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int, UInt8
+from open_clip.model import CLIP
+from ovvis_models.networks.clip import ClipSpec, tokenize
+from ovvis_models.networks.instclip import InstCLIP
+from ovvis_models.text.encoder import TextEncoder
+from ovvis_models.text.vocabulary import encode_vocabulary
+from torch import Tensor
+
+from ovvis_cli.diorama.kinds import BASE_KINDS
+from ovvis_cli.diorama.scene import render_clip
+from ovvis_cli.training.loop import Stage
+from ovvis_cli.training.recipe import InstClipStage
+from ovvis_cli.training.stage_clip import normalised
+
+SEED_SPACE = 12
+MASK_STRIDE = 4
+CROP_MARGIN = 0.08  # of the box's longer side
+LOGIT_RANGE = 8.0  # of a mask logit well inside or outside an object
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceSample:
+    """One frame at CLIP's size, its objects' mask logits, kinds and tight crops."""
+
+    image: UInt8[np.ndarray, "Hc Wc 3"]
+    mask_logits: Float[np.ndarray, "n h w"]
+    kind_indices: Int[np.ndarray, " n"]
+    crops: UInt8[np.ndarray, "n S S 3"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceBatch:
+    """Frames stacked, instances padded to the largest number; `valid` tells the real ones."""
+
+    images: UInt8[Tensor, "B Hc Wc 3"]
+    mask_logits: Float[Tensor, "B N h w"]
+    kind_indices: Int[Tensor, "B N"]
+    valid: Bool[Tensor, "B N"]
+    crops: UInt8[Tensor, "M S S 3"]  # of the valid instances, frame by frame
+
+
+def instclip_stage(
+    settings: InstClipStage,
+    spec: ClipSpec,
+    *,
+    teacher: CLIP,
+    student: InstCLIP,
+    device: torch.device,
+) -> Stage[InstanceSample, InstanceBatch]:
+    """The stage; `teacher` is the frozen CLIP of stage 0 and `student` an InstCLIP built on a copy of it."""
+    names = [kind.name for kind in BASE_KINDS]
+    with torch.inference_mode():
+        class_embeds = encode_vocabulary(TextEncoder(teacher), tokenize, names).to(device).clone()
+    scale = teacher.logit_scale.detach().exp().clamp(max=100.0)
+    seed = settings.schedule.seed
+
+    def draw(number: int) -> InstanceSample:
+        rng = np.random.default_rng([SEED_SPACE, seed, number])
+        clip = render_clip(rng, kinds=BASE_KINDS, num_frames=1, frame_hw=settings.frame_hw)
+        return instance_sample(
+            clip.frames[0],
+            clip.masks[0],
+            np.array([BASE_KINDS.index(kind) for kind in clip.kinds]),
+            rng=rng,
+            settings=settings,
+            crop_px=spec.vision.image_size,
+        )
+
+    def losses(batch: InstanceBatch) -> dict[str, Tensor]:
+        images = normalised(batch.images.to(device))
+        tokens = student.encode_instances(images, batch.mask_logits.to(device))[batch.valid.to(device)]
+        with torch.no_grad():
+            crops = teacher.visual(normalised(batch.crops.to(device)))
+        kind_indices = batch.kind_indices[batch.valid].to(device)
+        return {
+            "names": F.cross_entropy(scale * tokens @ class_embeds.T, kind_indices),
+            "distillation": settings.distillation_weight * (1 - F.cosine_similarity(tokens, crops)).mean(),
+        }
+
+    return Stage(
+        name="instclip", model=student, draw=draw, collate=collate, losses=losses, schedule=settings.schedule
+    )
+
+
+def instance_sample(
+    image: UInt8[np.ndarray, "H W 3"],
+    masks: Bool[np.ndarray, "n H W"],
+    kind_indices: Int[np.ndarray, " n"],
+    *,
+    rng: np.random.Generator,
+    settings: InstClipStage,
+    crop_px: int,
+) -> InstanceSample:
+    """Softens the masks of the visible objects and cuts their tight crops."""
+    visible = masks.any(axis=(1, 2))
+    masks, kind_indices = masks[visible], kind_indices[visible]
+    height, width = image.shape[:2]
+    small_wh = (width // MASK_STRIDE, height // MASK_STRIDE)
+    logits = np.empty((len(masks), small_wh[1], small_wh[0]), np.float32)
+    crops = np.empty((len(masks), crop_px, crop_px, 3), np.uint8)
+    for index, mask in enumerate(masks):
+        logits[index] = uncertain_logits(mask, small_wh, rng=rng, noise=settings.mask_noise)
+        crops[index] = tight_crop(image, mask, crop_px)
+    clip_wh = (round(width * settings.clip_short_side / height), settings.clip_short_side)
+    if clip_wh != (width, height):
+        image = cv2.resize(image, clip_wh, interpolation=cv2.INTER_AREA)
+    return InstanceSample(image=image, mask_logits=logits, kind_indices=kind_indices, crops=crops)
+
+
+def uncertain_logits(
+    mask: Bool[np.ndarray, "H W"], size_wh: tuple[int, int], *, rng: np.random.Generator, noise: float
+) -> Float[np.ndarray, "h w"]:
+    """Logits of a mask as a network would give them: blurred by a random amount, shifted, noisy."""
+    soft = cv2.resize(mask.astype(np.float32), size_wh, interpolation=cv2.INTER_AREA)
+    soft = cv2.GaussianBlur(soft, (0, 0), float(rng.uniform(0.4, 1.6)))
+    coarse = rng.normal(0.0, noise, (max(2, size_wh[1] // 8), max(2, size_wh[0] // 8))).astype(np.float32)
+    wobble = cv2.resize(coarse, size_wh, interpolation=cv2.INTER_CUBIC)
+    return (LOGIT_RANGE * (2 * soft - 1) + wobble + rng.normal(0.0, 0.5 * noise)).astype(np.float32)
+
+
+def tight_crop(
+    image: UInt8[np.ndarray, "H W 3"], mask: Bool[np.ndarray, "H W"], crop_px: int
+) -> UInt8[np.ndarray, "S S 3"]:
+    """The square around a mask's box, with a small margin; beyond the frame its border goes on."""
+    ys, xs = np.nonzero(mask)
+    center = (float(xs.min() + xs.max() + 1) / 2, float(ys.min() + ys.max() + 1) / 2)
+    side = max(xs.max() - xs.min() + 1, ys.max() - ys.min() + 1) * (1 + 2 * CROP_MARGIN)
+    zoom = crop_px / side
+    transform = np.array(
+        [[zoom, 0, crop_px / 2 - zoom * center[0]], [0, zoom, crop_px / 2 - zoom * center[1]]], np.float32
+    )
+    return cv2.warpAffine(image, transform, (crop_px, crop_px), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def collate(samples: list[InstanceSample]) -> InstanceBatch:
+    """Stacks frames and pads instances."""
+    most = max(1, *(len(sample.kind_indices) for sample in samples))
+    h, w = samples[0].mask_logits.shape[1:]
+    mask_logits = torch.full((len(samples), most, h, w), -LOGIT_RANGE)
+    kind_indices = torch.zeros(len(samples), most, dtype=torch.long)
+    valid = torch.zeros(len(samples), most, dtype=torch.bool)
+    for row, sample in enumerate(samples):
+        count = len(sample.kind_indices)
+        mask_logits[row, :count] = torch.from_numpy(sample.mask_logits)
+        kind_indices[row, :count] = torch.from_numpy(sample.kind_indices)
+        valid[row, :count] = True
+    return InstanceBatch(
+        images=torch.from_numpy(np.stack([sample.image for sample in samples])),
+        mask_logits=mask_logits,
+        kind_indices=kind_indices,
+        valid=valid,
+        crops=torch.from_numpy(np.concatenate([sample.crops for sample in samples])),
+    )

@@ -1,0 +1,149 @@
+"""Stage 1a: class-agnostic proposals from single frames of base kinds and nameless shapes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, UInt8
+from ovvis_models.losses.masks import PointSampling
+from ovvis_models.losses.matcher import CostWeights, HungarianMatcher
+from ovvis_models.losses.set_criterion import LossWeights, SetCriterion
+from ovvis_models.losses.targets import Target
+from ovvis_models.networks.mask2former import Mask2FormerSpec, build_mask2former
+from torch import Tensor
+
+from ovvis_cli.diorama.kinds import BASE_KINDS
+from ovvis_cli.diorama.kinds.kind import Kind
+from ovvis_cli.diorama.kinds.nameless import NAMELESS
+from ovvis_cli.diorama.scene import MAX_OBJECTS, render_clip
+from ovvis_cli.training.loop import Stage
+from ovvis_cli.training.recipe import ProposalStage
+
+SEED_SPACE = 11
+SIZE_DIVISOR = 32
+LONGEST_FILM = 24  # frames
+MIN_OBJECTS = 2  # crowded frames teach more for the same time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameSample:
+    """One frame with the visible masks of its objects and the most interior point of each."""
+
+    image: UInt8[np.ndarray, "H W 3"]
+    masks: Bool[np.ndarray, "n H W"]
+    centers: Float[np.ndarray, "n 2"]  # (x, y) in pixels
+    radii: Float[np.ndarray, " n"]  # pixels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameBatch:
+    """Frames stacked; targets stay a list, since each frame has its own number of objects."""
+
+    images: UInt8[Tensor, "B H W 3"]
+    targets: list[Target]
+
+
+def proposal_stage(
+    settings: ProposalStage, spec: Mask2FormerSpec, *, mean: Sequence[float], std: Sequence[float], device: torch.device
+) -> Stage[FrameSample, FrameBatch]:
+    """The stage, with a fresh network of `spec` on `device`; `mean` and `std` are of 0..255 values."""
+    torch.manual_seed(settings.schedule.seed)
+    network = build_mask2former(spec).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    criterion = _criterion(settings)
+    kinds = pool(BASE_KINDS, NAMELESS, settings.nameless_share)
+    seed = settings.schedule.seed
+
+    def draw(number: int) -> FrameSample:
+        rng = np.random.default_rng([SEED_SPACE, seed, number])
+        step = number // settings.schedule.batch_size
+        is_final = step >= (1 - settings.final_share) * settings.schedule.steps
+        frame_hw = settings.final_frame_hw if is_final else settings.frame_hw
+        # moments late in a film as well: there objects cross
+        start_frame = int(rng.integers(0, LONGEST_FILM))
+        clip = render_clip(
+            rng,
+            kinds=kinds,
+            num_frames=1,
+            frame_hw=frame_hw,
+            num_objects=int(rng.integers(MIN_OBJECTS, MAX_OBJECTS + 1)),
+            start_frame=start_frame,
+        )
+        return with_centers(clip.frames[0], clip.masks[0])
+
+    def losses(batch: FrameBatch) -> dict[str, Tensor]:
+        images = network_input(batch.images.to(device), mean=mean, std=std)
+        return criterion(network(images), [_moved(target, device) for target in batch.targets])
+
+    return Stage(
+        name="proposals", model=network, draw=draw, collate=collate, losses=losses, schedule=settings.schedule
+    )
+
+
+def _criterion(settings: ProposalStage) -> SetCriterion:
+    weights = settings.object_weight, settings.mask_weight, settings.dice_weight
+    return SetCriterion(
+        matcher=HungarianMatcher(
+            num_points=settings.num_points,
+            weights=CostWeights(object=weights[0], mask_bce=weights[1], dice=weights[2]),
+        ),
+        sampling=PointSampling(num_points=settings.num_points, oversample=3.0, importance=0.75),
+        weights=LossWeights(
+            object=weights[0],
+            mask_bce=weights[1],
+            dice=weights[2],
+            margin=settings.margin_weight,
+            heatmap=settings.heatmap_weight,
+        ),
+    )
+
+
+def network_input(
+    images: UInt8[Tensor, "B H0 W0 3"], *, mean: Sequence[float], std: Sequence[float]
+) -> Float[Tensor, "B 3 H W"]:
+    """Frames normalised and padded at right and bottom to a multiple of 32, as `preprocess.prepare` does."""
+    values = images.permute(0, 3, 1, 2).float()
+    values = (values - values.new_tensor(mean).view(3, 1, 1)) / values.new_tensor(std).view(3, 1, 1)
+    padding = (0, -images.shape[2] % SIZE_DIVISOR, 0, -images.shape[1] % SIZE_DIVISOR)
+    return F.pad(values, padding).contiguous(memory_format=torch.channels_last)
+
+
+def _moved(target: Target, device: torch.device) -> Target:
+    """The target on `device`, its masks padded like the input."""
+    height, width = target.masks.shape[-2:]
+    masks = F.pad(target.masks.to(device), (0, -width % SIZE_DIVISOR, 0, -height % SIZE_DIVISOR))
+    return Target(masks=masks, centers=target.centers.to(device), radii=target.radii.to(device))
+
+
+def pool(base: Sequence[Kind], nameless: Sequence[Kind], nameless_share: float) -> tuple[Kind, ...]:
+    """Kinds to draw from uniformly, such that about `nameless_share` of the draws are nameless shapes."""
+    repeats = round(nameless_share / (1 - nameless_share) * len(base) / len(nameless))
+    return (*base, *(nameless * repeats))
+
+
+def with_centers(image: UInt8[np.ndarray, "H W 3"], masks: Bool[np.ndarray, "n H W"]) -> FrameSample:
+    """Drops invisible objects and finds the point farthest from the outline of each other one."""
+    masks = np.ascontiguousarray(masks[masks.any(axis=(1, 2))])
+    centers, radii = np.zeros((len(masks), 2), np.float32), np.zeros(len(masks), np.float32)
+    for index, mask in enumerate(masks):
+        depth = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 3)
+        y, x = np.unravel_index(depth.argmax(), depth.shape)
+        centers[index], radii[index] = (x, y), depth[y, x]
+    return FrameSample(image=image, masks=masks, centers=centers, radii=radii)
+
+
+def collate(samples: list[FrameSample]) -> FrameBatch:
+    """Stacks samples."""
+    return FrameBatch(
+        images=torch.from_numpy(np.stack([sample.image for sample in samples])),
+        targets=[
+            Target(
+                masks=torch.from_numpy(sample.masks),
+                centers=torch.from_numpy(sample.centers),
+                radii=torch.from_numpy(sample.radii),
+            )
+            for sample in samples
+        ],
+    )

@@ -1,0 +1,129 @@
+"""Stage 2: the rollout tracker, on tracking tokens of base kinds; proposals and InstCLIP are frozen.
+
+The frozen networks see each clip once; the tokens of its objects, found by mask overlap, are kept. The tracker then
+learns from many random readings of them: other order in time, objects dropped for some frames, and tokens of
+other clips beside them, so that the identity map is not enough.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float
+from ovvis_models.losses.temporal_contrastive import temporal_contrastive_loss
+from ovvis_models.networks.instformer import InstFormer
+from ovvis_models.trackers.rollout import RolloutTracker
+from ovvis_models.trackers.tracker import tracking_tokens
+from torch import Tensor
+
+from ovvis_cli.diorama.kinds import BASE_KINDS
+from ovvis_cli.diorama.scene import render_clip
+from ovvis_cli.training.loop import Stage
+from ovvis_cli.training.recipe import RolloutStage
+
+SEED_SPACE = 13
+MATCH_IOU = 0.5
+MASK_STRIDE = 4
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenClip:
+    """Tracking tokens of one clip's objects; `seen` tells where an object had a proposal."""
+
+    tokens: Float[Tensor, "T N F"]
+    seen: Bool[Tensor, "T N"]
+
+
+def rollout_stage(
+    settings: RolloutStage, clips: list[TokenClip], *, tracker: RolloutTracker, device: torch.device
+) -> Stage[TokenClip, list[TokenClip]]:
+    """The stage, on tokens that `collect_tokens` found."""
+    seed = settings.schedule.seed
+
+    def draw(number: int) -> TokenClip:
+        rng = np.random.default_rng([SEED_SPACE, seed, 1, number])
+        return random_reading(clips[int(rng.integers(len(clips)))], rng, settings.drop_probability)
+
+    def losses(batch: list[TokenClip]) -> dict[str, Tensor]:
+        tokens, seen = side_by_side(batch)
+        return {"rollout": rollout_loss(tracker, tokens.to(device), seen.to(device), settings.temperature)}
+
+    return Stage(name="rollout", model=tracker, draw=draw, collate=list, losses=losses, schedule=settings.schedule)
+
+
+def collect_tokens(
+    settings: RolloutStage, model: InstFormer, *, on_clip: Callable[[int, int], None]
+) -> list[TokenClip]:
+    """Runs the frozen networks over freshly drawn clips; `on_clip(done, total)` is told of progress."""
+    clips = []
+    for number in range(settings.num_clips):
+        rng = np.random.default_rng([SEED_SPACE, settings.schedule.seed, 0, number])
+        clip = render_clip(rng, kinds=BASE_KINDS, num_frames=settings.clip_frames, frame_hw=settings.frame_hw)
+        with torch.inference_mode():
+            prediction = model.predict(torch.from_numpy(clip.frames))
+            tokens = tracking_tokens(prediction.proposals.query_embeds, prediction.instance_tokens)  # (T, Q, F)
+            chosen, seen = proposals_of_objects(prediction.proposals.mask_logits > 0, torch.from_numpy(clip.masks))
+        picked = tokens.gather(1, chosen[..., None].expand(-1, -1, tokens.shape[-1]))
+        clips.append(TokenClip(tokens=picked.clone(), seen=seen.clone()))
+        on_clip(number + 1, settings.num_clips)
+    _log.info("%d of %d objects in frames found", sum(int(c.seen.sum()) for c in clips), sum(c.seen.numel() for c in clips))
+    return clips
+
+
+def proposals_of_objects(
+    proposal_masks: Bool[Tensor, "T Q h w"], object_masks: Bool[Tensor, "T N H W"]
+) -> tuple[Tensor, Bool[Tensor, "T N"]]:
+    """For each object in each frame the proposal with the greatest overlap, and whether it is great enough."""
+    h, w = proposal_masks.shape[-2:]
+    small = object_masks[..., MASK_STRIDE // 2 :: MASK_STRIDE, MASK_STRIDE // 2 :: MASK_STRIDE].float()
+    small = F.pad(small, (0, w - small.shape[-1], 0, h - small.shape[-2])).flatten(2)  # (T, N, hw)
+    proposals = proposal_masks.flatten(2).float()  # (T, Q, hw)
+    inter = torch.einsum("tnp,tqp->tnq", small, proposals)
+    union = small.sum(-1)[..., None] + proposals.sum(-1)[:, None] - inter
+    overlap, chosen = (inter / union.clamp(min=1)).max(dim=-1)
+    return chosen, overlap >= MATCH_IOU
+
+
+def random_reading(clip: TokenClip, rng: np.random.Generator, drop_probability: float) -> TokenClip:
+    """The clip forwards or backwards, at stride one or two, with spells in which objects are not seen."""
+    stride = int(rng.integers(1, 3))
+    order = np.arange(0, clip.tokens.shape[0], stride)
+    order = order[::-1].copy() if rng.random() < 0.5 else order
+    seen = clip.seen[order].clone()
+    for column in range(seen.shape[1]):
+        if rng.random() < 2 * drop_probability:
+            start, length = int(rng.integers(1, len(order))), int(rng.integers(1, 4))
+            seen[start : start + length, column] = False
+    return TokenClip(tokens=clip.tokens[order], seen=seen)
+
+
+def side_by_side(clips: list[TokenClip]) -> tuple[Float[Tensor, "T N F"], Bool[Tensor, "T N"]]:
+    """All clips as one crowd of objects; shorter ones end unseen."""
+    length = max(clip.tokens.shape[0] for clip in clips)
+    tokens = [F.pad(clip.tokens, (0, 0, 0, 0, 0, length - clip.tokens.shape[0])) for clip in clips]
+    seen = [F.pad(clip.seen, (0, 0, 0, length - clip.seen.shape[0])) for clip in clips]
+    return torch.cat(tokens, dim=1), torch.cat(seen, dim=1)
+
+
+def rollout_loss(
+    tracker: RolloutTracker, tokens: Float[Tensor, "T N F"], seen: Bool[Tensor, "T N"], temperature: float
+) -> Float[Tensor, ""]:
+    """L_TC (paper Eq. 6) over the frames of a crowd; an unseen object keeps its expectation and its memory."""
+    hidden = tokens.new_zeros(tokens.shape[1], tracker.cell.hidden_size)
+    expected, known = tokens[0], torch.zeros_like(seen[0])
+    total = tokens.new_zeros(())
+    for frame, (now, is_seen) in enumerate(zip(tokens, seen, strict=True)):
+        if frame:
+            total = total + temporal_contrastive_loss(
+                expected, now, predicted_valid=known, next_valid=is_seen, temperature=temperature
+            )
+        predicted, next_hidden = tracker.predict(now, hidden)
+        expected = torch.where(is_seen[:, None], predicted, expected)
+        hidden = torch.where(is_seen[:, None], next_hidden, hidden)
+        known = known | is_seen
+    return total / (len(tokens) - 1)
