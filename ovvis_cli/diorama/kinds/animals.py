@@ -11,7 +11,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("elephant", ("tusker",), mammals.draw_elephant),
     Kind("giraffe", ("giraffe calf",), mammals.draw_giraffe, novel=True),
     Kind("pig", ("hog", "piglet"), mammals.draw_pig, novel=True),
-    Kind("whale", ("cetacean"), mammals.draw_whale, novel=True),
+    Kind("whale", ("cetacean",), mammals.draw_whale, novel=True),
     Kind("fish", ("goldfish", "carp"), critters.draw_fish),
     Kind("bird", ("songbird", "sparrow"), critters.draw_bird),
     Kind("duck", ("mallard", "duckling"), critters.draw_duck),
