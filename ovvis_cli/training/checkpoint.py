@@ -22,8 +22,9 @@ def save_checkpoint(path: Path, *, step: int, model: nn.Module, average: nn.Modu
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".partial")
-    # clone: safetensors refuses tensors that share memory (tied or viewed weights)
-    save_file({name: value.detach().cpu().clone() for name, value in tensors.items()}, unfinished, {"step": str(step)})
+    # copies: safetensors refuses tensors that share memory and those in channels-last order
+    copies = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+    save_file(copies, unfinished, {"step": str(step)})
     unfinished.replace(path)
 
 
@@ -43,12 +44,18 @@ def load_checkpoint(path: Path, *, model: nn.Module, average: nn.Module, optimiz
         raise WeightsError(
             f"{path}: not a checkpoint of this stage", hint="delete it to train the stage from its start"
         ) from error
+    parameters = [value for group in optimizer.param_groups for value in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for name, value in _under(tensors, "optimizer.").items():
         index, key = name.split(".", 1)
-        state.setdefault(int(index), {})[key] = value
+        state.setdefault(int(index), {})[key] = _ordered_like(parameters[int(index)], value)
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
     return step
+
+
+def _ordered_like(parameter: Tensor, value: Tensor) -> Tensor:
+    """The value in the memory order of its parameter, which the fused optimizer takes for granted."""
+    return torch.empty_like(parameter).copy_(value) if value.shape == parameter.shape else value
 
 
 def load_average(path: Path, module: nn.Module) -> None:
