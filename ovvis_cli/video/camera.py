@@ -61,7 +61,7 @@ def read_camera(index: int, *, selection: Selection, report: ReadReport) -> Iter
             if choice == "stop":
                 return
             if choice == "take":
-                rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
+                rgb = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
                 yield Frame(frame_index=frame_index, time_s=last_s, image=rgb)
     if not report.frames_decoded:
         raise _no_picture(index)

@@ -16,8 +16,9 @@ RotationDeg = Literal[0, 90, 180, 270]
 class VideoInfo:
     """What is known of a source before it is read through; counts and durations are estimates from headers.
 
-    Sizes are those of the upright picture in stored pixels: rotation is applied, the sample aspect ratio is not
-    (an anamorphic video stays as narrow as it is stored). `kind` is "stream" when the source cannot be read twice.
+    Sizes are those of the upright picture in stored pixels: rotation is applied, the sample aspect ratio is
+    not (an anamorphic video stays as narrow as it is stored). `kind` is "stream" when the source cannot be
+    read twice.
     """
 
     width: int
@@ -64,7 +65,9 @@ class ReadReport:
     def message(self) -> str:
         """One line for the user, empty when nothing was lost."""
         parts: Iterable[str] = (
-            f"{self.errors} damaged {'packet' if self.errors == 1 else 'packets'} skipped" if self.errors else "",
+            f"{self.errors} damaged {'packet' if self.errors == 1 else 'packets'} skipped"
+            if self.errors
+            else "",
             f"the last {self.lost_s:.1f} s are missing" if self.lost_s > 0 else "",
         )
         if not self.damaged:

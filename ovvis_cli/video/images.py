@@ -42,7 +42,8 @@ def probe_images(path: Path) -> VideoInfo:
 def read_images(path: Path, *, selection: Selection, report: ReadReport) -> Iterator[Frame]:
     """Yields the selected images in natural order, each at its own size, upright by its EXIF orientation.
 
-    `frame_index` is the place in the folder: an unreadable image is counted in `report` and leaves its index out.
+    `frame_index` is the place in the folder: an unreadable image is counted in `report` and leaves its index
+    out.
 
     Raises:
         VideoError: as `probe_images`.
@@ -78,4 +79,4 @@ def _read_image(path: Path) -> UInt8[np.ndarray, "H0 W0 3"]:
     image = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if encoded.size else None
     if image is None:
         raise OSError(f"{path.name} is not a readable image")
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)

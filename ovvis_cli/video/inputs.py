@@ -13,10 +13,16 @@ from ovvis_cli.errors import UsageError, VideoError
 
 LocationKind = Literal["file", "images", "camera", "url"]
 
-VIDEO_SUFFIXES = frozenset(
-    ".mp4 .m4v .mov .mkv .webm .avi .ts .m2ts .mts .mpg .mpeg .wmv .flv .3gp .ogv .mxf .h264 .h265 .hevc .vob .gif".split()
-)
-IMAGE_SUFFIXES = frozenset(".png .jpg .jpeg .bmp .tif .tiff .webp .ppm .pgm .avif .jp2".split())
+# fmt: off
+VIDEO_SUFFIXES = frozenset({
+    ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".m2ts", ".mts",
+    ".mpg", ".mpeg", ".wmv", ".flv", ".3gp", ".ogv", ".mxf", ".h264", ".h265",
+    ".hevc", ".vob", ".gif",
+})
+IMAGE_SUFFIXES = frozenset({
+    ".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".avif", ".jp2",
+})
+# fmt: on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,9 +37,10 @@ class Source:
 def expand_inputs(inputs: Sequence[str]) -> list[Source]:
     """The sources that the arguments of a command stand for, in order, each once.
 
-    An argument is a file, a pattern such as `clips/*.mp4`, a URL, a camera number, or a folder. A folder with videos
-    in it stands for each of them (its own level only, natural order); one with images only is one source, a video of
-    these images. What does not exist is passed on, so that reading it tells why and a batch goes on.
+    An argument is a file, a pattern such as `clips/*.mp4`, a URL, a camera number, or a folder. A folder with
+    videos in it stands for each of them (its own level only, natural order); one with images only is one
+    source, a video of these images. What does not exist is passed on, so that reading it tells why and a batch
+    goes on.
 
     Raises:
         UsageError: `inputs` is empty.
@@ -106,7 +113,9 @@ def no_such_file(location: str | Path) -> VideoError:
 def no_media_in(folder: Path) -> VideoError:
     """The error for a folder without videos and images."""
     below = next((entry for entry in sorted(folder.iterdir()) if entry.is_dir()), None)
-    hint = f"folders are not searched below their own level: try {below}" if below else "is it the right folder?"
+    hint = (
+        f"folders are not searched below their own level: try {below}" if below else "is it the right folder?"
+    )
     return VideoError(f"{folder}: no video and no image in this folder", hint=hint)
 
 

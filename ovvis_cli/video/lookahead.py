@@ -13,7 +13,7 @@ def threaded(source: Iterable[T], *, capacity: int, when_full: WhenFull = "wait"
     """Yields the items of `source`, produced up to `capacity` ahead in a thread.
 
     Items are handed over, not copied. An exception of the source is raised here, after the items before it.
-    Closing the generator (also `del`, or leaving the loop by an exception) stops the thread and closes the source.
+    Closing the generator (also `del`) stops the thread and closes the source.
 
     Args:
         source: Iterated, and closed if it is a generator, in the thread only.

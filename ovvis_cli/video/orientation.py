@@ -41,7 +41,7 @@ class Orientation:
 
 
 def orientation_of(display_matrix: bytes | None) -> Orientation:
-    """The nearest upright orientation of a display matrix (nine native 32-bit integers, as libavutil stores it)."""
+    """The nearest orientation of a display matrix (nine native 32-bit integers, as libavutil stores it)."""
     if display_matrix is None or len(display_matrix) < 36:
         return Orientation()
     a, b, _, c, d, *_ = cast("tuple[int, ...]", struct.unpack("=9i", display_matrix[:36]))

@@ -41,15 +41,16 @@ def read_frames(
 ) -> Iterator[Frame]:
     """Yields the frames whose time is in [start_s, end_s), every `stride`-th of them from the first on.
 
-    Nothing is sought: every frame from the beginning is decoded and counted, so that `frame_index` is exact and a
-    reading that is resumed gives the same frames. A frame may differ in size from the one before.
+    Nothing is sought: every frame from the beginning is decoded and counted, so that `frame_index` is exact
+    and a reading that is resumed gives the same frames. A frame may differ in size from the one before.
 
     Args:
         location: What `probe` takes.
         start_s: Frames before are left out.
         end_s: Frames from here on are left out.
         stride: Which of the remaining frames come.
-        skip_frames: Frames with a smaller `frame_index` are left out, without changing which others come (resume).
+        skip_frames: Frames with a smaller `frame_index` are left out, without changing which others come; this
+            is how a killed run goes on.
         report: Filled with what was read and lost; damage raises only when no frame at all can be decoded.
 
     Raises:

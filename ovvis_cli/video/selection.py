@@ -8,7 +8,7 @@ Choice = Literal["skip", "take", "stop"]
 
 
 class Selection:
-    """Decides frame by frame, in order: those with a time in [start_s, end_s), every `stride`-th from the first on.
+    """Decides frame by frame, in order: those in [start_s, end_s), every `stride`-th from the first on.
 
     `skip_frames` leaves out frames with a smaller index without changing which others are taken.
 
@@ -20,9 +20,13 @@ class Selection:
         self, *, start_s: float = 0.0, end_s: float | None = None, stride: int = 1, skip_frames: int = 0
     ) -> None:
         if not start_s >= 0 or (end_s is not None and not end_s > start_s):
-            raise UsageError(f"--start {start_s:g} and --end {end_s} give no range", hint="0 <= start < end, in seconds")
+            raise UsageError(
+                f"--start {start_s:g} and --end {end_s} give no range", hint="0 <= start < end, in seconds"
+            )
         if stride < 1:
-            raise UsageError(f"--stride {stride} is not possible", hint="1 takes every frame, 2 every second one")
+            raise UsageError(
+                f"--stride {stride} is not possible", hint="1 takes every frame, 2 every second one"
+            )
         self._start_s = start_s
         self._end_s = end_s
         self._stride = stride

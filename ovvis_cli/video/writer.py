@@ -18,9 +18,9 @@ from av.video.stream import VideoStream
 from jaxtyping import UInt8
 
 from ovvis_cli.errors import OvvisError, ResourceError, VideoError
-from ovvis_cli.video.decoding import OpenVideo, fraction, open_video, rate_of
+from ovvis_cli.video.container import OpenVideo, fraction, open_video, rate_of
 from ovvis_cli.video.inputs import location_kind
-from ovvis_cli.video.sound import SoundMode, SoundTrack
+from ovvis_cli.video.sound import SoundMode, SoundTrack, sound_stream
 
 _TIME_BASE = Fraction(1, 90_000)  # where no source gives one; that of MPEG, finer than any frame rate
 _RATE = Fraction(25)
@@ -31,9 +31,10 @@ _DISK_FULL = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errn
 class OverlayWriter:
     """A video being written; use it as a context manager.
 
-    The file appears under its name only when the block ends well: until then it is PATH.part, which an exception
-    removes. Frame times are kept to the source's own time base, so a variable frame rate stays. H.264 as players
-    want it (yuv420p) has even sizes only: an odd picture is extended by one pixel, repeating its edge.
+    The file appears under its name only when the block ends well: until then it is PATH.part, which an
+    exception removes. Frame times are kept to the source's own time base, so a variable frame rate stays.
+    H.264 as players want it (yuv420p) has even sizes only: an odd picture is extended by one pixel, repeating
+    its edge.
     """
 
     def __init__(
@@ -139,8 +140,11 @@ class OverlayWriter:
         context.colorspace = Colorspace.ITU709
         context.color_primaries = ColorPrimaries.BT709
         context.color_trc = ColorTrc.BT709
-        if video and video.container.streams.audio:
-            self._sound = SoundTrack(video, output=self._output, start_s=self._start_s, end_s=self._end_s)
+        sound = sound_stream(video.container) if video else None
+        if video and sound:
+            self._sound = SoundTrack(
+                sound, source=video, output=self._output, start_s=self._start_s, end_s=self._end_s
+            )
 
     def _opened_source(self) -> OpenVideo | None:
         if self._source is None or location_kind(self._source) not in {"file", "url"}:
@@ -198,4 +202,6 @@ class OverlayWriter:
                     f"{self._path}: the disk is full", hint="free some space; the same command carries on"
                 ) from error
             reason = os.strerror(error.errno) if error.errno and 0 < error.errno < 200 else str(error)
-            raise VideoError(f"{self._path}: cannot be written: {reason}", hint="choose another --output") from error
+            raise VideoError(
+                f"{self._path}: cannot be written: {reason}", hint="choose another --output"
+            ) from error
