@@ -72,7 +72,7 @@ def track_annotation(
 ) -> TrackAnnotation | None:
     """The annotation of one object from its masks, or None where it is never seen."""
     length, height, width = masks.shape
-    seen = masks.reshape(length, -1).any(axis=1).tolist()
+    seen = [bool(mask.any()) for mask in masks]
     if not any(seen):
         return None
     runs = [rle if visible else None for rle, visible in zip(encode_masks(masks), seen, strict=True)]
