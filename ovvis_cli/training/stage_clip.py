@@ -4,6 +4,9 @@ Two contrastive terms: images against the captions of the batch (equal captions 
 against the bare names of all kinds, each name drawn anew from its synonyms and the prompt templates. In a share
 of the steps the position table is read through a random window, so that an object may later sit anywhere in a
 large frame (InstCLIP) without its patches' positions looking foreign.
+
+A vision transformer learns slowly from few pictures, so two of its tables start from what is known: patches are
+read through the whitened principal components of drawn patches, positions as sines.
 """
 
 from collections.abc import Sequence
@@ -14,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int, UInt8
 from open_clip.model import CLIP
+from open_clip.transformer import VisionTransformer
 from ovvis_models.heads.classifier import CLIP_MEAN, CLIP_STD
 from ovvis_models.networks.clip import ClipSpec, build_clip, tokenize
 from ovvis_models.text.encoder import TextEncoder
@@ -26,6 +30,9 @@ from ovvis_cli.diorama.single import render_single
 from ovvis_cli.training.loop import Stage
 from ovvis_cli.training.recipe import ClipStage
 
+NUM_STATISTICS = 512  # pictures that the patch components are computed from
+WHITENING_FLOOR = 1e-3  # of the largest variance: fine detail is not blown up to noise
+POSITION_SCALE = 0.5
 SEED_SPACE = 10  # first entropy word: no two stages and no validation set share a seed
 
 
@@ -52,15 +59,18 @@ def clip_stage(
 ) -> Stage[CaptionedImage, CaptionedBatch]:
     """The stage, with a fresh CLIP of `spec` on `device`."""
     torch.manual_seed(settings.schedule.seed)
-    clip = build_clip(spec).to(device)
-    encode_text = TextEncoder(clip)
+    clip = build_clip(spec)
     seed = settings.schedule.seed
     names = [(kind.name, *kind.synonyms) for kind in ALL_KINDS]
 
     def draw(number: int) -> CaptionedImage:
-        rng = np.random.default_rng([SEED_SPACE, seed, number])
+        rng = np.random.default_rng([SEED_SPACE, seed, number % 2**32])
         image, kind, caption = render_single(rng, kinds=ALL_KINDS, size_px=settings.image_px)
         return CaptionedImage(image=image, kind_index=ALL_KINDS.index(kind), caption=caption)
+
+    start_from_statistics(clip.visual, collate([draw(-number) for number in range(1, NUM_STATISTICS + 1)]).images)
+    clip.to(device)
+    encode_text = TextEncoder(clip)
 
     def losses(batch: CaptionedBatch) -> dict[str, Tensor]:
         images = normalised(batch.images.to(device))
@@ -76,6 +86,21 @@ def clip_stage(
         }
 
     return Stage(name="clip", model=clip, draw=draw, collate=collate, losses=losses, schedule=settings.schedule)
+
+
+def start_from_statistics(visual: VisionTransformer, images: UInt8[Tensor, "B S S 3"]) -> None:
+    """Sets patch embedding and position table of a fresh vision tower, in place."""
+    patch_px, width = int(visual.patch_size[0]), int(visual.class_embedding.shape[0])
+    patches = F.unfold(normalised(images), patch_px, stride=patch_px).transpose(1, 2).flatten(0, 1)
+    variances, components = torch.linalg.eigh(torch.cov(patches.T))  # ascending
+    weights = components[:, -width:] / (variances[-width:] + WHITENING_FLOOR * variances[-1]).sqrt()
+    side = round((len(visual.positional_embedding) - 1) ** 0.5)
+    places = torch.stack(torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij"), dim=-1).view(-1, 2, 1)
+    waves = places * torch.pi / 2.0 ** torch.linspace(0, 4, width // 4)
+    sines = torch.cat([waves.sin(), waves.cos()], dim=2).flatten(1)
+    with torch.no_grad():
+        visual.conv1.weight.copy_(weights.T.view_as(visual.conv1.weight))
+        visual.positional_embedding[1:].copy_(POSITION_SCALE * sines)
 
 
 def collate(samples: list[CaptionedImage]) -> CaptionedBatch:
