@@ -1,0 +1,119 @@
+"""Category tables of the data sets: ids, names, and the flags that evaluation reports by."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any, Literal, get_args
+
+from ovvis_cli.errors import UsageError
+from ovvis_cli.vocabulary.words import prompt_text
+
+TableName = Literal["coco", "lvis", "lvvis", "burst", "ovis", "ytvis2019", "ytvis2021", "uvo", "diorama"]
+TABLE_NAMES: tuple[TableName, ...] = get_args(TableName)
+
+Split = Literal["base", "novel"]
+Frequency = Literal["f", "c", "r"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Category:
+    """One category of a data set, under the data set's own id. A flag that the data set lacks is None."""
+
+    category_id: int
+    name: str  # exactly as the data set writes it
+    prompt: str  # as it is put into prompts
+    split: Split | None = None  # in the usual open-vocabulary split
+    frequency: Frequency | None = None  # LVIS: frequent, common, rare
+    partition: int | None = None  # LV-VIS: 0 COCO, 1 LVIS frequent or common, 2 LVIS rare, 3 new
+    common: bool | None = None  # BURST: common (COCO-like) or uncommon
+    contiguous_id: int | None = None  # BURST: id in files converted to YouTube-VIS style
+    distractor: bool = False  # BURST: removed by the official evaluation
+    official_name: str | None = None  # BURST: name in the official evaluation's tables, where it differs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CategoryTable:
+    """The categories of one data set, in the order of its own file."""
+
+    name: TableName
+    source: str
+    categories: tuple[Category, ...]
+
+    def by_id(self) -> Mapping[int, Category]:
+        """The categories by `category_id`."""
+        return {category.category_id: category for category in self.categories}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BurstLists:
+    """BURST's official id lists, wider than its 482 categories; ids of LVIS v0.5."""
+
+    known_ids: frozenset[int]
+    distractor_ids: frozenset[int]
+    merged_into: Mapping[int, int]
+
+
+def load_table(name: TableName) -> CategoryTable:
+    """The table of one data set. Raises UsageError for a name that is none of `TABLE_NAMES`."""
+    if name not in TABLE_NAMES:
+        raise UsageError(f"no vocabulary named '{name}'", hint=f"one of {', '.join(TABLE_NAMES)}")
+    return _diorama_table() if name == "diorama" else _table_from_file(name)
+
+
+def burst_lists() -> BurstLists:
+    """The lists that BURST's official evaluation hard-codes."""
+    content = _read("burst")
+    return BurstLists(
+        known_ids=frozenset(content["known_ids"]),
+        distractor_ids=frozenset(content["distractor_ids"]),
+        merged_into={int(source): target for source, target in content["merged_into"].items()},
+    )
+
+
+@cache
+def _table_from_file(name: TableName) -> CategoryTable:
+    content = _read(name)
+    return CategoryTable(
+        name=name, source=content["source"], categories=tuple(_category(row) for row in content["categories"])
+    )
+
+
+def _category(row: dict[str, Any]) -> Category:
+    return Category(
+        category_id=row["id"],
+        name=row["name"],
+        prompt=row.get("prompt", prompt_text(row["name"])),
+        split=row.get("split"),
+        frequency=row.get("frequency"),
+        partition=row.get("partition"),
+        common=row.get("common"),
+        contiguous_id=row.get("contiguous_id"),
+        distractor=row.get("distractor", False),
+        official_name=row.get("official_name"),
+    )
+
+
+def _diorama_table() -> CategoryTable:
+    from ovvis_cli.diorama.kinds import ALL_KINDS  # draws with OpenCV: not wanted before it is asked for
+
+    return CategoryTable(
+        name="diorama",
+        source="the procedural world of ovvis",
+        categories=tuple(
+            Category(
+                category_id=position,
+                name=kind.name,
+                prompt=kind.name,
+                split="novel" if kind.novel else "base",
+            )
+            for position, kind in enumerate(ALL_KINDS, start=1)
+        ),
+    )
+
+
+def _read(name: TableName) -> dict[str, Any]:
+    path = resources.files("ovvis_cli.vocabulary") / "tables" / f"{name}.json"
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return content

@@ -1,0 +1,145 @@
+"""The vocabulary of one run: from the command line, a file, or a data set's table."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ovvis_cli.errors import UsageError, VocabularyError
+from ovvis_cli.vocabulary.categories import TABLE_NAMES, CategoryTable, TableName, load_table
+from ovvis_cli.vocabulary.words import fold, prompt_text
+
+MAX_NAME_LENGTH = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vocabulary:
+    """K names that are asked for; the only place where class indices and category ids are converted.
+
+    The class index 0..K-1 is the position here; category ids are the data set's own, or 1..K for the user's
+    names.
+    """
+
+    names: tuple[str, ...]  # as shown and written to results
+    prompts: tuple[str, ...]  # as put into prompts
+    category_ids: tuple[int, ...]
+    table: TableName | None  # the data set they are from
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def class_index(self, category_id: int) -> int:
+        """Position of a category. Raises VocabularyError when it is not in this vocabulary."""
+        try:
+            return self.category_ids.index(category_id)
+        except ValueError:
+            raise VocabularyError(
+                f"no category {category_id} among the {len(self)} of the vocabulary"
+            ) from None
+
+
+def resolve_vocabulary(
+    *, classes: str | None = None, classes_file: Path | None = None, table: str | None = None
+) -> Vocabulary:
+    """The vocabulary that the options `--classes`, `--classes-file` and `--vocabulary` ask for.
+
+    Raises:
+        UsageError: none or more than one is given, or there is no table of that name.
+        VocabularyError: no names, an empty, unprintable, overlong or repeated name, or an unreadable file.
+    """
+    given = sum(option is not None for option in (classes, classes_file, table))
+    if given != 1:
+        problem = "no class names given" if given == 0 else "class names given more than once"
+        raise UsageError(problem, hint='use one of --classes "a,b", --classes-file FILE, --vocabulary NAME')
+    if classes is not None:
+        return parse_classes(classes)
+    if classes_file is not None:
+        return read_classes_file(classes_file)
+    return vocabulary_of_table(load_table(_table_name(table or "")))
+
+
+def parse_classes(text: str) -> Vocabulary:
+    """The vocabulary of comma-separated names. Raises VocabularyError as `vocabulary_of_names`."""
+    if not text.strip():
+        raise VocabularyError("no class names in --classes", hint='for example --classes "dog,skateboard"')
+    return vocabulary_of_names(text.split(","), where="--classes")
+
+
+def read_classes_file(path: Path) -> Vocabulary:
+    """The vocabulary of a UTF-8 file with a name a line; blank lines and lines starting with # are skipped.
+
+    Raises:
+        VocabularyError: the file cannot be read or is no text; or as `vocabulary_of_names`.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise VocabularyError(f"{path} is not a text file", hint="one class name a line, in UTF-8") from error
+    except OSError as error:
+        raise VocabularyError(f"cannot read class names from {path}: {error.strerror}") from error
+    lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    if not lines:
+        raise VocabularyError(f"no class names in {path}", hint="one class name a line")
+    return vocabulary_of_names(lines, where=str(path))
+
+
+def vocabulary_of_names(names: Iterable[str], *, where: str = "the class names") -> Vocabulary:
+    """The vocabulary of names as given, stripped of outer and repeated spaces.
+
+    Names are the same that differ in case, spaces, `_` or `-` only.
+
+    Raises:
+        VocabularyError: there are none, or one is empty, unprintable, longer than 200 characters or repeated.
+    """
+    clean = tuple(" ".join(name.split()) for name in names)
+    if not clean:
+        raise VocabularyError(f"no class names in {where}")
+    seen: dict[str, int] = {}
+    for position, name in enumerate(clean, start=1):
+        _check_name(name, position=position, where=where)
+        first = seen.setdefault(fold(name), position)
+        if first != position:
+            raise VocabularyError(
+                f"class name '{name}' is repeated in {where} (names {first} and {position})",
+                hint="name each class once; case, spaces, '_' and '-' make no difference",
+            )
+    return Vocabulary(
+        names=clean,
+        prompts=tuple(prompt_text(name) for name in clean),
+        category_ids=tuple(range(1, len(clean) + 1)),
+        table=None,
+    )
+
+
+def vocabulary_of_table(table: CategoryTable, *, category_ids: Sequence[int] | None = None) -> Vocabulary:
+    """All categories of a data set, or those of `category_ids` in that order. Raises KeyError for an unknown
+    id.
+    """
+    by_id = table.by_id()
+    chosen = table.categories if category_ids is None else tuple(by_id[number] for number in category_ids)
+    return Vocabulary(
+        names=tuple(category.name for category in chosen),
+        prompts=tuple(category.prompt for category in chosen),
+        category_ids=tuple(category.category_id for category in chosen),
+        table=table.name,
+    )
+
+
+def _check_name(name: str, *, position: int, where: str) -> None:
+    if not fold(prompt_text(name)):
+        raise VocabularyError(
+            f"class name {position} in {where} is empty", hint="look for a doubled or trailing comma"
+        )
+    if not name.isprintable():
+        raise VocabularyError(f"class name {position} in {where} holds unprintable characters")
+    if len(name) > MAX_NAME_LENGTH:
+        raise VocabularyError(
+            f"class name {position} in {where} is {len(name)} characters long",
+            hint=f"at most {MAX_NAME_LENGTH}; a name is a short noun phrase",
+        )
+
+
+def _table_name(text: str) -> TableName:
+    for name in TABLE_NAMES:
+        if name == text.casefold():
+            return name
+    raise UsageError(f"no vocabulary named '{text}'", hint=f"one of {', '.join(TABLE_NAMES)}")

@@ -1,0 +1,1 @@
+"""Category tables of the public data sets, as data."""

@@ -1,0 +1,101 @@
+"""Which everyday nouns mean nearly the same, or contain one another: the table behind the distractors."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+from ovvis_cli.vocabulary.words import readings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Concept:
+    """One meaning: its names (near-synonyms, the first is the usual one) and what it is a kind of."""
+
+    names: tuple[str, ...]
+    ancestors: frozenset[int]  # indices of wider concepts, up to the root
+    is_group: bool  # a collective such as "vehicle", never shown to the networks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taxonomy:
+    """A tree of concepts, and what goes across it: loose groups ("pet") and parts ("face" of a person)."""
+
+    concepts: tuple[Concept, ...]
+    by_name: Mapping[str, frozenset[int]]  # a name may have several meanings
+    parts: Mapping[int, frozenset[int]]
+
+    def meanings(self, name: str) -> frozenset[int]:
+        """Concepts that a name stands for by itself, its singular or its head noun; empty if unknown."""
+        for reading in readings(name):
+            if reading in self.by_name:
+                return self.by_name[reading]
+        return frozenset()
+
+    def overlapping(self, meanings: Iterable[int]) -> frozenset[int]:
+        """Concepts that an instance of one of `meanings` might be called too: the same, wider, narrower,
+        parts.
+        """
+        given = frozenset(meanings)
+        wider = frozenset(index for meaning in given for index in self.concepts[meaning].ancestors)
+        narrower = frozenset(i for i, concept in enumerate(self.concepts) if concept.ancestors & given)
+        parts = frozenset(part for meaning in given for part in self.parts.get(meaning, frozenset()))
+        wholes = frozenset(whole for whole, its_parts in self.parts.items() if its_parts & given)
+        return given | wider | narrower | parts | wholes
+
+
+@cache
+def general_taxonomy() -> Taxonomy:
+    """The built-in table of everyday nouns (`tables/general.json`)."""
+    text = (resources.files("ovvis_cli.vocabulary") / "tables" / "general.json").read_text(encoding="utf-8")
+    content = json.loads(text)
+    return build_taxonomy(content["tree"], over=content["over"], parts=content["parts"])
+
+
+Tree = list["str | dict[str, Tree]"]
+"""Nodes are `names|separated|so`, with children under a dict; a leading `*` marks a group."""
+
+
+def build_taxonomy(tree: Tree, *, over: Mapping[str, list[str]], parts: Mapping[str, list[str]]) -> Taxonomy:
+    """The table from its written form. `over` adds groups across the tree: name -> members."""
+    concepts: list[Concept] = []
+
+    def add(nodes: Tree, ancestors: frozenset[int]) -> None:
+        for node in nodes:
+            entries = {node: []} if isinstance(node, str) else node
+            for written, children in entries.items():
+                names = tuple(written.removeprefix("*").split("|"))
+                is_group = written.startswith("*")
+                concepts.append(Concept(names=names, ancestors=ancestors, is_group=is_group))
+                add(children, ancestors | {len(concepts) - 1})
+
+    add(tree, frozenset())
+    by_name = _index(concepts)
+    for group, members in over.items():
+        inside = frozenset().union(*(by_name[member] for member in members))
+        wider = frozenset({len(concepts)})
+        for index, concept in enumerate(concepts):
+            if index in inside or concept.ancestors & inside:
+                concepts[index] = Concept(
+                    names=concept.names, ancestors=concept.ancestors | wider, is_group=concept.is_group
+                )
+        concepts.append(Concept(names=(group,), ancestors=frozenset(), is_group=True))
+    by_name = _index(concepts)
+    return Taxonomy(
+        concepts=tuple(concepts),
+        by_name=by_name,
+        parts={
+            whole: frozenset().union(*(by_name[part] for part in of))
+            for name, of in parts.items()
+            for whole in by_name[name]
+        },
+    )
+
+
+def _index(concepts: Iterable[Concept]) -> dict[str, frozenset[int]]:
+    index: dict[str, frozenset[int]] = {}
+    for number, concept in enumerate(concepts):
+        for name in concept.names:
+            index[name] = index.get(name, frozenset()) | {number}
+    return index
