@@ -1,10 +1,10 @@
 """Frames to network input, and mask logits back to frames. Pure functions of tensors and numbers.
 
-The resize equals Pillow's antialiased bilinear filter on 8-bit pixels, which the published weights were trained
-with: exactly, or one grey level off on a pixel in a thousand, on the CPU; within one level elsewhere.
+The resize equals Pillow's antialiased bilinear filter on 8-bit pixels, which the published weights were
+trained with: exactly, or one grey level off on a pixel in a thousand, on the CPU; within one level elsewhere.
 """
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -16,7 +16,19 @@ from ovvis_models.structures import ImageGeometry
 MASK_STRIDE = 4
 """Mask logits are predicted at this stride of the padded input."""
 
+Channels = tuple[float, float, float]
+
 _PIXELS_AT_ONCE = 1 << 25  # of full-size float logits: 128 MiB, however many masks are asked for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageInput:
+    """What a network wants to see: sizes in pixels, mean and standard deviation of RGB pixels 0..255."""
+
+    short_side: int
+    max_side: int
+    mean: Channels
+    std: Channels
 
 
 def geometry(
@@ -30,9 +42,8 @@ def geometry(
         ValueError: when a side or number is below 1.
     """
     if min(*original_hw, short_side, max_side, divisor) < 1:
-        raise ValueError(
-            f"sizes must be positive, got frame {original_hw}, sides {short_side}, {max_side}, divisor {divisor}"
-        )
+        got = f"frame {original_hw}, short side {short_side}, longest side {max_side}, divisor {divisor}"
+        raise ValueError(f"sizes must be positive, got {got}")
     scale = short_side / min(original_hw)
     longest = max(original_hw) * scale
     if longest > max_side:
@@ -48,9 +59,9 @@ def geometry(
 def unpadded_geometry(
     original_hw: tuple[int, int], *, short_side: int, max_side: int, divisor: int
 ) -> ImageGeometry:
-    """Like `geometry`, but resized straight to the nearest multiples of `divisor`: no padding, aspect off a little.
+    """Like `geometry`, but resized straight to the nearest multiples of `divisor`, so without padding.
 
-    For networks whose patches must not see padding.
+    For networks whose patches must not see padding; the aspect ratio changes by up to half a patch.
 
     Raises:
         ValueError: when a side or number is below 1.
@@ -64,10 +75,10 @@ def prepare(
     frames: UInt8[Tensor, "B H0 W0 3"],
     geometry: ImageGeometry,
     *,
-    mean: Sequence[float],
-    std: Sequence[float],
+    mean: Channels,
+    std: Channels,
 ) -> Float[Tensor, "B 3 H W"]:
-    """RGB frames resized, normalised by `mean` and `std` (of 0..255 pixels), and zero-padded right and bottom.
+    """RGB frames resized, normalised by `mean` and `std` (of pixels 0..255), zero-padded right and bottom.
 
     Raises:
         ValueError: when the frames do not have the geometry's original size.
@@ -85,7 +96,7 @@ def image_area(
 ) -> Float[Tensor, "*batch h_image w_image"]:
     """The part of the mask logits that lies over the image, without the padding.
 
-    A cell that is only partly over the image belongs to it, so the area may reach a fraction of a cell too far.
+    A cell partly over the image belongs to it, so the area may reach a fraction of a cell too far.
     """
     height, width = (_round_up(side, MASK_STRIDE) // MASK_STRIDE for side in geometry.resized_hw)
     return mask_logits[..., :height, :width]

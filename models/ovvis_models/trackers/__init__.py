@@ -1,1 +1,1 @@
-
+"""Association: which proposal of a frame belongs to which track."""

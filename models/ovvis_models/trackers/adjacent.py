@@ -1,4 +1,4 @@
-"""Association by similarity to when each track was last seen; no parameters (paper Sec. 4.3, first paragraph)."""
+"""Association by similarity to how each track last looked; no parameters (paper Sec. 4.3, first part)."""
 
 import torch
 from jaxtyping import Float, Int

@@ -1,8 +1,9 @@
 """Which proposal continues which track: the part of association that all token trackers share.
 
-Deviation from paper Sec. 4.3, which matches a fixed set of N slots in every frame whatever their similarity: here a
-match needs a similarity, an unmatched good proposal starts a new track, and a track unseen for long ends. Without
-these, a track that left the picture would go on with whatever proposal is left over, and memory would grow.
+Deviation from paper Sec. 4.3, which matches a fixed set of N slots in every frame whatever their similarity:
+here a match needs a similarity, an unmatched good proposal starts a new track, and a track unseen for long
+ends. Without these, a track that left the picture would go on with whatever proposal is left over, and memory
+would grow.
 """
 
 from collections.abc import Callable
@@ -52,8 +53,8 @@ def associate(
 ) -> tuple[TrackState, Int[Tensor, " N"]]:
     """One frame: match, give birth, predict, end. The state after it, and each proposal's track id or -1.
 
-    The order of the proposals does not matter, but for exact ties: new ids go by descending score. A track that
-    is not seen keeps its expected token and its hidden state.
+    The order of the proposals does not matter, but for exact ties: new ids go by descending score. A track
+    that is not seen keeps its expected token and its hidden state.
     """
     slot_of = match(state.expected_tokens, tracking_tokens, threshold=rules.match_threshold)
     born = _births(slot_of, scores, rules=rules)
@@ -79,10 +80,10 @@ def associate(
 def match(
     expected_tokens: Float[Tensor, "M F"], tracking_tokens: Float[Tensor, "N F"], *, threshold: float
 ) -> Int[Tensor, " N"]:
-    """Each proposal's slot, -1 for none: the one-to-one assignment with the most similarity above `threshold`.
+    """Each proposal's slot, -1 for none: one to one, with the most similarity in excess of `threshold`.
 
-    Counting only what exceeds the threshold makes one sure match worth more than two doubtful ones, and forbids
-    pairs below it before the assignment rather than after, when they would have displaced better ones.
+    Counting only the excess makes one sure match worth more than two doubtful ones, and keeps pairs below the
+    threshold from displacing better ones, as they would if they were dropped after the assignment.
     """
     similarity = F.normalize(expected_tokens, dim=-1) @ F.normalize(tracking_tokens, dim=-1).T
     gain = (similarity - threshold).double().cpu().numpy()
@@ -107,7 +108,7 @@ def _aged(state: TrackState, matched_slots: Int[Tensor, " K"]) -> TrackState:
 
 
 def _kept_slots(aged: TrackState, *, num_born: int, rules: AssociationRules) -> Int[Tensor, " K"]:
-    """Slots that live on, ascending. When new tracks need room, the longest unseen make it; seen ones never do."""
+    """Slots that live on, ascending. New tracks take the room of the longest unseen, never of seen ones."""
     by_recency = aged.frames_unseen.argsort(stable=True)
     unseen = aged.frames_unseen[by_recency]
     num_seen = int((unseen == 0).sum())

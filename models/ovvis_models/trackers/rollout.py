@@ -1,13 +1,13 @@
-"""The rollout tracker of InstFormer (paper Sec. 4.3, Eq. 5): one recurrent layer predicts each track's next token.
+"""InstFormer's rollout tracker (paper Sec. 4.3, Eq. 5): a recurrent layer predicts each track's next token.
 
     token (F) --GRU cell, hidden state per track--> change (F);  expected next token = token + change
 
-The prediction, not the last token, is what the next frame's proposals are compared with, so that a turning or half
-hidden object is still found. Trained by `losses/temporal_contrastive.py` (Eq. 6), all else frozen.
+The prediction, not the last token, is what the next frame's proposals are compared with, so that a turning or
+half hidden object is still found. Trained by `losses/temporal_contrastive.py` (Eq. 6), all else frozen.
 
-Deviations from the paper. The cell predicts the *change* of the token: written as a residual whose last layer starts
-at zero, an untrained tracker is exactly the adjacent one, and training on little video cannot end up below it. The
-paper does not say which recurrent cell; this is a GRU.
+Deviations from the paper. The cell predicts the *change* of the token: written as a residual whose last layer
+starts at zero, an untrained tracker is exactly the adjacent one, and training on little video cannot end up
+below it. The paper does not say which recurrent cell; this is a GRU.
 """
 
 import torch
@@ -19,7 +19,7 @@ from ovvis_models.trackers.state import TrackState
 
 
 class RolloutTracker(nn.Module):
-    """Association with predicted tracking tokens. The module holds weights only; state is passed in and out."""
+    """Association with predicted tracking tokens. Holds weights only; the state is passed in and out."""
 
     def __init__(self, num_features: int, *, hidden_dim: int, rules: AssociationRules | None = None) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class RolloutTracker(nn.Module):
     def predict(
         self, tokens: Float[Tensor, "M F"], hidden: Float[Tensor, "M R"]
     ) -> tuple[Float[Tensor, "M F"], Float[Tensor, "M R"]]:
-        """What the next frame's tracking tokens should look like, and the new hidden state. Differentiable."""
+        """The next frame's expected tracking tokens, and the new hidden state. Differentiable."""
         hidden = self.cell(tokens, hidden)
         return tokens + self.to_change(hidden), hidden
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackState:
-    """M slots, each holding one live track. A slot is a row; a track id is an identity and is never used twice."""
+    """M slots with one live track each. A slot is a row; a track id is an identity, never used twice."""
 
     expected_tokens: Float[Tensor, "M F"]  # what each track's next tracking token should look like
     hidden: Float[Tensor, "M R"]  # memory of the recurrent layer; R = 0 where there is none

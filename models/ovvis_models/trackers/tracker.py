@@ -35,8 +35,8 @@ def tracking_tokens(
 ) -> Float[Tensor, "*batch C+D"]:
     """Cat(query, instance token) of paper Sec. 4.3, unit norm.
 
-    Each part is normalised alone first, so that both weigh the same in a cosine whatever their scale: the query
-    of a Mask2Former has a norm near sqrt(C), an instance token a norm of 1.
+    Each part is normalised alone first, so that both weigh the same in a cosine whatever their scale: the
+    query of a Mask2Former has a norm near sqrt(C), an instance token a norm of 1.
     """
     both = (F.normalize(query_embeds.float(), dim=-1), F.normalize(instance_tokens.float(), dim=-1))
     return torch.cat(both, dim=-1) / 2**0.5

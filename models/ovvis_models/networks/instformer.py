@@ -1,0 +1,116 @@
+"""InstFormer: class-agnostic proposals, and a token of CLIP's space for each of them.
+
+Paper: OpenVIS: Open-vocabulary Video Instance Segmentation, Fig. 3.
+Data flow: frames -> Mask2Former -> Q masks, object scores and queries; frames and masks -> InstCLIP -> Q instance
+tokens; (query, instance token) -> rollout tracker -> tracks; instance tokens . text embeddings -> names.
+This file is the part that looks at each frame alone; `segmenter.py` runs the tracker over them.
+Siblings: MinVIS has no tokens and names by a closed head; CLIP-VIS shares one convolutional CLIP for both parts.
+Deviation: CLIP sees the frame resized to whole patches, proposals the padded one; the paper does not say.
+"""
+
+from dataclasses import replace
+
+import torch
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor, nn
+
+from ovvis_models.heads.classifier import InstanceEncoder
+from ovvis_models.networks.mask2former import Mask2Former
+from ovvis_models.preprocess import ImageInput, geometry, image_area, prepare, unpadded_geometry
+from ovvis_models.structures import ImageGeometry, Proposals, WindowPrediction
+from ovvis_models.text.encoder import TextEncoder
+from ovvis_models.trackers.rollout import RolloutTracker
+
+PROPOSAL_DIVISOR = 32
+"""Coarsest stride of the proposal network."""
+
+
+class InstFormer(nn.Module):
+    """The networks of InstFormer. `predict` is stateless and takes as many frames at once as fit in memory."""
+
+    def __init__(
+        self,
+        *,
+        proposals: Mask2Former,
+        instance_encoder: InstanceEncoder,
+        text_encoder: TextEncoder,
+        tracker: RolloutTracker,
+        proposal_input: ImageInput,
+        clip_input: ImageInput,
+        max_instances: int | None = None,
+    ) -> None:
+        """Holds the modules that it is given.
+
+        Args:
+            proposals: the proposal network.
+            instance_encoder: InstCLIP, or another module that makes tokens of masks.
+            text_encoder: of the same CLIP as `instance_encoder`.
+            tracker: held for its weights only, which belong to this network.
+            proposal_input: what `proposals` wants to see.
+            clip_input: what `instance_encoder` wants to see.
+            max_instances: only so many proposals of a frame, by object score, get a token and are handed on; None
+                for all of them, as in the paper. Saves time where few objects are expected.
+        """
+        super().__init__()
+        self.proposals = proposals
+        self.instance_encoder = instance_encoder
+        self.text_encoder = text_encoder
+        self.tracker = tracker
+        self.proposal_input = proposal_input
+        self.clip_input = clip_input
+        self.max_instances = max_instances
+
+    def predict(self, frames: UInt8[Tensor, "B H0 W0 3"]) -> WindowPrediction:
+        """Proposals and instance tokens of B RGB frames of one size, on the device of the frames."""
+        proposals, shape = self.propose(frames)
+        if self.max_instances is not None:
+            proposals = best_proposals(proposals, num_instances=self.max_instances)
+        tokens = self.classify(frames, image_area(proposals.mask_logits, shape))
+        return WindowPrediction(proposals=proposals, instance_tokens=tokens, geometry=shape)
+
+    def propose(self, frames: UInt8[Tensor, "B H0 W0 3"]) -> tuple[Proposals, ImageGeometry]:
+        """Class-agnostic proposals, and how their masks map to the frames."""
+        wanted = self.proposal_input
+        shape = geometry(
+            _frame_hw(frames),
+            short_side=wanted.short_side,
+            max_side=wanted.max_side,
+            divisor=PROPOSAL_DIVISOR,
+        )
+        return self.proposals.propose(prepare(frames, shape, mean=wanted.mean, std=wanted.std)), shape
+
+    def classify(
+        self, frames: UInt8[Tensor, "B H0 W0 3"], mask_logits: Float[Tensor, "B Q h w"]
+    ) -> Float[Tensor, "B Q D"]:
+        """Unit-norm instance tokens of masks that cover exactly the frames' area, at any resolution."""
+        wanted = self.clip_input
+        shape = unpadded_geometry(
+            _frame_hw(frames),
+            short_side=wanted.short_side,
+            max_side=wanted.max_side,
+            divisor=self.instance_encoder.size_divisor,
+        )
+        images = prepare(frames, shape, mean=wanted.mean, std=wanted.std)
+        return self.instance_encoder.encode_instances(images, mask_logits)
+
+
+def best_proposals(proposals: Proposals, *, num_instances: int) -> Proposals:
+    """The proposals of each frame with the best object scores, best first; all when there are fewer."""
+    num_kept = min(num_instances, proposals.object_logits.shape[1])
+    logits, chosen = proposals.object_logits.topk(num_kept, dim=1)
+    return replace(
+        proposals,
+        query_embeds=_rows(proposals.query_embeds, chosen),
+        mask_logits=_rows(proposals.mask_logits.flatten(2), chosen).unflatten(
+            2, proposals.mask_logits.shape[2:]
+        ),
+        object_logits=logits,
+    )
+
+
+def _rows(values: Float[Tensor, "B Q X"], chosen: Int[Tensor, "B K"]) -> Float[Tensor, "B K X"]:
+    return torch.take_along_dim(values, chosen[..., None], dim=1)
+
+
+def _frame_hw(frames: UInt8[Tensor, "B H0 W0 3"]) -> tuple[int, int]:
+    return frames.shape[1], frames.shape[2]

@@ -1,0 +1,165 @@
+"""VideoSegmenter: a whole video through network and tracker, batch by batch, in memory that stays flat.
+
+    frames --predict--> WindowPrediction --step--> FrameResult of each frame ... --finish--> VideoResult
+
+`predict` is stateless and the expensive part; `step` is sequential and cheap, so the caller may overlap them.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from ovvis_models.preprocess import masks_to_original
+from ovvis_models.proposal_selection import candidates
+from ovvis_models.structures import FrameResult, ImageGeometry, VideoResult, WindowPrediction
+from ovvis_models.track_table import TrackTable
+from ovvis_models.trackers.state import TrackState
+from ovvis_models.trackers.tracker import Tracker, tracking_tokens
+
+_TRACKER, _TRACKS, _NUM_FRAMES = "tracker.", "tracks.", "num_frames"
+
+
+class FrameNetwork(Protocol):
+    """What a network must do to be segmented with."""
+
+    def predict(self, frames: UInt8[Tensor, "B H0 W0 3"]) -> WindowPrediction:
+        """Proposals and instance tokens of B frames of one size."""
+        ...
+
+
+class VideoSegmenter:
+    """One video's segmentation in progress. Make a new one for each video: they share network and tracker."""
+
+    def __init__(
+        self,
+        network: FrameNetwork,
+        tracker: Tracker,
+        *,
+        score_floor: float = 0.25,
+        duplicate_iou: float = 0.7,
+    ) -> None:
+        """Starts before the first frame.
+
+        Args:
+            network: makes the predictions.
+            tracker: on the device of the predictions.
+            score_floor: proposals below this object score are ignored.
+            duplicate_iou: of two proposals whose masks overlap more than this, the better one is kept.
+        """
+        self.network = network
+        self.tracker = tracker
+        self.score_floor = score_floor
+        self.duplicate_iou = duplicate_iou
+        self._state: TrackState | None = None
+        self._tracks: TrackTable | None = None
+        self._num_frames = 0
+
+    @torch.inference_mode()
+    def predict(self, frames: UInt8[Tensor, "B H0 W0 3"]) -> WindowPrediction:
+        """What the network says about B RGB frames of one size. Stateless."""
+        return self.network.predict(frames)
+
+    @torch.inference_mode()
+    def step(self, prediction: WindowPrediction, frame_indices: Sequence[int]) -> list[FrameResult]:
+        """Associates the next B frames with all before; one result a frame, in order.
+
+        Instances of a result are sorted by track id; their masks may overlap, and none is empty.
+
+        Raises:
+            ValueError: when there is not one index a frame.
+        """
+        proposals = prediction.proposals
+        if len(frame_indices) != proposals.object_logits.shape[0]:
+            raise ValueError(
+                f"{len(frame_indices)} frame indices for {proposals.object_logits.shape[0]} predicted frames"
+            )
+        tokens = prediction.instance_tokens.float()
+        parts = zip(
+            frame_indices,
+            proposals.mask_logits,
+            proposals.object_logits.float().sigmoid(),
+            tokens,
+            tracking_tokens(proposals.query_embeds, tokens),
+            strict=True,
+        )
+        return [
+            self._step_frame(
+                index,
+                mask_logits=mask_logits,
+                object_scores=scores,
+                instance_tokens=instance_tokens,
+                tracking=tracking,
+                geometry=prediction.geometry,
+            )
+            for index, mask_logits, scores, instance_tokens, tracking in parts
+        ]
+
+    def finish(self) -> VideoResult:
+        """Everything known of the video after its last frame."""
+        tracks = () if self._tracks is None else self._tracks.summaries()
+        return VideoResult(num_frames=self._num_frames, tracks=tracks)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """All that a later `VideoSegmenter` needs to go on exactly here: flat, on the CPU, not shared."""
+        state = {_NUM_FRAMES: torch.tensor(self._num_frames)}
+        if self._state is not None and self._tracks is not None:
+            state |= {f"{_TRACKER}{name}": value for name, value in self._state.to_tensors().items()}
+            state |= {f"{_TRACKS}{name}": value for name, value in self._tracks.to_tensors().items()}
+        return state
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Goes on where the `state_dict` was taken, with the same network and tracker.
+
+        Raises:
+            KeyError: when it is not a complete state.
+        """
+        self._num_frames = int(state[_NUM_FRAMES])
+        started = any(name.startswith(_TRACKER) for name in state)
+        self._state = TrackState.from_tensors(_under(state, _TRACKER)) if started else None
+        self._tracks = TrackTable.from_tensors(_under(state, _TRACKS)) if started else None
+
+    def _step_frame(
+        self,
+        frame_index: int,
+        *,
+        mask_logits: Float[Tensor, "Q h w"],
+        object_scores: Float[Tensor, " Q"],
+        instance_tokens: Float[Tensor, "Q D"],
+        tracking: Float[Tensor, "Q F"],
+        geometry: ImageGeometry,
+    ) -> FrameResult:
+        chosen = candidates(
+            mask_logits, object_scores, score_floor=self.score_floor, duplicate_iou=self.duplicate_iou
+        )
+        if self._state is None:
+            self._state = self.tracker.initial_state(tracking.shape[1], tracking.device)
+        before = self._state.to(tracking.device)  # a resumed state comes on the CPU
+        self._state, track_ids = self.tracker.step(before, tracking[chosen], object_scores[chosen])
+        self._num_frames += 1
+
+        tracked = (track_ids >= 0).nonzero()[:, 0]
+        tracked = tracked[track_ids[tracked].argsort()]
+        kept = chosen[tracked]
+        masks = masks_to_original(mask_logits[kept], geometry)
+        visible = masks.flatten(1).any(dim=1)  # a small mask may vanish at the frame's own size
+        result = FrameResult(
+            frame_index=frame_index,
+            track_ids=track_ids[tracked][visible].cpu().numpy(),
+            scores=object_scores[kept][visible].cpu().numpy(),
+            masks=masks[visible].cpu().numpy(),
+        )
+        self._count(result, instance_tokens[kept][visible].cpu().numpy())
+        return result
+
+    def _count(self, result: FrameResult, tokens: Float[np.ndarray, "N D"]) -> None:
+        if self._tracks is None:
+            self._tracks = TrackTable(tokens.shape[1])
+        self._tracks.add(result.frame_index, result.track_ids, scores=result.scores, tokens=tokens)
+
+
+def _under(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}

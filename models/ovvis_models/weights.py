@@ -1,0 +1,140 @@
+"""Weights on disk: safetensors in, out, and checked strictly. The only file of the core that opens a path."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from ovvis_models.errors import CorruptWeightsError, MismatchedWeightsError, MissingWeightsError
+
+_NUM_SHOWN = 5  # names in a mismatch report, of each kind
+
+
+def load_weights(module: nn.Module, path: Path, *, sha256: str | None = None) -> None:
+    """Fills the module with the tensors of a file, which must fit exactly; floats take the module's type.
+
+    Raises:
+        MissingWeightsError: when there is no such file.
+        CorruptWeightsError: when it is no safetensors file, or its hash is not `sha256`.
+        MismatchedWeightsError: when a name or shape differs.
+    """
+    if sha256 is not None and (found := weights_hash(path)) != sha256:
+        raise CorruptWeightsError(
+            f"{path} is not the file it should be: SHA-256 {found[:12]}..., expected {sha256[:12]}...",
+            hint="install or download it again",
+        )
+    tensors = read_tensors(path)
+    report = mismatch(module.state_dict(), tensors)
+    if report:
+        raise MismatchedWeightsError(f"{path} holds the weights of another network: {report}")
+    module.load_state_dict(tensors)
+
+
+def save_weights(
+    module: nn.Module, path: Path, *, metadata: Mapping[str, str], dtype: torch.dtype = torch.float16
+) -> None:
+    """Writes the module's tensors, floats as `dtype`, with `metadata` in the file's head.
+
+    `metadata["model"]` should be the name in the catalog: it lets `catalog.load` take the file by its path.
+
+    Raises:
+        ValueError: when a value does not fit `dtype`.
+    """
+    tensors = {name: _stored(name, tensor, dtype) for name, tensor in module.state_dict().items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f"{path.name}.part")
+    save_file(tensors, unfinished, metadata=dict(metadata))
+    unfinished.replace(path)
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """All tensors of a file, on the CPU.
+
+    Raises:
+        MissingWeightsError: when there is no such file.
+        CorruptWeightsError: when it is no safetensors file.
+    """
+    _require(path)
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            return {name: file.get_tensor(name) for name in sorted(file.keys())}
+    except (SafetensorError, OSError, ValueError) as error:
+        raise _corrupt(path, error) from error
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """What `save_weights` was given as metadata.
+
+    Raises:
+        MissingWeightsError: when there is no such file.
+        CorruptWeightsError: when it is no safetensors file.
+    """
+    _require(path)
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            return dict(file.metadata() or {})
+    except (SafetensorError, OSError, ValueError) as error:
+        raise _corrupt(path, error) from error
+
+
+def weights_hash(path: Path) -> str:
+    """SHA-256 of the file, in hexadecimal.
+
+    Raises:
+        MissingWeightsError: when there is no such file.
+    """
+    _require(path)
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def mismatch(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> str:
+    """What differs in names and shapes, in one readable line; empty when nothing does."""
+    missing = sorted(expected.keys() - found.keys())
+    unexpected = sorted(found.keys() - expected.keys())
+    reshaped = [
+        f"{name} {_shape(found[name])} instead of {_shape(expected[name])}"
+        for name in sorted(expected.keys() & found.keys())
+        if found[name].shape != expected[name].shape
+    ]
+    parts = (
+        _listed("missing", missing),
+        _listed("unexpected", unexpected),
+        _listed("of another shape", reshaped),
+    )
+    return "; ".join(part for part in parts if part)
+
+
+def _listed(what: str, names: list[str]) -> str:
+    if not names:
+        return ""
+    more = ", ..." if len(names) > _NUM_SHOWN else ""
+    return f"{len(names)} {what} ({', '.join(names[:_NUM_SHOWN])}{more})"
+
+
+def _shape(tensor: Tensor) -> str:
+    return "x".join(map(str, tensor.shape)) or "scalar"
+
+
+def _stored(name: str, tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    if not tensor.is_floating_point():
+        return tensor.detach().cpu().clone()
+    stored = tensor.detach().cpu().to(dtype, copy=True)  # copied: a file holds no tensors that share memory
+    if not stored.isfinite().all():
+        raise ValueError(f"{name} holds values that {dtype} cannot store")
+    return stored.contiguous()
+
+
+def _require(path: Path) -> None:
+    if not path.is_file():
+        raise MissingWeightsError(f"no weights file {path}", hint="check the path")
+
+
+def _corrupt(path: Path, error: Exception) -> CorruptWeightsError:
+    return CorruptWeightsError(
+        f"{path} is no readable safetensors file: {error}", hint="install or download it again"
+    )
