@@ -1,17 +1,15 @@
 """InstFormer: class-agnostic proposals, and a token of CLIP's space for each of them.
 
 Paper: OpenVIS: Open-vocabulary Video Instance Segmentation, Fig. 3.
-Data flow: frames -> Mask2Former -> Q masks, object scores and queries; frames and masks -> InstCLIP -> Q instance
-tokens; (query, instance token) -> rollout tracker -> tracks; instance tokens . text embeddings -> names.
+Data flow: frames -> Mask2Former -> Q masks, object scores and queries; frames and masks -> InstCLIP ->
+Q instance tokens; (query, token) -> rollout tracker -> tracks; tokens . text embeddings -> names.
 This file is the part that looks at each frame alone; `segmenter.py` runs the tracker over them.
-Siblings: MinVIS has no tokens and names by a closed head; CLIP-VIS shares one convolutional CLIP for both parts.
+Siblings: MinVIS has no tokens and names by a closed head; CLIP-VIS shares one convolutional CLIP.
 Deviation: CLIP sees the frame resized to whole patches, proposals the padded one; the paper does not say.
 """
 
-from dataclasses import replace
-
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from ovvis_models.heads.classifier import InstanceEncoder
@@ -26,7 +24,7 @@ PROPOSAL_DIVISOR = 32
 
 
 class InstFormer(nn.Module):
-    """The networks of InstFormer. `predict` is stateless and takes as many frames at once as fit in memory."""
+    """The networks of InstFormer. `predict` is stateless and takes many frames at once."""
 
     def __init__(
         self,
@@ -48,8 +46,9 @@ class InstFormer(nn.Module):
             tracker: held for its weights only, which belong to this network.
             proposal_input: what `proposals` wants to see.
             clip_input: what `instance_encoder` wants to see.
-            max_instances: only so many proposals of a frame, by object score, get a token and are handed on; None
-                for all of them, as in the paper. Saves time where few objects are expected.
+            max_instances: only so many proposals of a frame, by object score, get a token and are handed on;
+                None for all of them, as in the paper. Saves time where few objects are expected. A learned
+                instance token then belongs to a rank, not to a query.
         """
         super().__init__()
         self.proposals = proposals
@@ -98,18 +97,11 @@ def best_proposals(proposals: Proposals, *, num_instances: int) -> Proposals:
     """The proposals of each frame with the best object scores, best first; all when there are fewer."""
     num_kept = min(num_instances, proposals.object_logits.shape[1])
     logits, chosen = proposals.object_logits.topk(num_kept, dim=1)
-    return replace(
-        proposals,
-        query_embeds=_rows(proposals.query_embeds, chosen),
-        mask_logits=_rows(proposals.mask_logits.flatten(2), chosen).unflatten(
-            2, proposals.mask_logits.shape[2:]
-        ),
+    return Proposals(
+        query_embeds=torch.take_along_dim(proposals.query_embeds, chosen[..., None], dim=1),
+        mask_logits=torch.take_along_dim(proposals.mask_logits, chosen[..., None, None], dim=1),
         object_logits=logits,
     )
-
-
-def _rows(values: Float[Tensor, "B Q X"], chosen: Int[Tensor, "B K"]) -> Float[Tensor, "B K X"]:
-    return torch.take_along_dim(values, chosen[..., None], dim=1)
 
 
 def _frame_hw(frames: UInt8[Tensor, "B H0 W0 3"]) -> tuple[int, int]:
