@@ -1,0 +1,232 @@
+"""Everything that is said to the user; the only importer of Rich.
+
+Results go to stdout (a table, or with --json one object), everything about the run to stderr.
+"""
+
+import json
+import logging
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final, Protocol
+
+from ovvis_cli.errors import OvvisError
+
+if TYPE_CHECKING:
+    from rich.console import Console as RichConsole
+    from rich.progress import Progress as RichProgress
+    from rich.progress import TaskID
+
+JsonValue = str | int | float | bool | None | Sequence["JsonValue"] | Mapping[str, "JsonValue"]
+
+_PLAIN_INTERVAL_S: Final = 5.0  # between progress lines where there is no terminal
+_PLAIN_WIDTH: Final = 160  # columns of a table that is written to a file
+
+
+class Progress:
+    """What is done of one piece of work, told to a display. Any thread may call it."""
+
+    def __init__(self, display: "_Display", *, total: int | None, completed: int = 0) -> None:
+        self._display = display
+        self._total = total
+        self._completed = completed
+        self._first = completed  # done by an earlier run: does not count for the rate
+        self._start_s = time.monotonic()
+        self._lock = threading.Lock()
+
+    def advance(self, count: int = 1) -> None:
+        """So many more units are done."""
+        with self._lock:
+            self._completed += count
+            self._show()
+
+    def update(self, completed: int, *, total: int | None = None) -> None:
+        """So many units are done in all; `total` corrects an estimate."""
+        with self._lock:
+            self._completed = completed
+            self._total = self._total if total is None else total
+            self._show()
+
+    def resume_at(self, completed: int) -> None:
+        """So many units were done by an earlier run."""
+        with self._lock:
+            self._first = self._completed = completed
+            self._start_s = time.monotonic()
+            self._show()
+
+    def _show(self) -> None:
+        elapsed_s = time.monotonic() - self._start_s
+        rate = (self._completed - self._first) / elapsed_s if elapsed_s > 0 else 0.0
+        self._display.show(self._completed, total=self._total, rate=rate)
+
+
+class Console:
+    """How one command talks: `quiet` leaves warnings and errors only, `json` one object on stdout."""
+
+    def __init__(self, *, quiet: bool = False, json: bool = False) -> None:
+        self.quiet = quiet
+        self.json = json
+
+    def note(self, text: str) -> None:
+        """One line about the run."""
+        if not self.quiet:
+            _print_line(text, style="dim")
+
+    def warning(self, text: str) -> None:
+        """One line about something that the user should know, quiet or not."""
+        _print_line(text, label="warning", style="yellow")
+
+    def error(self, error: OvvisError) -> None:
+        """The one line of a failure: what happened, where, and how to mend it."""
+        _print_line(str(error), label="error", style="bold red")
+
+    def write(self, text: str) -> None:
+        """One line of the result."""
+        if not (self.quiet or self.json):
+            _stdout().print(_printable(text), markup=False, highlight=False, soft_wrap=True)
+
+    def table(
+        self,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[str]],
+        *,
+        title: str | None = None,
+        colors: Sequence[tuple[int, int, int]] | None = None,
+    ) -> None:
+        """The result as a table; `colors` paints the first cell of each row."""
+        if self.quiet or self.json:
+            return
+        from rich import box
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=box.SIMPLE_HEAD, title=title and Text(_printable(title)), title_justify="left")
+        for name in columns:
+            table.add_column(name, overflow="fold")
+        for index, row in enumerate(rows):
+            cells = [Text(_printable(cell)) for cell in row]
+            if colors is not None:
+                cells[0].stylize("rgb({},{},{})".format(*colors[index]))
+            table.add_row(*cells)
+        _stdout().print(table)
+
+    def emit(self, value: Mapping[str, JsonValue]) -> None:
+        """The machine-readable result; nothing without --json."""
+        if self.json:
+            sys.stdout.write(json.dumps(value, indent=2, allow_nan=False) + "\n")
+            sys.stdout.flush()
+
+    @contextmanager
+    def progress(
+        self, description: str, *, total: int | None, unit: str = "frames", completed: int = 0
+    ) -> Iterator[Progress]:
+        """A display of progress on stderr while the block runs: a bar on a terminal, else a line now and then."""
+        if self.quiet:
+            yield Progress(_NoDisplay(), total=total, completed=completed)
+        elif not _stderr().is_terminal:
+            display = _LineDisplay(_printable(description), unit=unit)
+            yield Progress(display, total=total, completed=completed)
+        else:
+            with _rich_progress() as bars:
+                task = bars.add_task(_printable(description), total=total, completed=completed, rate="")
+                yield Progress(_BarDisplay(bars, task, unit=unit), total=total, completed=completed)
+
+
+def configure_logging(*, debug: bool) -> None:
+    """Sends log records to stderr, one line each: warnings and worse, or everything with `debug`."""
+    handler = _LogHandler()
+    if debug:
+        handler.setFormatter(logging.Formatter("%(relativeCreated)d ms %(name)s: %(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    for name in ("ovvis_cli", "ovvis_models"):
+        logging.getLogger(name).setLevel(logging.DEBUG if debug else logging.WARNING)
+
+
+class _LogHandler(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        style = "yellow" if record.levelno >= logging.WARNING else "dim"
+        _print_line(self.format(record), label=record.levelname.lower(), style=style)
+
+
+class _Display(Protocol):
+    def show(self, completed: int, *, total: int | None, rate: float) -> None: ...
+
+
+class _NoDisplay:
+    def show(self, completed: int, *, total: int | None, rate: float) -> None:
+        """Says nothing."""
+
+
+class _LineDisplay:
+    def __init__(self, description: str, *, unit: str) -> None:
+        self._description = description
+        self._unit = unit
+        self._last_s = time.monotonic()
+
+    def show(self, completed: int, *, total: int | None, rate: float) -> None:
+        now_s = time.monotonic()
+        if now_s - self._last_s < _PLAIN_INTERVAL_S:
+            return
+        self._last_s = now_s
+        done = f"{completed}" if total is None else f"{completed}/{total}"
+        left = _time_left(completed, total=total, rate=rate)
+        _print_line(f"{self._description}: {done} {self._unit}, {rate:.1f} {self._unit}/s{left}", style="dim")
+
+
+class _BarDisplay:
+    def __init__(self, bars: "RichProgress", task: "TaskID", *, unit: str) -> None:
+        self._bars = bars
+        self._task = task
+        self._unit = unit
+
+    def show(self, completed: int, *, total: int | None, rate: float) -> None:
+        told = f"{rate:.1f} {self._unit}/s{_time_left(completed, total=total, rate=rate)}"
+        self._bars.update(self._task, completed=completed, total=total, rate=told)
+
+
+def _time_left(completed: int, *, total: int | None, rate: float) -> str:
+    if total is None or rate <= 0 or completed >= total:
+        return ""
+    minutes, seconds = divmod(round((total - completed) / rate), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f", {hours}:{minutes:02}:{seconds:02} left" if hours else f", {minutes}:{seconds:02} left"
+
+
+def _rich_progress() -> "RichProgress":
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}", markup=False),
+    )
+    return Progress(*columns, console=_stderr(), transient=True)
+
+
+def _print_line(text: str, *, label: str = "", style: str) -> None:
+    from rich.text import Text
+
+    line = Text(f"{label}: ", style=style) if label else Text("")
+    line.append(_printable(text), style="" if label else style)
+    _stderr().print(line, soft_wrap=True)
+
+
+def _printable(text: str) -> str:
+    """The text on one line, without what could confuse a terminal: names of files may hold anything."""
+    spaced = " ".join(text.split("\n"))
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in spaced)
+
+
+def _stdout() -> "RichConsole":
+    from rich.console import Console as RichConsole
+
+    return RichConsole(file=sys.stdout, width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
+
+
+def _stderr() -> "RichConsole":
+    from rich.console import Console as RichConsole
+
+    return RichConsole(file=sys.stderr)
