@@ -69,13 +69,14 @@ def test_masks_are_where_the_picture_shows_each_object() -> None:
             for n in range(len(cast)):
                 core = ~_grown(~masks[n], by=4)  # edges are blurred by motion
                 shown = greener[step][core]
-                assert np.mean(shown > 60 if n % 2 else shown < -60) > 0.97 or core.sum() < 20
+                own = shown > 60 if n % 2 else shown < -60
+                assert own.sum() >= 0.97 * core.sum()
             touching += (_grown(masks[::2].any(axis=0), by=1) & masks[1::2].any(axis=0)).any()
     assert touching > 5
 
 
 def test_no_object_shows_outside_the_masks() -> None:
-    """The share of magenta pixels away from all masks is small in most scenes (some backgrounds are magenta)."""
+    """The share of magenta pixels away from all masks is small (backgrounds may be magenta)."""
     shares = []
     for seed in range(9):
         clip = film(_rng(seed), cast=[MAGENTA] * 3, frame_hw=FRAME_HW, frame_indices=range(12, 13))

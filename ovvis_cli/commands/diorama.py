@@ -1,0 +1,96 @@
+"""`ovvis diorama`: draw a data set, or one video, of the procedural world."""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, Literal
+
+import typer
+
+from ovvis_cli.console import Console
+from ovvis_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from ovvis_cli.diorama.kinds.kind import Kind
+    from ovvis_cli.diorama.textures import Texture
+
+_SIZE: Final = re.compile(r"(\d{1,5})x(\d{1,5})")
+
+
+def diorama(  # noqa: PLR0913  each option is a parameter
+    output: Annotated[Path, typer.Argument(help="Folder to write to.", show_default=False)],
+    *,
+    split: Annotated[Literal["train", "val"], typer.Option(help="train: base kinds only; val: all.")] = "val",
+    videos: Annotated[int, typer.Option(min=1, help="Number of videos.")] = 50,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same videos.")] = 7,
+    size: Annotated[str, typer.Option(help="HEIGHTxWIDTH in pixels.")] = "240x432",
+    frames: Annotated[int, typer.Option(min=1, help="Frames of each video; 12 are one second.")] = 24,
+    video_format: Annotated[
+        Literal["frames", "mp4"], typer.Option("--format", help="JPEG frames or MP4.")
+    ] = "frames",
+    kinds: Annotated[str | None, typer.Option(help="Only these kinds, separated by commas.")] = None,
+    cast: Annotated[
+        str | None, typer.Option(help="Draw one MP4 with exactly these objects, such as dog,dog,cat.")
+    ] = None,
+    name: Annotated[str, typer.Option(help="With --cast: name of the MP4.")] = "scene",
+    background: Annotated[
+        str | None, typer.Option(help="With --cast: texture of the background, such as grass.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Say nothing but warnings and errors.")
+    ] = False,
+) -> None:
+    """Draw videos of a procedural world, with exact masks in YouTube-VIS format."""
+    from ovvis_cli.diorama.writer import ClipShape, DataSetPlan, write_data_set, write_video
+
+    console = Console(quiet=quiet)
+    shape = ClipShape(frame_hw=_parse_size(size), num_frames=frames)
+    if cast is not None:
+        if not name or Path(name).name != name:
+            raise UsageError(f"--name '{name}' is no file name", hint="give a name without folder and suffix")
+        texture = None if background is None else _texture(background)
+        members = _parse_kinds(cast, option="--cast")
+        video_path = output / f"{name}.mp4"
+        write_video(video_path, cast=members, seed=seed, shape=shape, texture=texture, overwrite=overwrite)
+        console.write(f"{video_path}")
+        return
+    if background is not None:
+        raise UsageError("--background goes with --cast only", hint="data sets have backgrounds of all sorts")
+    plan = DataSetPlan(
+        split=split,
+        num_videos=videos,
+        seed=seed,
+        shape=shape,
+        kinds=None if kinds is None else _parse_kinds(kinds, option="--kinds"),
+        video_format=video_format,
+    )
+    with console.progress(f"Drawing {split}", total=videos, unit="videos") as progress:
+        path = write_data_set(output, plan=plan, overwrite=overwrite, on_video=progress.update)
+    console.write(f"{path}")
+
+
+def _parse_size(text: str) -> tuple[int, int]:
+    match = _SIZE.fullmatch(text)
+    if match is None:
+        raise UsageError(f"--size '{text}' is no size", hint="write HEIGHTxWIDTH, such as 240x432")
+    return int(match[1]), int(match[2])
+
+
+def _parse_kinds(text: str, *, option: str) -> tuple["Kind", ...]:
+    from ovvis_cli.diorama.kinds import ALL_KINDS
+
+    by_name = {kind.name: kind for kind in ALL_KINDS}
+    names = [part.strip() for part in text.split(",")]
+    unknown = [part for part in names if part not in by_name]
+    if unknown:
+        shown = ", ".join(f"'{part}'" for part in unknown)
+        raise UsageError(f"{option}: no kind is named {shown}", hint=f"there are {', '.join(by_name)}")
+    return tuple(by_name[part] for part in names)
+
+
+def _texture(name: str) -> "Texture":
+    from ovvis_cli.diorama.textures import TEXTURES
+
+    if name not in TEXTURES:
+        raise UsageError(f"no background is named '{name}'", hint=f"there are {', '.join(TEXTURES)}")
+    return TEXTURES[name]
