@@ -19,9 +19,9 @@ _DENIED = frozenset(
 def atomic_path(path: Path) -> Iterator[Path]:
     """Gives a temporary path beside `path`; when the body ends well it is flushed and renamed to `path`.
 
-    The temporary name keeps the suffix of `path` (muxers choose by it) and is the same each time, so that what
-    a killed process left behind is overwritten by the next attempt. The body may make a file or a folder of that
-    name; a folder replaces a former folder.
+    The temporary name keeps the suffix of `path` (muxers choose by it) and is the same each time, so that
+    what a killed process left behind is overwritten by the next attempt. The body may make a file or a folder
+    of it; a folder replaces a former folder.
 
     Raises:
         ResourceError: the disk is full or the folder cannot be written.

@@ -29,8 +29,8 @@ def track_entries(
     Args:
         tracks: what the core knows of each track.
         labels: the answer for each track, in the same order.
-        times_s: first and last time of each track that was written, `RecordWriter.track_times()`; a track that
-            is not in it (it never had a mask) is left out.
+        times_s: first and last time of each track that was written, `RecordWriter.track_times()`; a track
+            that is not in it (it never had a mask) is left out.
     """
     entries = [
         TrackEntry(

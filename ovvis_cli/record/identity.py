@@ -23,8 +23,8 @@ def fingerprint(*, source: SourceInfo, model: ModelInfo, settings: Mapping[str, 
     """Hex digest that is equal exactly where the masks and tokens will be.
 
     The vocabulary and whatever only chooses or names tracks afterwards (score threshold, export formats) must
-    not be in `settings`: a change of those is a relabel, not another analysis. The folder of the source does not
-    count, so that a moved video keeps its record.
+    not be in `settings`: a change of those is a relabel, not another analysis. The folder of the source does
+    not count, so that a moved video keeps its record.
     """
     identity = {
         "format_version": FORMAT_VERSION,

@@ -1,7 +1,7 @@
 """Reads a finished record."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -76,8 +76,8 @@ class Record:
                     raise RecordError(f"{where}: {found}", hint=_DAMAGED_HINT)
                 num_frames, last_frame = number, frame.frame_index
                 yield frame
-        if num_frames != self.header.num_analysed_frames:
-            wanted = self.header.num_analysed_frames
+        if num_frames != self.header.analysed.num_frames:
+            wanted = self.header.analysed.num_frames
             raise RecordError(f"{path} has {num_frames} frames, {wanted} were analysed", hint=_DAMAGED_HINT)
 
     def tokens(self) -> TrackTokens:
@@ -106,7 +106,7 @@ class Record:
             ResourceError: the disk is full or not writable.
         """
         write_text_atomic(self.folder / HEADER_NAME, header_to_text(header))
-        return replace(self, header=header)
+        return Record.open(self.folder)  # read back, so that its numbers are rounded as on the disk
 
 
 def finished_header(folder: Path, *, fingerprint: str) -> RecordHeader | None:

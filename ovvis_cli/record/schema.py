@@ -1,7 +1,7 @@
 """What a record holds: plain values, the same on disk (JSON) and in memory.
 
-`RecordHeader` is record.json, a `FrameLine` is one line of masks.jsonl. docs/record.md describes the files for
-users; a change of meaning raises FORMAT_VERSION.
+`RecordHeader` is record.json, a `FrameLine` is one line of masks.jsonl. docs/record.md describes the files
+for users; a change of meaning raises FORMAT_VERSION.
 """
 
 from collections.abc import Mapping
@@ -39,6 +39,16 @@ class SourceInfo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AnalysedRange:
+    """Which frames have a line in masks.jsonl: every `stride`-th of those in [start_s, end_s)."""
+
+    start_s: float
+    end_s: float | None  # None = to the end
+    stride: int
+    num_frames: int  # lines in masks.jsonl
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelInfo:
     """Which weights produced the record."""
 
@@ -52,6 +62,8 @@ class VocabularyInfo:
 
     names: tuple[str, ...]
     distractors: bool  # whether the names had to win against a general vocabulary too
+    score_threshold: float  # least score of a label, [0, 1]
+    max_tracks: int | None  # most tracks that may have a label
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +108,7 @@ class RecordHeader:
     model: ModelInfo
     vocabulary: VocabularyInfo
     settings: Mapping[str, SettingValue]
-    num_analysed_frames: int
+    analysed: AnalysedRange
     saved: tuple[str, ...]  # export formats made beside the record, remade by relabel
     tracks: tuple[TrackEntry, ...]
 

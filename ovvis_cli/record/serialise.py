@@ -1,18 +1,18 @@
 """Record values to JSON and back; numbers are rounded in one place, so that equal runs give equal bytes."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
-from typing import TypeVar, cast, get_args
+from typing import cast, get_args
 
 from ovvis_cli.errors import RecordError
+from ovvis_cli.record.fields import Fields, parse_json
 from ovvis_cli.record.schema import (
     FORMAT_VERSION,
+    AnalysedRange,
     FrameLine,
     InstanceLine,
     LabelScore,
     ModelInfo,
     RecordHeader,
-    SettingValue,
     SourceInfo,
     SourceKind,
     TrackEntry,
@@ -24,7 +24,6 @@ _TIME_DECIMALS = 6
 _SCORE_DECIMALS = 4
 
 Json = dict[str, object]
-_T = TypeVar("_T")
 
 
 def header_to_text(header: RecordHeader) -> str:
@@ -35,9 +34,14 @@ def header_to_text(header: RecordHeader) -> str:
         "fingerprint": header.fingerprint,
         "source": {name: _number(getattr(source, name)) for name in SourceInfo.__slots__},
         "model": {"name": model.name, "weights_sha256": model.weights_sha256},
-        "vocabulary": {"names": list(vocabulary.names), "distractors": vocabulary.distractors},
+        "vocabulary": {
+            "names": list(vocabulary.names),
+            "distractors": vocabulary.distractors,
+            "score_threshold": vocabulary.score_threshold,
+            "max_tracks": vocabulary.max_tracks,
+        },
         "settings": {name: header.settings[name] for name in sorted(header.settings)},
-        "num_analysed_frames": header.num_analysed_frames,
+        "analysed": {name: _number(getattr(header.analysed, name)) for name in AnalysedRange.__slots__},
         "saved": list(header.saved),
         "tracks": [_track_to_json(track) for track in header.tracks],
     }
@@ -50,23 +54,21 @@ def header_from_text(text: str, *, where: str) -> RecordHeader:
     Raises:
         RecordError: not JSON, another format version, or a field is missing or of the wrong type.
     """
-    root = _Fields(_parse(text, where=where), where=where)
+    root = Fields(parse_json(text, where=where), where=where)
     version = root.integer("format_version")
     if version != FORMAT_VERSION:
         raise RecordError(
             f"{where} has format version {version}, this ovvis reads {FORMAT_VERSION}",
             hint="install the ovvis that wrote it, or run ovvis segment again with --overwrite",
         )
-    model, vocabulary = root.child("model"), root.child("vocabulary")
+    model = root.child("model")
     return RecordHeader(
         fingerprint=root.string("fingerprint"),
         source=_source_from_json(root.child("source")),
         model=ModelInfo(name=model.string("name"), weights_sha256=model.string("weights_sha256")),
-        vocabulary=VocabularyInfo(
-            names=vocabulary.strings("names"), distractors=vocabulary.boolean("distractors")
-        ),
+        vocabulary=_vocabulary_from_json(root.child("vocabulary")),
         settings=root.scalars("settings"),
-        num_analysed_frames=root.integer("num_analysed_frames"),
+        analysed=_range_from_json(root.child("analysed")),
         saved=root.strings("saved"),
         tracks=tuple(_track_from_json(track) for track in root.children("tracks")),
     )
@@ -98,7 +100,7 @@ def frame_from_text(line: str, *, where: str) -> FrameLine:
     Raises:
         RecordError: not JSON, or a field is missing or of the wrong type.
     """
-    root = _Fields(_parse(line, where=where), where=where)
+    root = Fields(parse_json(line, where=where), where=where)
     return FrameLine(
         frame_index=root.integer("frame"),
         time_s=root.real("time"),
@@ -132,7 +134,7 @@ def _track_to_json(track: TrackEntry) -> Json:
     }
 
 
-def _track_from_json(fields: "_Fields") -> TrackEntry:
+def _track_from_json(fields: Fields) -> TrackEntry:
     return TrackEntry(
         track_id=fields.integer("track"),
         label=fields.optional("label", fields.string),
@@ -150,7 +152,7 @@ def _track_from_json(fields: "_Fields") -> TrackEntry:
     )
 
 
-def _source_from_json(fields: "_Fields") -> SourceInfo:
+def _source_from_json(fields: Fields) -> SourceInfo:
     return SourceInfo(
         path=fields.string("path"),
         kind=cast(SourceKind, fields.choice("kind", get_args(SourceKind))),
@@ -167,7 +169,25 @@ def _source_from_json(fields: "_Fields") -> SourceInfo:
     )
 
 
-def _instance_from_json(fields: "_Fields") -> InstanceLine:
+def _range_from_json(fields: Fields) -> AnalysedRange:
+    return AnalysedRange(
+        start_s=fields.real("start_s"),
+        end_s=fields.optional("end_s", fields.real),
+        stride=fields.integer("stride"),
+        num_frames=fields.integer("num_frames"),
+    )
+
+
+def _vocabulary_from_json(fields: Fields) -> VocabularyInfo:
+    return VocabularyInfo(
+        names=fields.strings("names"),
+        distractors=fields.boolean("distractors"),
+        score_threshold=fields.real("score_threshold"),
+        max_tracks=fields.optional("max_tracks", fields.integer),
+    )
+
+
+def _instance_from_json(fields: Fields) -> InstanceLine:
     rle = fields.child("rle")
     height, width = rle.integers("size", length=2)
     x, y, box_width, box_height = fields.integers("box", length=4)
@@ -177,97 +197,3 @@ def _instance_from_json(fields: "_Fields") -> InstanceLine:
         box_xywh=(x, y, box_width, box_height),
         rle=Rle(size_hw=(height, width), counts=rle.string("counts")),
     )
-
-
-def _parse(text: str, *, where: str) -> object:
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise RecordError(
-            f"{where} is not valid JSON: {error}",
-            hint="the record is damaged; run ovvis segment again with --overwrite",
-        ) from error
-
-
-class _Fields:
-    """A JSON object whose fields are taken by type; a wrong one is a RecordError that names its path."""
-
-    def __init__(self, value: object, *, where: str) -> None:
-        if not isinstance(value, dict):
-            raise RecordError(f"{where} should be a JSON object, found {type(value).__name__}")
-        self._values: Json = value
-        self._where = where
-
-    def integer(self, name: str) -> int:
-        value = self._get(name)
-        if isinstance(value, int) and not isinstance(value, bool):
-            return value
-        raise self._wrong(name, "a whole number", value)
-
-    def real(self, name: str) -> float:
-        value = self._get(name)
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return float(value)
-        raise self._wrong(name, "a number", value)
-
-    def string(self, name: str) -> str:
-        value = self._get(name)
-        if isinstance(value, str):
-            return value
-        raise self._wrong(name, "a text", value)
-
-    def boolean(self, name: str) -> bool:
-        value = self._get(name)
-        if isinstance(value, bool):
-            return value
-        raise self._wrong(name, "true or false", value)
-
-    def choice(self, name: str, choices: Iterable[str]) -> str:
-        value = self.string(name)
-        if value in choices:
-            return value
-        raise self._wrong(name, f"one of {', '.join(choices)}", value)
-
-    def optional(self, name: str, read: Callable[[str], _T]) -> _T | None:
-        return None if self._get(name) is None else read(name)
-
-    def strings(self, name: str) -> tuple[str, ...]:
-        values = self._list(name)
-        if all(isinstance(value, str) for value in values):
-            return tuple(cast(list[str], values))
-        raise self._wrong(name, "a list of texts", values)
-
-    def integers(self, name: str, *, length: int) -> tuple[int, ...]:
-        values = self._list(name)
-        if len(values) == length and all(type(value) is int for value in values):
-            return tuple(cast(list[int], values))
-        raise self._wrong(name, f"{length} whole numbers", values)
-
-    def scalars(self, name: str) -> Mapping[str, SettingValue]:
-        value = self._get(name)
-        if isinstance(value, dict) and all(isinstance(v, SettingValue) for v in value.values()):
-            return cast(dict[str, SettingValue], value)
-        raise self._wrong(name, "an object of plain values", value)
-
-    def child(self, name: str) -> "_Fields":
-        return _Fields(self._get(name), where=f"{self._where}: {name}")
-
-    def children(self, name: str) -> list["_Fields"]:
-        entries = self._list(name)
-        return [_Fields(entry, where=f"{self._where}: {name}[{i}]") for i, entry in enumerate(entries)]
-
-    def _list(self, name: str) -> list[object]:
-        value = self._get(name)
-        if isinstance(value, list):
-            return value
-        raise self._wrong(name, "a list", value)
-
-    def _get(self, name: str) -> object:
-        if name not in self._values:
-            raise RecordError(
-                f"{self._where}: {name} is missing", hint="the file is damaged or no ovvis record"
-            )
-        return self._values[name]
-
-    def _wrong(self, name: str, wanted: str, found: object) -> RecordError:
-        return RecordError(f"{self._where}: {name} should be {wanted}, found {found!r:.60}")

@@ -181,7 +181,7 @@ class RecordWriter:
     def _give_up_finished_record(self) -> None:
         if not self._overwrite:
             raise RecordError(
-                f"{self.folder} already holds a finished record of another run",
+                f"{self.folder} already holds a finished record, of another run or damaged",
                 hint="add --overwrite to replace it, or choose another folder with --output",
             )
         self.restart_reason = "the finished record is overwritten as asked"

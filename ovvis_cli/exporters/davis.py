@@ -1,0 +1,61 @@
+"""DAVIS format: a folder of 8-bit palette PNGs, one an analysed frame; index = object, 0 = background."""
+
+import re
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int
+
+from ovvis_cli.atomic import atomic_path
+from ovvis_cli.errors import RecordError, UsageError
+from ovvis_cli.exporters.colors import Rgb, track_color
+from ovvis_cli.exporters.flatten import flatten
+from ovvis_cli.exporters.tracks import labelled_tracks
+from ovvis_cli.record.reader import Record
+
+_PNG_NAME = re.compile(r"\d{5,}\.png")
+_MAX_OBJECTS = 254  # 255 means "void" there
+
+
+def export_davis(record: Record, output: Path) -> Path:
+    """Writes `output`/00000.png, ... named by frame index; index n is the n-th labelled track.
+
+    Raises:
+        RecordError: the record is damaged, or has more tracks than the format can hold.
+        UsageError: `output` is a folder with other things in it; it would be replaced.
+        ResourceError: the disk is full or not writable.
+    """
+    tracks = labelled_tracks(record.header)
+    if len(tracks) > _MAX_OBJECTS:
+        raise RecordError(
+            f"{len(tracks)} labelled tracks, a palette PNG holds {_MAX_OBJECTS}",
+            hint="relabel with a higher --score-threshold or with --max-tracks",
+        )
+    if output.is_dir() and not all(_PNG_NAME.fullmatch(entry.name) for entry in output.iterdir()):
+        raise UsageError(f"{output} holds other files", hint="give a new folder with --output")
+    numbers = {track_id: number for number, track_id in enumerate(tracks, start=1)}
+    palette = [(0, 0, 0), *(track_color(track_id) for track_id in tracks)]
+    frame_hw = (record.header.source.height, record.header.source.width)
+    with atomic_path(output) as partial:
+        partial.mkdir()
+        for frame in record.frames():
+            flat = flatten(frame, values=numbers, frame_hw=frame_hw)
+            (partial / f"{frame.frame_index:05d}.png").write_bytes(palette_png(flat, palette=palette))
+    return output
+
+
+def palette_png(indices: Int[np.ndarray, "H W"], *, palette: list[Rgb]) -> bytes:
+    """An 8-bit palette PNG; OpenCV cannot write one. `indices` must be below the number of colours."""
+    height, width = indices.shape
+    rows = np.zeros((height, 1 + width), dtype=np.uint8)  # each row begins with its filter, 0 = none
+    rows[:, 1:] = indices
+    header = struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)  # 8 bits, palette, no interlacing
+    colors = np.array(palette, dtype=np.uint8).tobytes()
+    chunks = ((b"IHDR", header), (b"PLTE", colors), (b"IDAT", zlib.compress(rows.tobytes())), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(name, data) for name, data in chunks)
+
+
+def _chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))

@@ -1,0 +1,133 @@
+"""Draws instances on frames: translucent fill, anti-aliased contour, a tag with the label."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, UInt8
+
+from ovvis_cli.exporters.colors import Rgb, text_color, track_color
+
+_FILL_OPACITY: Final = 0.45
+_MIN_TEXT_PX: Final = 11
+_MAX_TEXT_PX: Final = 72
+_FONT_WEIGHT: Final = 550  # between regular and bold: thin strokes vanish in compressed video
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawnInstance:
+    """One instance as it is to be drawn; its colour follows from the track id."""
+
+    track_id: int
+    caption: str
+    mask: Bool[np.ndarray, "H0 W0"]
+    box_xywh: tuple[int, int, int, int]  # tight box of the mask [px]
+
+
+class Painter:
+    """Draws on frames of one size; text and lines scale with it. Not for use by several threads at once."""
+
+    def __init__(self, *, frame_hw: tuple[int, int]) -> None:
+        """Loads the font, which knows Latin, Cyrillic, Hebrew and CJK letters."""
+        short_side_px = min(frame_hw)
+        self._frame_hw = frame_hw
+        self._text_px = int(np.clip(round(short_side_px / 34), _MIN_TEXT_PX, _MAX_TEXT_PX))
+        self._line_px = max(1, round(short_side_px / 360))
+        self._font = cv2.FontFace("sans")
+
+    def draw(
+        self, image: UInt8[np.ndarray, "H0 W0 3"], instances: Sequence[DrawnInstance]
+    ) -> UInt8[np.ndarray, "H0 W0 3"]:
+        """A copy of the RGB image with the instances on it, small ones over large ones, tags over all."""
+        canvas = image.copy()
+        large_first = sorted(instances, key=lambda instance: -instance.box_xywh[2] * instance.box_xywh[3])
+        for instance in large_first:
+            self._fill(canvas, instance)
+        for instance in large_first:
+            self._outline(canvas, instance)
+        placed: list[_Rect] = []
+        for instance in sorted(instances, key=lambda instance: instance.track_id):
+            placed.append(self._tag(canvas, instance, placed=placed))
+        return canvas
+
+    def _fill(self, canvas: np.ndarray, instance: DrawnInstance) -> None:
+        x, y, width, height = instance.box_xywh
+        region = canvas[y : y + height, x : x + width]
+        inside = instance.mask[y : y + height, x : x + width]
+        tint = np.array(track_color(instance.track_id), dtype=np.float32) * _FILL_OPACITY
+        region[inside] = (region[inside] * (1 - _FILL_OPACITY) + tint + 0.5).astype(np.uint8)
+
+    def _outline(self, canvas: np.ndarray, instance: DrawnInstance) -> None:
+        """A dark line below the coloured one keeps the contour visible on a video of the same colour."""
+        x, y, width, height = instance.box_xywh
+        inside = np.ascontiguousarray(instance.mask[y : y + height, x : x + width], dtype=np.uint8)
+        contours, _ = cv2.findContours(inside, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE, offset=(x, y))
+        color = track_color(instance.track_id)
+        dark = tuple(round(0.25 * value) for value in color)
+        cv2.drawContours(canvas, contours, -1, dark, self._line_px + 2, cv2.LINE_AA)
+        cv2.drawContours(canvas, contours, -1, color, self._line_px, cv2.LINE_AA)
+
+    def _tag(self, canvas: np.ndarray, instance: DrawnInstance, *, placed: "Sequence[_Rect]") -> "_Rect":
+        text_px, text_width_px = self._fitting_text(instance.caption)
+        padding_px = round(0.35 * text_px)
+        size_wh = (text_width_px + 2 * padding_px, round(1.45 * text_px))
+        rect = self._free_place(instance.box_xywh, size_wh=size_wh, placed=placed)
+        color = track_color(instance.track_id)
+        _rounded_rectangle(canvas, rect, color=color, radius_px=max(1, round(0.3 * text_px)))
+        baseline = (rect.x + padding_px, rect.y + round(1.08 * text_px))
+        ink = text_color(color)
+        cv2.putText(canvas, instance.caption, baseline, ink, self._font, text_px, _FONT_WEIGHT)
+        return rect
+
+    def _fitting_text(self, caption: str) -> tuple[int, int]:
+        """(size, width) [px] of the caption, smaller than usual where the frame is narrower than the text."""
+        width_px = self._text_width_px(caption, text_px=self._text_px)
+        room_px = self._frame_hw[1] - self._text_px
+        if width_px <= room_px or room_px <= 0:
+            return self._text_px, width_px
+        text_px = max(6, self._text_px * room_px // width_px)
+        return text_px, self._text_width_px(caption, text_px=text_px)
+
+    def _text_width_px(self, caption: str, *, text_px: int) -> int:
+        x, _, width, _ = cv2.getTextSize((0, 0), caption, (0, 0), self._font, text_px, _FONT_WEIGHT)
+        return int(x + width)
+
+    def _free_place(
+        self, box_xywh: tuple[int, int, int, int], *, size_wh: tuple[int, int], placed: "Sequence[_Rect]"
+    ) -> "_Rect":
+        """Above the box, else below, else inside; always in the frame, clear of other tags if possible."""
+        x, y, _, box_height = box_xywh
+        width, height = size_wh
+        gap = self._line_px + 1
+        tops = [y - height - gap, y + box_height + gap, y + gap, y + box_height - height - gap]
+        tops += [y + gap + row * height for row in range(1, max(1, box_height // height))]
+        lowest_top = max(0, self._frame_hw[0] - height)
+        left = max(0, min(x, self._frame_hw[1] - width))
+        inside = [_Rect(left, top, width, height) for top in tops if 0 <= top <= lowest_top]
+        free = [rect for rect in inside if not any(rect.overlaps(other) for other in placed)]
+        fallback = _Rect(left, max(0, min(tops[0], lowest_top)), width, height)
+        return (free or inside or [fallback])[0]
+
+
+class _Rect(NamedTuple):
+    x: int
+    y: int
+    width: int
+    height: int
+
+    def overlaps(self, other: "_Rect") -> bool:
+        apart_x = self.x + self.width <= other.x or other.x + other.width <= self.x
+        apart_y = self.y + self.height <= other.y or other.y + other.height <= self.y
+        return not (apart_x or apart_y)
+
+
+def _rounded_rectangle(canvas: np.ndarray, rect: _Rect, *, color: Rgb, radius_px: int) -> None:
+    left, top, right, bottom = rect.x, rect.y, rect.x + rect.width - 1, rect.y + rect.height - 1
+    radius = min(radius_px, rect.width // 2, rect.height // 2)
+    cv2.rectangle(canvas, (left + radius, top), (right - radius, bottom), color, cv2.FILLED)
+    cv2.rectangle(canvas, (left, top + radius), (right, bottom - radius), color, cv2.FILLED)
+    for corner_x in (left + radius, right - radius):
+        for corner_y in (top + radius, bottom - radius):
+            cv2.circle(canvas, (corner_x, corner_y), radius, color, cv2.FILLED, cv2.LINE_AA)

@@ -1,0 +1,26 @@
+"""One pixel, one object: for formats that cannot hold overlapping masks."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from jaxtyping import Int
+
+from ovvis_cli.record.schema import FrameLine
+from ovvis_cli.rle import decode_rle
+
+
+def flatten(
+    frame: FrameLine, *, values: Mapping[int, int], frame_hw: tuple[int, int]
+) -> Int[np.ndarray, "H0 W0"]:
+    """The value of the track at every pixel, 0 for background; where masks overlap the better score wins.
+
+    Args:
+        frame: the instances; those whose track is not in `values` are left out.
+        values: track id to pixel value, all > 0.
+        frame_hw: (height, width) of the frame.
+    """
+    flat = np.zeros(frame_hw, dtype=np.int64)
+    for instance in sorted(frame.instances, key=lambda instance: instance.score):
+        if instance.track_id in values:
+            flat[decode_rle(instance.rle)] = values[instance.track_id]
+    return flat

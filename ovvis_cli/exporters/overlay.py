@@ -1,0 +1,152 @@
+"""The overlay video: a second read of the source with masks, contours and final labels drawn on it."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+
+from ovvis_cli.atomic import atomic_path
+from ovvis_cli.errors import RecordError
+from ovvis_cli.exporters.drawing import DrawnInstance, Painter
+from ovvis_cli.exporters.tracks import labelled_tracks
+from ovvis_cli.record.identity import source_stamp
+from ovvis_cli.record.reader import Record
+from ovvis_cli.record.schema import FrameLine, RecordHeader, TrackEntry
+from ovvis_cli.rle import decode_rle
+from ovvis_cli.video.reader import Frame, read_frames, threaded
+from ovvis_cli.video.writer import OverlayWriter
+
+_FRAMES_DECODED_AHEAD = 4
+
+
+def export_overlay(
+    record: Record, output: Path, *, source: Path | None = None, progress: Callable[[int], None] | None = None
+) -> Path:
+    """Writes the analysed part of the video with its labelled tracks: H.264, original size, times and sound.
+
+    Frames between two analysed ones (`--stride`) keep the masks of the one before, because masks that come and
+    go flicker; other frames without instances are left untouched. Memory does not grow with the video.
+
+    Args:
+        record: what to draw.
+        output: the MP4 file to make.
+        source: where the video is now, if it was moved since.
+        progress: told after every frame how many are done.
+
+    Raises:
+        RecordError: the source is gone, was changed or cannot be read twice; or the record is damaged.
+        VideoError: the source cannot be decoded, or the output not encoded.
+        ResourceError: the disk is full or not writable.
+    """
+    header = record.header
+    location = _location(header, moved_to=source)
+    painter = Painter(frame_hw=(header.source.height, header.source.width))
+    tracks = labelled_tracks(header)
+    lines = _LineByFrame(record.frames(), stride=header.analysed.stride)
+    start_s, end_s = header.analysed.start_s, header.analysed.end_s
+    frames = threaded(read_frames(location, start_s=start_s, end_s=end_s), capacity=_FRAMES_DECODED_AHEAD)
+    with (
+        closing(frames),
+        atomic_path(output) as partial,
+        OverlayWriter(
+            partial,
+            width=header.source.width,
+            height=header.source.height,
+            source=location,
+            start_s=start_s,
+            end_s=end_s,
+        ) as writer,
+    ):
+        for num_done, frame in enumerate(frames, start=1):
+            image = _drawn(
+                frame, line=lines.at(frame.frame_index), tracks=tracks, painter=painter, header=header
+            )
+            writer.write(image, time_s=frame.time_s)
+            if progress is not None:
+                progress(num_done)
+        lines.expect_end(location)
+    return output
+
+
+class _LineByFrame:
+    """Steps through the lines of a record alongside the frames of its video."""
+
+    def __init__(self, lines: Iterator[FrameLine], *, stride: int) -> None:
+        self._lines = lines
+        self._stride = stride
+        self._current: FrameLine | None = None
+        self._next = next(lines, None)
+
+    def at(self, frame_index: int) -> FrameLine | None:
+        """The line of this frame, or of the analysed one less than a stride before; asked in rising order."""
+        while self._next is not None and self._next.frame_index <= frame_index:
+            self._current, self._next = self._next, next(self._lines, None)
+        if self._current is None or frame_index - self._current.frame_index >= self._stride:
+            return None
+        return self._current
+
+    def expect_end(self, location: str | Path) -> None:
+        """Raises RecordError where the record goes on behind the last frame of the video."""
+        if self._next is not None:
+            raise RecordError(
+                f"{location} ends before frame {self._next.frame_index} of the record",
+                hint="give the video that was analysed with --source",
+            )
+
+
+def _drawn(
+    frame: Frame,
+    *,
+    line: FrameLine | None,
+    tracks: Mapping[int, TrackEntry],
+    painter: Painter,
+    header: RecordHeader,
+) -> UInt8[np.ndarray, "H0 W0 3"]:
+    """The frame at the size of the record (a video may change its size midway) with its instances."""
+    image, width, height = frame.image, header.source.width, header.source.height
+    if image.shape[:2] != (height, width):
+        image = np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    shown = [] if line is None else [entry for entry in line.instances if entry.track_id in tracks]
+    if not shown:
+        return image
+    return painter.draw(
+        image,
+        [
+            DrawnInstance(
+                track_id=entry.track_id,
+                caption=caption(tracks[entry.track_id]),
+                mask=decode_rle(entry.rle),
+                box_xywh=entry.box_xywh,
+            )
+            for entry in shown
+        ],
+    )
+
+
+def caption(track: TrackEntry) -> str:
+    """The label of a track in words: name, id and score over the whole video."""
+    return f"{track.label} #{track.track_id}  {track.score:.2f}"
+
+
+def _location(header: RecordHeader, *, moved_to: Path | None) -> str | Path:
+    source = header.source
+    if source.kind == "stream":
+        raise RecordError(
+            f"{source.path} is a stream and cannot be read a second time for the overlay",
+            hint="use ovvis segment --live for streams",
+        )
+    path = moved_to or Path(source.path)
+    if not path.exists() and "://" not in source.path:
+        raise RecordError(
+            f"the video of the record is gone: {path}", hint="say where it is now with --source"
+        )
+    size_bytes, _ = source_stamp(path)
+    if size_bytes != source.size_bytes:
+        raise RecordError(
+            f"{path} is not the video that was analysed: {size_bytes} bytes, then {source.size_bytes}",
+            hint="give the right one with --source",
+        )
+    return path if moved_to or path.exists() else source.path

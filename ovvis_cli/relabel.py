@@ -1,0 +1,81 @@
+"""Other words for the same video: labels from the stored instance tokens, without running the networks."""
+
+import shutil
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ovvis_cli.errors import RecordError
+from ovvis_cli.exporters.export import output_path, saved_formats
+from ovvis_cli.labelling import label_tracks
+from ovvis_cli.record.reader import Record, TrackTokens
+from ovvis_cli.record.schema import TrackEntry, TrackLabel, VocabularyInfo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassEmbeds:
+    """A vocabulary as the model's text encoder sees it."""
+
+    class_embeds: Float[Tensor, "K D"]  # unit norm; the asked names first, then the distractors
+    num_asked: int
+    logit_scale: float
+
+
+def relabel(record: Record, *, vocabulary: VocabularyInfo, embeds: ClassEmbeds) -> Record:
+    """The record with the labels of another vocabulary; masks and track ids stay.
+
+    Exports that showed the former labels are removed first, so that a stop in between never leaves labels of
+    two vocabularies side by side; `ensure_exports(record, saved_formats(record))` makes them anew.
+
+    Raises:
+        RecordError: the tokens are damaged, or were made by a model of another embedding width.
+        ResourceError: the disk is full or not writable.
+    """
+    stored = record.tokens()
+    width, text_width = stored.tokens.shape[1], embeds.class_embeds.shape[1]
+    if stored.track_ids.size and width != text_width:
+        raise RecordError(
+            f"{record.folder}: tokens are {width} wide, the text embeddings {text_width}",
+            hint=f"use the model that made the record: {record.header.model.name}",
+        )
+    labels = _labels(stored, embeds=embeds, vocabulary=vocabulary)
+    tracks = tuple(_relabelled(track, labels=labels, record=record) for track in record.header.tracks)
+    _remove_stale_exports(record)
+    return record.with_header(replace(record.header, vocabulary=vocabulary, tracks=tracks))
+
+
+def _labels(stored: TrackTokens, *, embeds: ClassEmbeds, vocabulary: VocabularyInfo) -> dict[int, TrackLabel]:
+    answers = label_tracks(
+        torch.from_numpy(stored.tokens),
+        object_scores=torch.from_numpy(stored.object_scores),
+        class_embeds=embeds.class_embeds.detach().cpu(),
+        num_asked=embeds.num_asked,
+        logit_scale=embeds.logit_scale,
+        names=vocabulary.names,
+        score_threshold=vocabulary.score_threshold,
+        max_tracks=vocabulary.max_tracks,
+    )
+    return dict(zip(stored.track_ids.tolist(), answers, strict=True))
+
+
+def _relabelled(track: TrackEntry, *, labels: dict[int, TrackLabel], record: Record) -> TrackEntry:
+    if track.track_id not in labels:
+        raise RecordError(
+            f"{record.folder}: no token for track {track.track_id}",
+            hint="the record is damaged; run ovvis segment again with --overwrite",
+        )
+    label = labels[track.track_id]
+    return replace(track, label=label.label, score=label.score, runner_up=label.runner_up)
+
+
+def _remove_stale_exports(record: Record) -> None:
+    for name in saved_formats(record):
+        path = output_path(record, name)
+        if name == "rle":  # the record's own masks, which know no labels
+            continue
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
