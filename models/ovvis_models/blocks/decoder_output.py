@@ -11,6 +11,7 @@ class PixelFeatures:
     """Output of the pixel decoder: encoded maps from coarse to fine, and the mask product's pixel factor."""
 
     levels: tuple[Float[Tensor, "B C _h _w"], ...]  # strides 32, 16, 8
+    positions: tuple[Float[Tensor, "_P C"], ...]  # sine position of each level's places, row by row
     pixel_embeds: Float[Tensor, "B C h w"]  # stride 4
 
 

@@ -2,7 +2,7 @@
 
 Every query reads a few points of every level, each the bilinear mean of four tokens. The four bilinear
 weights are multiplied into the attention weights, and everything a head of a query reads is then one bag of
-a weighted embedding lookup (`torch.nn.functional.embedding_bag`), which is several times faster on a CPU
+a weighted embedding lookup (`weighted_bags`), which is several times faster on a CPU
 than the usual chain of `grid_sample`, and never builds the (tokens x points x width) intermediate.
 The result is that of `grid_sample(mode="bilinear", padding_mode="zeros", align_corners=False)`.
 """
@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
+
+from ovvis_models.blocks.weighted_bags import weighted_bags
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ def sample_levels(
     maps = [F.pad(level, (0, 0, 1, 1, 1, 1)) for level in shapes.split(value.flatten(2))]
     padded = torch.cat([level.flatten(1, 2) for level in maps], dim=1)
     extents = places.new_tensor([(w, h) for h, w in shapes.sizes])[:, None]  # levels 1 2
-    places = torch.minimum(places.clamp(min=-1.0), extents)
+    places = places.clamp(min=-torch.ones_like(extents), max=extents)
     corners = torch.minimum(places.detach().floor(), extents - 1)
     fx, fy = (places - corners).unbind(-1)
     lower, right = weights * fy, weights * fx
@@ -119,11 +121,10 @@ def sample_levels(
         [upper - right + lower_right, right - lower_right, lower - lower_right, lower_right], dim=-1
     )
     rows = _corner_rows(corners, shapes=shapes, num_rows=padded.shape[1])
-    read = F.embedding_bag(
-        rows.flatten(0, 2).flatten(1),
+    read = weighted_bags(
         padded.view(-1, width),
-        per_sample_weights=corner_weights.flatten(0, 2).flatten(1).to(value.dtype),
-        mode="sum",
+        indices=rows.flatten(0, 2).flatten(1),
+        weights=corner_weights.flatten(0, 2).flatten(1).to(value.dtype),
     )
     return read.view(batch, -1, heads * width)
 
@@ -131,17 +132,19 @@ def sample_levels(
 def _corner_rows(corners: Tensor, *, shapes: LevelShapes, num_rows: int) -> Tensor:
     """Return the rows of the four corners of each place in the padded value table, (..., points, 4)."""
     batch, _, heads = corners.shape[:3]
-    device = corners.device
+    device, dtype = corners.device, torch.int32
     row_lengths = [width + 2 for _, width in shapes.sizes]
     starts = [0]
     for height, width in shapes.sizes[:-1]:
         starts.append(starts[-1] + (height + 2) * (width + 2))
-    first = torch.tensor([s + n + 1 for s, n in zip(starts, row_lengths, strict=True)], device=device)
-    length = torch.tensor(row_lengths, device=device)
-    x, y = corners.long().unbind(-1)
+    first = torch.tensor(
+        [s + n + 1 for s, n in zip(starts, row_lengths, strict=True)], dtype=dtype, device=device
+    )
+    length = torch.tensor(row_lengths, dtype=dtype, device=device)
+    x, y = corners.to(dtype).unbind(-1)
     token = y * length[:, None] + x + first[:, None]  # B S heads levels points
-    image = torch.arange(batch, device=device)[:, None, None, None, None] * num_rows
-    head = torch.arange(heads, device=device)[:, None, None]
+    image = torch.arange(batch, dtype=dtype, device=device)[:, None, None, None, None] * num_rows
+    head = torch.arange(heads, dtype=dtype, device=device)[:, None, None]
     upper_left = (token + image) * heads + head
     zero = torch.zeros_like(length)
     steps = torch.stack([zero, zero + 1, length, length + 1], dim=-1) * heads  # levels 4

@@ -86,20 +86,18 @@ class PixelDecoder(nn.Module):
         maps = [proj(x) for proj, x in zip(self.input_proj, reversed(others), strict=True)]
         shapes = LevelShapes(tuple((x.shape[2], x.shape[3]) for x in maps))
         tokens = torch.cat([x.flatten(2).transpose(1, 2) for x in maps], dim=1)
-        position = self._position(shapes, like=tokens)
+        positions = tuple(
+            sine_position(hw, width=tokens.shape[-1], dtype=tokens.dtype, device=tokens.device).flatten(0, 1)
+            for hw in shapes.sizes
+        )
+        position = torch.cat([code + embed for code, embed in zip(positions, self.level_embed, strict=True)])
         reference_points = pixel_centers(shapes, like=tokens)
         for layer in self.layers:
             tokens = layer(tokens, position=position, reference_points=reference_points, shapes=shapes)
         levels = tuple(x.permute(0, 3, 1, 2) for x in shapes.split(tokens))
-        return PixelFeatures(levels=levels, pixel_embeds=self._pixel_embeds(finest, levels[-1]))
-
-    def _position(self, shapes: LevelShapes, *, like: Tensor) -> Tensor:
-        width = like.shape[-1]
-        codes = [
-            sine_position(hw, width=width, dtype=like.dtype, device=like.device).flatten(0, 1) + level
-            for hw, level in zip(shapes.sizes, self.level_embed, strict=True)
-        ]
-        return torch.cat(codes)
+        return PixelFeatures(
+            levels=levels, positions=positions, pixel_embeds=self._pixel_embeds(finest, levels[-1])
+        )
 
     def _pixel_embeds(self, finest: Tensor, coarser: Tensor) -> Tensor:
         lateral = self.lateral(finest)

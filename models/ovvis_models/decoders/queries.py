@@ -8,7 +8,6 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from ovvis_models.blocks.decoder_output import InitialQueries, PixelFeatures
-from ovvis_models.blocks.position import sine_position
 
 HEATMAP_PRIOR_LOGIT = -2.2  # the map starts at a probability of 0.1 everywhere
 NOT_A_PEAK_LOGIT = 1e4  # subtracted, so that every local maximum ranks before every other place
@@ -63,14 +62,10 @@ class GuidedQueries(nn.Module):
         heatmap_logits = self.heatmap(level)[:, 0]
         places = best_places(heatmap_logits.detach(), num_places=self.num_queries)
         tokens = level.flatten(2).transpose(1, 2)
-        _, height, width = heatmap_logits.shape
-        position = sine_position(
-            (height, width), width=tokens.shape[-1], dtype=tokens.dtype, device=tokens.device
-        )
         rows = torch.arange(places.shape[0], device=places.device)[:, None]
         return InitialQueries(
             query_feat=self.content_proj(tokens[rows, places]),
-            query_pos=self.position_proj(position.flatten(0, 1)[places]),
+            query_pos=self.position_proj(features.positions[-1][places]),
             heatmap_logits=heatmap_logits,
         )
 

@@ -15,7 +15,6 @@ from torch import Tensor, nn
 
 from ovvis_models.blocks.decoder_output import DecoderOutput, LayerOutput, PixelFeatures
 from ovvis_models.blocks.mlp import MLP
-from ovvis_models.blocks.position import sine_position
 from ovvis_models.blocks.transformer_layers import AttentionLayer, FeedForwardLayer
 from ovvis_models.decoders.object_heads import ObjectHead
 from ovvis_models.decoders.queries import QuerySource
@@ -84,7 +83,10 @@ class QueryDecoder(nn.Module):
     def _decode(self, features: PixelFeatures, *, every_head: bool) -> DecoderOutput:
         initial = self.queries(features)
         queries = initial.query_feat
-        contents, positions = self._memory(features)
+        contents = [
+            x.flatten(2).transpose(1, 2) + embed
+            for x, embed in zip(features.levels, self.level_embed.weight, strict=True)
+        ]
         shrunk = [_shrink(features.pixel_embeds.detach(), level) for level in features.levels]
         outputs = []
         for index, layer in enumerate(self.layers):
@@ -97,22 +99,12 @@ class QueryDecoder(nn.Module):
                 queries,
                 query_pos=initial.query_pos,
                 content=contents[level],
-                position=positions[level],
+                position=features.positions[level],
                 allowed=allowed_places(mask_embeds.detach(), shrunk[level]),
             )
         query_embeds = self.norm(queries)
         outputs.append(self._heads(query_embeds, self.mask_embed(query_embeds), features))
         return DecoderOutput(layers=tuple(outputs), heatmap_logits=initial.heatmap_logits)
-
-    def _memory(self, features: PixelFeatures) -> tuple[list[Tensor], list[Tensor]]:
-        """Return content (B, S, C) with level embedding and position (S, C) of each level."""
-        contents, positions = [], []
-        for x, embed in zip(features.levels, self.level_embed.weight, strict=True):
-            contents.append(x.flatten(2).transpose(1, 2) + embed)
-            hw = (x.shape[2], x.shape[3])
-            code = sine_position(hw, width=x.shape[1], dtype=x.dtype, device=x.device)
-            positions.append(code.flatten(0, 1))
-        return contents, positions
 
     def _heads(self, query_embeds: Tensor, mask_embeds: Tensor, features: PixelFeatures) -> LayerOutput:
         return LayerOutput(
