@@ -1,5 +1,7 @@
 """How birds, water animals, reptiles and insects are drawn."""
 
+import math
+
 import numpy as np
 
 from ovvis_cli.diorama.canvas import Canvas
@@ -16,8 +18,8 @@ def draw_fish(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     canvas.blob([(0.4, y - height * 0.7), (0.38, y - height - fin), (0.55, y - height - fin * 0.8),
                  (0.72, y - height * 0.7)], look.accent)  # fmt: skip
     canvas.polygon([(0.5, y + height * 0.8), (0.4, y + height + fin), (0.65, y + height * 0.8)], look.accent)
-    canvas.blob([(0.22, y), (0.4, y - height * 0.8), (0.62, y - height), (0.83, y - height * 0.7), (0.95, y),
-                 (0.83, y + height * 0.7), (0.62, y + height),
+    canvas.blob([(0.22, y), (0.4, y - height * 0.8), (0.62, y - height), (0.83, y - height * 0.7),
+                 (0.95, y), (0.83, y + height * 0.7), (0.62, y + height),
                  (0.4, y + height * 0.8)], look.body)  # fmt: skip
     canvas.line([around((0.58, y), 0.17, angle) for angle in range(-48, 49, 12)], 0.018, look.dark)
     canvas.polygon([(0.6, y + 0.03), (0.44, y - 0.03), (0.45, y + 0.12)], look.accent)
@@ -50,12 +52,10 @@ def draw_duck(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
         canvas.line([(x, 0.78), (x, 0.89)], 0.03, look.accent)
         canvas.polygon([(x - 0.03, 0.87), (x + 0.12, 0.93), (x - 0.05, 0.93)], look.accent)
     canvas.blob([(0.05, tail), (0.2, 0.58), (0.45, 0.53), (0.66, 0.52), (0.74, 0.66), (0.62, 0.8),
-                 (0.38, 0.83),
-                 (0.15, 0.72)], look.body)  # fmt: skip
+                 (0.38, 0.83), (0.15, 0.72)], look.body)  # fmt: skip
     limb(canvas, [(0.62, 0.64), (0.67, 0.46), (0.62, 0.34), (0.68, head_y + 0.02)], (0.2, neck), look.body)
     canvas.blob([(0.76, head_y - 0.03), (0.86, head_y + 0.01), (bill, head_y + 0.02),
-                 (bill - 0.03, head_y + 0.07),
-                 (0.76, head_y + 0.08)], look.accent)  # fmt: skip
+                 (bill - 0.03, head_y + 0.07), (0.76, head_y + 0.08)], look.accent)  # fmt: skip
     canvas.ellipse((0.69, head_y), (0.12, 0.11), look.body)
     canvas.blob([(0.58, 0.6), (0.5, 0.73), (0.3, 0.73), (0.17, 0.62), (0.38, 0.57)], look.body.shaded(0.7))
     eye(canvas, look, (0.73, head_y - 0.03), radius=0.026)
@@ -72,14 +72,12 @@ def draw_owl(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
         for toe in (-0.05, 0.0, 0.05):
             canvas.line([(0.5 + side * 0.11, 0.87), (0.5 + side * 0.11 + toe, 0.93)], 0.03, look.dark)
     canvas.blob([(0.5, 0.14), (0.5 + width * 0.9, 0.22), (0.5 + width, 0.55), (0.5 + width * 0.7, 0.84),
-                 (0.5, 0.91),
-                 (0.5 - width * 0.7, 0.84), (0.5 - width, 0.55),
+                 (0.5, 0.91), (0.5 - width * 0.7, 0.84), (0.5 - width, 0.55),
                  (0.5 - width * 0.9, 0.22)], look.body)  # fmt: skip
     canvas.ellipse((0.5, 0.68), (width * 0.6, 0.19), look.accent)
     for side in (-1, 1):
         limb(canvas, [(0.5 + side * width * 0.92, 0.47), (0.5 + side * width, 0.62),
-                      (0.5 + side * width * 0.75, 0.82)],
-             (0.15, 0.05), look.body.shaded(0.7))  # fmt: skip
+                      (0.5 + side * width * 0.75, 0.82)], (0.15, 0.05), look.body.shaded(0.7))  # fmt: skip
         center = (0.5 + side * 0.12, 0.32)
         canvas.ellipse(center, (eye_radius, eye_radius), look.light)
         canvas.ellipse(center, (eye_radius * 0.5, eye_radius * 0.5), look.dark)
@@ -95,9 +93,8 @@ def draw_penguin(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
                       (0.5 + side * (width + spread), 0.7)], (0.1, 0.045), look.body)  # fmt: skip
     canvas.polygon([(0.6, 0.15), (0.76, 0.22), (0.6, 0.25)], look.accent)
     canvas.blob([(0.5, 0.06), (0.61, 0.11), (0.635, 0.22), (0.5 + width * 0.9, 0.45), (0.5 + width, 0.68),
-                 (0.64, 0.89),
-                 (0.5, 0.91), (0.36, 0.89), (0.5 - width, 0.68), (0.5 - width * 0.9, 0.45), (0.37, 0.22),
-                 (0.39, 0.11)], look.body)  # fmt: skip
+                 (0.64, 0.89), (0.5, 0.91), (0.36, 0.89), (0.5 - width, 0.68), (0.5 - width * 0.9, 0.45),
+                 (0.37, 0.22), (0.39, 0.11)], look.body)  # fmt: skip
     canvas.ellipse((0.53, 0.62), (width * 0.68, 0.24), look.light)
     eye(canvas, look, (0.56, 0.16), radius=0.028)
 
@@ -115,12 +112,11 @@ def draw_turtle(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     eye(canvas, look, (0.89, head_y - 0.02), radius=0.024)
     center, radii = (0.43, rim), (0.35, rim - top)
     canvas.ellipse(center, radii, look.body, start_deg=180, end_deg=360)
-    for start, end in ((215, 245), (295, 325)):
-        inner, outer = ((center[0] + radii[0] * k * np.cos(np.radians(a)),
-                         rim + radii[1] * k * np.sin(np.radians(a)))
-                        for k, a in ((0.5, (start + end) / 2),
-                                     (1.0, start if start < 270 else end)))  # fmt: skip
-        canvas.line([inner, outer], 0.016, look.dark)
+    for middle, outer in ((230, 215), (310, 325)):
+        seam = []
+        for reach, angle in ((0.5, math.radians(middle)), (1.0, math.radians(outer))):
+            seam.append((0.43 + radii[0] * reach * math.cos(angle), rim + radii[1] * reach * math.sin(angle)))
+        canvas.line(seam, 0.016, look.dark)
     plate = [(0.27, rim - 0.02), (0.28, rim - radii[1] * 0.5), (0.43, rim - radii[1] * 0.68),
              (0.58, rim - radii[1] * 0.5), (0.59, rim - 0.02)]  # fmt: skip
     canvas.line(plate, 0.016, look.dark)
@@ -168,8 +164,8 @@ def draw_snail(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     radius, spin = rng.uniform(0.24, 0.29), rng.uniform(0.0, 360.0)
     tip = rng.uniform(0.26, 0.36)
     center = (0.4, 0.82 - radius)
-    canvas.blob([(0.05, 0.86), (0.3, 0.76), (0.62, 0.76), (0.7, 0.6), (0.77, 0.5), (0.88, 0.55), (0.88, 0.7),
-                 (0.8, 0.84), (0.6, 0.88), (0.2, 0.88)], look.accent)  # fmt: skip
+    canvas.blob([(0.05, 0.86), (0.3, 0.76), (0.62, 0.76), (0.7, 0.6), (0.77, 0.5), (0.88, 0.55),
+                 (0.88, 0.7), (0.8, 0.84), (0.6, 0.88), (0.2, 0.88)], look.accent)  # fmt: skip
     for shift in (0.0, 0.09):
         canvas.line([(0.79 + shift, 0.57), (0.8 + shift * 1.3, tip)], 0.022, look.accent)
         canvas.ellipse((0.8 + shift * 1.3, tip), (0.028, 0.028), look.dark)
@@ -186,10 +182,11 @@ def draw_butterfly(canvas: Canvas, look: Look, rng: np.random.Generator) -> None
     reach, waist = rng.uniform(0.39, 0.44), rng.uniform(0.48, 0.54)
     for side in (-1, 1):
         canvas.blob([(0.5 + side * x, y) for x, y in ((0.0, waist), (0.16, waist), (0.33, waist + 0.06),
-                     (0.3, bottom - 0.05), (0.16, bottom), (0.05, 0.72))], look.body.shaded(0.8))  # fmt: skip
+                                                      (0.3, bottom - 0.05), (0.16, bottom),
+                                                      (0.05, 0.72))], look.body.shaded(0.8))  # fmt: skip
         canvas.blob([(0.5 + side * x, y) for x, y in ((0.0, 0.4), (0.14, 0.24), (reach - 0.06, top),
-                     (reach, top + 0.12), (reach - 0.08, waist),
-                     (0.1, waist + 0.05))], look.body)  # fmt: skip
+                                                      (reach, top + 0.12), (reach - 0.08, waist),
+                                                      (0.1, waist + 0.05))], look.body)  # fmt: skip
         canvas.ellipse((0.5 + side * 0.29, top + 0.17), (0.075, 0.09), look.accent)
         canvas.ellipse((0.5 + side * 0.2, bottom - 0.15), (0.055, 0.065), look.accent)
         canvas.line([(0.5, 0.28), (0.5 + side * 0.06, 0.15), (0.5 + side * 0.12, 0.09)], 0.018, look.dark)
@@ -222,12 +219,10 @@ def draw_crab(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     for side in (-1, 1):
         for y, reach, drop in ((0.62, 0.44, 0.72), (0.68, 0.4, 0.83), (0.73, 0.31, 0.91)):
             canvas.line([(0.5 + side * 0.15, y), (0.5 + side * (reach - 0.06), y - 0.02),
-                         (0.5 + side * reach, drop)],
-                        0.035, look.body.shaded(0.75))  # fmt: skip
+                         (0.5 + side * reach, drop)], 0.035, look.body.shaded(0.75))  # fmt: skip
         center = (0.5 + side * 0.34, claw_y)
-        limb(canvas, [(0.5 + side * 0.2, 0.58), (0.5 + side * 0.39, 0.48), (center[0], claw_y + 0.05)],
-             (0.07, 0.07),
-             look.body)  # fmt: skip
+        limb(canvas, [(0.5 + side * 0.2, 0.58), (0.5 + side * 0.39, 0.48),
+                      (center[0], claw_y + 0.05)], (0.07, 0.07), look.body)  # fmt: skip
         canvas.ellipse(center, (claw, claw * 1.25), look.body, angle_deg=side * -8)
         canvas.erase_polygon([(center[0] - side * 0.01, claw_y + 0.01),
                               (center[0] - side * 0.1, claw_y - 0.2),

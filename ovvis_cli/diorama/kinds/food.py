@@ -15,9 +15,9 @@ def draw_apple(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     limb(canvas, [(0.5, 0.38), (0.51, 0.2), (0.5 + lean, 0.07)], (0.035, 0.045), look.dark)
     canvas.blob([(0.51, 0.22), (0.6, 0.1), (0.78, 0.09), (0.7, 0.2)], look.accent)
     canvas.blob([(0.5, dip), (0.62, 0.25), (0.5 + width * 0.88, 0.34), (0.5 + width, 0.55),
-                 (0.5 + width * 0.72, 0.82),
-                 (0.6, 0.94), (0.5, 0.91), (0.4, 0.94), (0.5 - width * 0.72, 0.82), (0.5 - width, 0.55),
-                 (0.5 - width * 0.88, 0.34), (0.38, 0.25)], look.body)  # fmt: skip
+                 (0.5 + width * 0.72, 0.82), (0.6, 0.94), (0.5, 0.91), (0.4, 0.94),
+                 (0.5 - width * 0.72, 0.82), (0.5 - width, 0.55), (0.5 - width * 0.88, 0.34),
+                 (0.38, 0.25)], look.body)  # fmt: skip
     canvas.ellipse((0.5 - width * 0.62, 0.45), (0.035, 0.085), look.light, angle_deg=25)
     if rng.random() < 0.35:
         bite_y = rng.uniform(0.48, 0.6)
@@ -31,13 +31,12 @@ def draw_banana(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     inner = depth - thick
     limb(canvas, [(0.9, 0.3), (0.88, 0.14)], (0.09, 0.055), look.dark)
     canvas.blob([(0.06, 0.4), (0.13, 0.36), (0.3, inner - 0.02), (0.5, inner + 0.02), (0.7, inner - 0.05),
-                 (0.84, 0.24),
-                 (0.93, 0.24), (0.9, 0.45), (0.75, depth - 0.06), (0.5, depth + 0.04), (0.25, depth - 0.05),
-                 (0.11, 0.53)], look.body)  # fmt: skip
+                 (0.84, 0.24), (0.93, 0.24), (0.9, 0.45), (0.75, depth - 0.06), (0.5, depth + 0.04),
+                 (0.25, depth - 0.05), (0.11, 0.53)], look.body)  # fmt: skip
     canvas.ellipse((0.085, 0.42), (0.035, 0.05), look.dark, angle_deg=-20)
     middle = inner + thick * 0.55
-    limb(canvas, [(0.15, 0.46), (0.3, middle), (0.5, middle + 0.03), (0.72, middle - 0.06), (0.86, 0.34)],
-         (0.018, 0.018), look.body.shaded(0.6))  # fmt: skip
+    limb(canvas, [(0.15, 0.46), (0.3, middle), (0.5, middle + 0.03), (0.72, middle - 0.06),
+                  (0.86, 0.34)], (0.018, 0.018), look.body.shaded(0.6))  # fmt: skip
 
 
 def draw_pear(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
@@ -48,10 +47,9 @@ def draw_pear(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     limb(canvas, [(x, 0.24), (x + 0.01, 0.15), (x + 0.04, 0.08)], (0.035, 0.045), look.dark)
     canvas.blob([(x + 0.02, 0.16), (x + 0.1, 0.07), (x + 0.26, 0.1), (x + 0.13, 0.18)], look.accent)
     canvas.blob([(x, 0.19), (x + neck * 0.85, 0.24), (x + neck, 0.4), (0.5 + width * 0.85, 0.56),
-                 (0.5 + width, 0.74),
-                 (0.5 + width * 0.65, 0.91), (0.5, 0.94), (0.5 - width * 0.65, 0.91), (0.5 - width, 0.74),
-                 (0.5 - width * 0.85, 0.56), (x - neck, 0.4), (x - neck * 0.85, 0.24)],
-                 look.body)  # fmt: skip
+                 (0.5 + width, 0.74), (0.5 + width * 0.65, 0.91), (0.5, 0.94), (0.5 - width * 0.65, 0.91),
+                 (0.5 - width, 0.74), (0.5 - width * 0.85, 0.56), (x - neck, 0.4),
+                 (x - neck * 0.85, 0.24)], look.body)  # fmt: skip
     canvas.ellipse((0.5 - width * 0.6, 0.68), (0.03, 0.08), look.light, angle_deg=15)
 
 
@@ -66,8 +64,8 @@ def draw_carrot(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
         reach = rng.uniform(0.25, 0.29)
         limb(canvas, [(0.66, 0.36), around((0.66, 0.36), reach, angle)], (0.04, 0.085), look.accent)
     rows = [(0.0, 0.7), (0.03, 1.0), (0.2, 0.95), (0.75, 0.4)]
-    left, right = ([tuple((head + (tip - head) * t + sign * side * width * w).tolist()) for t, w in rows]
-                   for sign in (1, -1))  # fmt: skip
+    left, right = ([tuple((head + (tip - head) * t + sign * side * width * w).tolist()) for t,
+                    w in rows] for sign in (1, -1))  # fmt: skip
     canvas.blob([*left, (float(tip[0]), float(tip[1])), *right[::-1]], look.body)
     for t, sign in ((0.18, 1), (0.33, -1), (0.5, 1), (0.66, -1)):
         start = head + (tip - head) * t + sign * side * width * (1 - t) * 0.8
@@ -126,8 +124,7 @@ def draw_cake(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     canvas.ellipse((0.5, 0.86), (half, 0.045), look.body)
     band = (top + 0.88) / 2 + 0.07
     canvas.polygon([(0.5 - half, band), (0.5 + half, band), (0.5 + half, band + 0.05),
-                    (0.5 - half, band + 0.05)],
-                   look.accent)  # fmt: skip
+                    (0.5 - half, band + 0.05)], look.accent)  # fmt: skip
     num_drips = int(rng.integers(5, 8))
     for x in np.linspace(0.5 - half + 0.035, 0.5 + half - 0.035, num_drips).tolist():
         limb(canvas, [(x, top), (x, top + rng.uniform(0.06, 0.16))], (0.085, 0.065), look.light)

@@ -15,11 +15,8 @@ def draw_dog(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     head_y = rng.uniform(0.27, 0.32)
     _legs(canvas, look.body, xs=(0.25, 0.65), far_shift=0.09, top=belly - 0.08, foot=0.94, width=leg)
     limb(canvas, [(0.22, back + 0.07), (0.1, back - 0.05), (0.07, tail)], (0.08, 0.04), look.body)
-    canvas.blob(
-        [(0.17, back + 0.06), (0.3, back), (0.6, back), (0.71, 0.5), (0.68, belly), (0.45, belly - 0.02),
-         (0.22, belly)],
-        look.body,
-    )  # fmt: skip
+    canvas.blob([(0.17, back + 0.06), (0.3, back), (0.6, back), (0.71, 0.5), (0.68, belly),
+                 (0.45, belly - 0.02), (0.22, belly)], look.body)  # fmt: skip
     limb(canvas, [(0.62, 0.52), (0.72, head_y + 0.03)], (0.2, 0.16), look.body)
     canvas.ellipse((0.74, head_y), (0.115, 0.11), look.body)
     limb(canvas, [(0.78, head_y + 0.04), (muzzle - 0.05, head_y + 0.06)], (0.13, 0.09), look.body)
@@ -40,11 +37,8 @@ def draw_cat(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
         (0.09, 0.055),
         look.body,
     )
-    canvas.blob(
-        [(x - 0.1, 0.4), (x + 0.1, 0.4), (x + 0.13, 0.62), (x + hip - 0.03, 0.85), (x + 0.12, 0.94),
-         (x - 0.14, 0.94), (x - hip, 0.83), (x - 0.16, 0.6)],
-        look.body,
-    )  # fmt: skip
+    canvas.blob([(x - 0.1, 0.4), (x + 0.1, 0.4), (x + 0.13, 0.62), (x + hip - 0.03, 0.85), (x + 0.12, 0.94),
+                 (x - 0.14, 0.94), (x - hip, 0.83), (x - 0.16, 0.6)], look.body)  # fmt: skip
     for side in (-1, 1):
         tip = (x + side * head * 0.92, y - head - ear * 0.7)
         canvas.polygon(
@@ -76,11 +70,8 @@ def draw_horse(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     _legs(
         canvas, look.body, xs=(0.25, 0.61), far_shift=0.08, top=belly - 0.1, foot=0.95, width=leg, hoof=look
     )
-    canvas.blob(
-        [(0.16, 0.46), (0.27, 0.4), (0.45, 0.43), (0.6, 0.39), (0.68, 0.48), (0.65, belly), (0.42, belly),
-         (0.2, belly - 0.01)],
-        look.body,
-    )  # fmt: skip
+    canvas.blob([(0.16, 0.46), (0.27, 0.4), (0.45, 0.43), (0.6, 0.39), (0.68, 0.48), (0.65, belly),
+                 (0.42, belly), (0.2, belly - 0.01)], look.body)  # fmt: skip
     limb(canvas, [(0.55, 0.41), (0.64, 0.26), (0.7, head[1] - 0.03)], (0.12, 0.07), look.accent)
     limb(canvas, [(0.6, 0.5), (0.68, 0.3), head], (0.23, 0.12), look.body)
     canvas.polygon([(0.71, 0.13), (0.735, 0.03), (0.79, 0.11)], look.body)
@@ -144,11 +135,8 @@ def draw_giraffe(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     canvas.line([(0.24, 0.56), (0.18, 0.62), (0.17, 0.74)], 0.02, look.body)
     canvas.ellipse((0.17, 0.75), (0.022, 0.035), look.dark)
     _legs(canvas, look.body, xs=(0.29, 0.54), far_shift=0.06, top=0.62, foot=0.95, width=leg, hoof=look)
-    canvas.blob(
-        [(0.23, 0.58), (0.33, 0.53), (0.53, shoulder - 0.02), (0.62, shoulder + 0.06), (0.58, 0.68),
-         (0.4, 0.69), (0.26, 0.67)],
-        look.body,
-    )  # fmt: skip
+    canvas.blob([(0.23, 0.58), (0.33, 0.53), (0.53, shoulder - 0.02), (0.62, shoulder + 0.06), (0.58, 0.68),
+                 (0.4, 0.69), (0.26, 0.67)], look.body)  # fmt: skip
     limb(canvas, [(0.54, shoulder + 0.06), (0.62, 0.3), (x, 0.13)], (neck + 0.06, neck - 0.02), look.body)
     canvas.line([(0.5, shoulder), (0.575, 0.31), (x - 0.04, 0.13)], 0.026, look.accent)
     for shift in (-0.03, 0.015):
@@ -182,14 +170,12 @@ def draw_whale(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     fluke = rng.uniform(0.28, 0.36)
     for side in (-1, 1):
         limb(canvas, [(0.7, 0.46), (0.7, 0.27), (0.7 + side * 0.05, spout + 0.03),
-                      (0.7 + side * 0.14, spout + 0.06)],
-             (0.03, 0.045), look.accent)  # fmt: skip
+                      (0.7 + side * 0.14, spout + 0.06)], (0.03, 0.045), look.accent)  # fmt: skip
     canvas.blob([(0.15, fluke + 0.1), (0.04, fluke + 0.03), (0.05, fluke - 0.08), (0.15, fluke - 0.02),
                  (0.25, fluke - 0.09), (0.27, fluke + 0.02)], look.body)  # fmt: skip
     limb(canvas, [(0.155, fluke), (0.2, 0.58), (0.4, 0.68)], (0.07, 0.3), look.body)
     canvas.blob([(0.3, 0.52), (0.5, top + 0.02), (0.75, top), (0.93, 0.52), (0.94, 0.7), (0.8, 0.83),
-                 (0.5, 0.85),
-                 (0.3, 0.78)], look.body)  # fmt: skip
+                 (0.5, 0.85), (0.3, 0.78)], look.body)  # fmt: skip
     canvas.blob([(0.95, 0.67), (0.8, 0.84), (0.5, 0.86), (0.34, 0.79), (0.6, 0.75)], look.light)
     canvas.blob([(0.55, 0.7), (0.64, 0.72), (0.56, 0.9), (0.44, 0.93)], look.body.shaded(0.75))
     eye(canvas, look, (0.8, 0.6), radius=0.026)
@@ -213,8 +199,6 @@ def _legs(
             limb(canvas, [(x + shift, top), (x + shift, end)], (width * 1.35, width), leg_paint)
             if hoof is not None:
                 corner = width * 0.6
-                canvas.polygon(
-                    [(x + shift - corner * 0.8, foot - 0.045), (x + shift + corner * 0.8, foot - 0.045),
-                     (x + shift + corner, foot), (x + shift - corner, foot)],
-                    hoof.dark,
-                )  # fmt: skip
+                canvas.polygon([(x + shift - corner * 0.8, foot - 0.045),
+                                (x + shift + corner * 0.8, foot - 0.045), (x + shift + corner, foot),
+                                (x + shift - corner, foot)], hoof.dark)  # fmt: skip

@@ -31,8 +31,7 @@ def draw_polygon(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     turn, inner = rng.uniform(0.0, 360.0), rng.uniform(0.35, 1.0)
     stretch, tilt = rng.uniform(0.45, 1.0), rng.uniform(0.0, math.pi)
     star = [around((0.0, 0.0), 0.45 * (inner if index % 2 else rng.uniform(0.85, 1.0)),
-                   turn + 180.0 * index / num_points)
-            for index in range(2 * num_points)]  # fmt: skip
+                   turn + 180.0 * index / num_points) for index in range(2 * num_points)]  # fmt: skip
     cos, sin = math.cos(tilt), math.sin(tilt)
     canvas.polygon(
         [(0.5 + cos * x - sin * y * stretch, 0.5 + sin * x + cos * y * stretch) for x, y in star], look.body
@@ -114,8 +113,8 @@ def draw_solid(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     canvas.polygon([(left, top), (right, top), (right, bottom), (left, bottom)], look.body)
     if rng.random() < 0.5:
         slant = rng.uniform(-0.1, 0.1)
-        canvas.polygon([(left, top), (left + slant, top - depth), (right + slant, top - depth), (right, top)],
-                       look.accent)  # fmt: skip
+        canvas.polygon([(left, top), (left + slant, top - depth), (right + slant, top - depth),
+                        (right, top)], look.accent)  # fmt: skip
     else:
         canvas.ellipse((0.5, bottom), (half[0], depth * 0.8), look.body)
         canvas.ellipse((0.5, top), (half[0], depth * 0.8), look.accent)

@@ -13,8 +13,8 @@ def draw_tree(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     radius, width = rng.uniform(0.26, 0.3), rng.uniform(0.1, 0.15)
     center = (0.5, 0.38)
     canvas.polygon([(0.5 - width * 0.5, 0.5), (0.5 + width * 0.5, 0.5), (0.5 + width * 0.6, 0.84),
-                    (0.5 + width, 0.94), (0.5 - width, 0.94), (0.5 - width * 0.6, 0.84)],
-                    look.accent)  # fmt: skip
+                    (0.5 + width, 0.94), (0.5 - width, 0.94),
+                    (0.5 - width * 0.6, 0.84)], look.accent)  # fmt: skip
     for side in (-1, 1):
         limb(canvas, [(0.5, 0.74), (0.5 + side * 0.17, 0.54)], (0.06, 0.04), look.accent)
     canvas.ellipse(center, (radius, radius * 0.85), look.body)
@@ -76,8 +76,8 @@ def draw_mushroom(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
     top, rim = rng.uniform(0.08, 0.16), rng.uniform(0.48, 0.54)
     width, stem = rng.uniform(0.38, 0.45), rng.uniform(0.09, 0.13)
     canvas.blob([(0.5 - stem, rim - 0.05), (0.5 + stem, rim - 0.05), (0.5 + stem * 0.95, 0.75),
-                 (0.5 + stem * 1.35, 0.9),
-                 (0.5, 0.94), (0.5 - stem * 1.35, 0.9), (0.5 - stem * 0.95, 0.75)], look.light)  # fmt: skip
+                 (0.5 + stem * 1.35, 0.9), (0.5, 0.94), (0.5 - stem * 1.35, 0.9),
+                 (0.5 - stem * 0.95, 0.75)], look.light)  # fmt: skip
     canvas.polygon([(0.5 - stem, rim + 0.05), (0.5 + stem, rim + 0.05), (0.5 + stem * 1.5, rim + 0.15),
                     (0.5 - stem * 1.5, rim + 0.15)], look.accent)  # fmt: skip
     canvas.ellipse((0.5, rim), (width, 0.06), look.body.shaded(0.7))
