@@ -70,6 +70,6 @@ def test_training_refuses_novel_kinds(tmp_path: Path) -> None:
 def test_importing_the_command_loads_nothing_heavy() -> None:
     heavy = "{'cv2', 'numpy', 'torch', 'av', 'rich'}"
     code = f"import sys, ovvis_cli.commands.diorama; print({heavy} & set(sys.modules))"
-    root = Path(__file__).parents[3]
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
+    command, root = [sys.executable, "-c", code], Path(__file__).parents[3]
+    loaded = subprocess.run(command, capture_output=True, text=True, check=True, cwd=root)
     assert loaded.stdout.strip() == "set()"
