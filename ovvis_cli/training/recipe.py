@@ -20,6 +20,7 @@ class ClipStage:
     image_px: int
     window_probability: float  # share of steps in which positions come from a random part of their grid
     name_weight: float  # of the loss over bare names, beside the loss over captions
+    patch_weight: float  # of the same for the mean of the patches
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,8 @@
 """Stage 0: a small CLIP learns all kinds from single objects with captions, as CLIP learnt from the web.
 
-Two contrastive terms: images against the captions of the batch (equal captions count as positives), and images
-against the bare names of all kinds, each name drawn anew from its synonyms and the prompt templates. In a share
+Three contrastive terms: images against the captions of the batch (equal captions count as positives), images
+against the bare names of all kinds, each name drawn anew from its synonyms and the prompt templates, and the mean
+of an image's patches against the same names, which reaches every patch at once. In a share
 of the steps the position table is read through a random window, so that an object may later sit anywhere in a
 large frame (InstCLIP) without its patches' positions looking foreign.
 
@@ -10,8 +11,10 @@ read through the whitened principal components of drawn patches, positions as si
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
+import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -33,6 +36,7 @@ from ovvis_cli.training.recipe import ClipStage
 NUM_STATISTICS = 512  # pictures that the patch components are computed from
 WHITENING_FLOOR = 1e-3  # of the largest variance: fine detail is not blown up to noise
 POSITION_SCALE = 0.5
+PICTURES_PER_ROUND, READINGS = 512, 3  # each drawn picture is read three times, some batches apart
 SEED_SPACE = 10  # first entropy word: no two stages and no validation set share a seed
 
 
@@ -60,29 +64,38 @@ def clip_stage(
     """The stage, with a fresh CLIP of `spec` on `device`."""
     torch.manual_seed(settings.schedule.seed)
     clip = build_clip(spec)
+    clip.visual.output_tokens = True  # patches beside the image embedding
     seed = settings.schedule.seed
     names = [(kind.name, *kind.synonyms) for kind in ALL_KINDS]
 
-    def draw(number: int) -> CaptionedImage:
-        rng = np.random.default_rng([SEED_SPACE, seed, number % 2**32])
+    @lru_cache(maxsize=2 * PICTURES_PER_ROUND)  # for speed only: a sample stays a pure function of its number
+    def picture(source: int) -> CaptionedImage:
+        rng = np.random.default_rng([SEED_SPACE, seed, 0, source])
         image, kind, caption = render_single(rng, kinds=ALL_KINDS, size_px=settings.image_px)
         return CaptionedImage(image=image, kind_index=ALL_KINDS.index(kind), caption=caption)
 
-    start_from_statistics(clip.visual, collate([draw(-number) for number in range(1, NUM_STATISTICS + 1)]).images)
+    def draw(number: int) -> CaptionedImage:
+        round_number, place = divmod(number, PICTURES_PER_ROUND * READINGS)
+        drawn = picture(round_number * PICTURES_PER_ROUND + place % PICTURES_PER_ROUND)
+        rng = np.random.default_rng([SEED_SPACE, seed, 1, number])
+        return replace(drawn, image=reread(drawn.image, rng))
+
+    start_from_statistics(clip.visual, collate([draw(number) for number in range(NUM_STATISTICS)]).images)
     clip.to(device)
     encode_text = TextEncoder(clip)
 
     def losses(batch: CaptionedBatch) -> dict[str, Tensor]:
         images = normalised(batch.images.to(device))
-        image_embeds = F.normalize(_encode_images(clip, images, settings.window_probability), dim=-1)
+        image_embeds, patch_embeds = _encode_images(clip, images, settings.window_probability)
         prompts = [_prompt(options) for options in names]
         text_embeds = encode_text(cut_tokens([*batch.captions, *prompts], spec.text.context_length).to(device))
         scale = clip.logit_scale.exp().clamp(max=100.0)
-        count = len(batch.captions)
+        caption_embeds, name_embeds = text_embeds.split([len(batch.captions), len(names)])
+        kind_indices = batch.kind_indices.to(device)
         return {
-            "captions": _contrast(scale * image_embeds @ text_embeds[:count].T, batch.captions),
-            "names": settings.name_weight
-            * F.cross_entropy(scale * image_embeds @ text_embeds[count:].T, batch.kind_indices.to(device)),
+            "captions": _contrast(scale * image_embeds @ caption_embeds.T, batch.captions),
+            "names": settings.name_weight * F.cross_entropy(scale * image_embeds @ name_embeds.T, kind_indices),
+            "patches": settings.patch_weight * F.cross_entropy(scale * patch_embeds @ name_embeds.T, kind_indices),
         }
 
     return Stage(name="clip", model=clip, draw=draw, collate=collate, losses=losses, schedule=settings.schedule)
@@ -118,6 +131,16 @@ def cut_tokens(texts: Sequence[str], context_length: int) -> Int[Tensor, "S L"]:
     return tokens[:, : int(tokens.argmax(dim=1).max()) + 1]
 
 
+def reread(image: UInt8[np.ndarray, "S S 3"], rng: np.random.Generator) -> UInt8[np.ndarray, "S S 3"]:
+    """The same picture shifted, scaled, turned a little and perhaps mirrored: drawing costs more than this."""
+    size = image.shape[0]
+    transform = cv2.getRotationMatrix2D((size / 2, size / 2), rng.uniform(-10, 10), rng.uniform(0.85, 1.1))
+    transform[:, 2] += rng.uniform(-0.06, 0.06, 2) * size
+    if rng.random() < 0.5:
+        transform = transform @ np.array([[-1.0, 0, size - 1], [0, 1, 0], [0, 0, 1]])
+    return cv2.warpAffine(image, transform, (size, size), borderMode=cv2.BORDER_REFLECT)
+
+
 def normalised(images: UInt8[Tensor, "B H W 3"]) -> Float[Tensor, "B 3 H W"]:
     """Images in CLIP's normalisation."""
     values = images.permute(0, 3, 1, 2).float() / 255
@@ -141,11 +164,13 @@ def _contrast(logits: Float[Tensor, "B B"], captions: Sequence[str]) -> Float[Te
 
 def _encode_images(
     clip: CLIP, images: Float[Tensor, "B 3 S S"], window_probability: float
-) -> Float[Tensor, "B D"]:
-    if torch.rand(()) >= window_probability:
-        return clip.visual(images)  # type: ignore[no-any-return]
-    table = windowed_positions(clip.visual.positional_embedding)  # type: ignore[arg-type]
-    return torch.func.functional_call(clip.visual, {"positional_embedding": table}, (images,))  # type: ignore[no-any-return]
+) -> tuple[Float[Tensor, "B D"], Float[Tensor, "B D"]]:
+    """Unit-norm embeddings of the images, and of the mean of their patches through the same projection."""
+    table = clip.visual.positional_embedding
+    if torch.rand(()) < window_probability:
+        table = windowed_positions(table)
+    image_embeds, patches = torch.func.functional_call(clip.visual, {"positional_embedding": table}, (images,))
+    return F.normalize(image_embeds, dim=-1), F.normalize(patches.mean(dim=1) @ clip.visual.proj, dim=-1)
 
 
 def windowed_positions(table: Float[Tensor, "n C"]) -> Float[Tensor, "n C"]:
