@@ -114,13 +114,14 @@ def masks_to_original(
     masks = mask_logits.new_empty((mask_logits.shape[0], height, width), dtype=torch.bool)
     for start in range(0, mask_logits.shape[0], at_once):
         logits = mask_logits[start : start + at_once].float()
-        masks[start : start + at_once] = _logits_to_original(logits, geometry) > 0
+        masks[start : start + at_once] = logits_to_original(logits, geometry) > 0
     return masks
 
 
-def _logits_to_original(
+def logits_to_original(
     mask_logits: Float[Tensor, "N h w"], geometry: ImageGeometry
 ) -> Float[Tensor, "N H0 W0"]:
+    """Mask logits at the frame's own size: resized to the padded input, cropped, resized to the frame."""
     padded = F.interpolate(mask_logits[None], size=geometry.padded_hw, mode="bilinear", align_corners=False)
     height, width = geometry.resized_hw
     cropped = padded[..., :height, :width]
