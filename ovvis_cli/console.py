@@ -102,7 +102,12 @@ class Console:
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(box=box.SIMPLE_HEAD, title=title and Text(_printable(title)), title_justify="left")
+        table = Table(
+            box=box.SIMPLE_HEAD,
+            show_edge=False,
+            title=title and Text(_printable(title)),
+            title_justify="left",
+        )
         for name in columns:
             table.add_column(name, overflow="fold")
         for index, row in enumerate(rows):
@@ -122,7 +127,7 @@ class Console:
     def progress(
         self, description: str, *, total: int | None, unit: str = "frames", completed: int = 0
     ) -> Iterator[Progress]:
-        """A display of progress on stderr while the block runs: a bar on a terminal, else a line now and then."""
+        """Shows progress on stderr while the block runs: a bar on a terminal, else a line now and then."""
         if self.quiet:
             yield Progress(_NoDisplay(), total=total, completed=completed)
         elif not _stderr().is_terminal:

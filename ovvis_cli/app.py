@@ -1,0 +1,126 @@
+"""The `ovvis` command: one function a subcommand, and the one place where errors become exit codes.
+
+Imports no torch: what a command needs is imported in its body.
+"""
+
+import os
+import re
+import sys
+import traceback
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Annotated, Final, cast
+
+import typer
+
+from ovvis_cli import __version__
+from ovvis_cli.commands.diorama import diorama
+from ovvis_cli.commands.doctor import doctor
+from ovvis_cli.commands.evaluate import evaluate
+from ovvis_cli.commands.export import export
+from ovvis_cli.commands.models import models
+from ovvis_cli.commands.relabel import relabel
+from ovvis_cli.commands.segment import segment
+from ovvis_cli.commands.train import train
+from ovvis_cli.console import Console, configure_logging
+from ovvis_cli.errors import OvvisError, UsageError
+from ovvis_cli.translation import as_ovvis_error
+
+EXIT_STOPPED: Final = 130  # as shells report Ctrl-C
+EXIT_DEFECT: Final = 70  # EX_SOFTWARE: a defect of ovvis itself
+_EXIT_BROKEN_PIPE: Final = 141
+
+# The base of what Typer raises for arguments that it cannot parse; its public place moved between versions.
+_ParseError: Final = cast(type[Exception], typer.BadParameter.__bases__[0])
+
+app = typer.Typer(
+    name="ovvis",
+    help="Find, segment and track in video every object of the categories you name.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command()(segment)
+app.command()(export)
+app.command()(relabel)
+app.command()(evaluate)
+app.command()(train)
+app.command()(diorama)
+app.add_typer(models, name="models")
+app.command()(doctor)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"ovvis {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Log in detail; tracebacks of errors.")] = False,
+) -> None:
+    configure_logging(debug=debug)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command and exits: 0 done, the code of an error (`errors.py`), 130 stopped, 70 a defect."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    sys.exit(run(given))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs the command; returns its exit code after saying on stderr, in one line, what went wrong."""
+    debug, given = _take_debug(arguments)
+    try:
+        result = app(["--debug", *given] if debug else given, prog_name="ovvis", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except (KeyboardInterrupt, typer.Abort):
+        Console().note("stopped; run the same command to carry on")
+        return EXIT_STOPPED
+    except BrokenPipeError:  # the reader of our output, such as `head`, has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _EXIT_BROKEN_PIPE
+    except Exception as error:  # noqa: BLE001 - the last line of defence
+        if debug:
+            traceback.print_exc()
+        return _tell(error, debug=debug)
+
+
+def _tell(error: Exception, *, debug: bool) -> int:
+    told = _usage_error(error) if isinstance(error, _ParseError) else as_ovvis_error(error)
+    if told is not None:
+        Console().error(told)
+        return told.exit_code
+    hint = "" if debug else "run again with --debug for the traceback, and please report it"
+    Console().error(OvvisError(f"a defect of ovvis: {type(error).__name__}: {error}", hint=hint))
+    return EXIT_DEFECT
+
+
+def _take_debug(arguments: Sequence[str]) -> tuple[bool, list[str]]:
+    """`--debug` counts wherever it stands: people add it at the end of the line that failed."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    options = [argument for argument in arguments[:end] if argument != "--debug"]
+    return len(options) < end, [*options, *arguments[end:]]
+
+
+def _usage_error(error: Exception) -> UsageError:
+    """Typer's complaint on one line, with the nearest choice where a value is not one of several."""
+    format_message = getattr(error, "format_message", error.__str__)
+    message = str(format_message()).replace("Value error, ", "").strip().rstrip(".")
+    found = re.search(r"'(?P<value>[^']*)' is not one of (?P<choices>'.*')", message)
+    if found is not None:
+        near = get_close_matches(found["value"], re.findall(r"'([^']*)'", found["choices"]), n=1)
+        if near:
+            return UsageError(message, hint=f"did you mean {near[0]}?")
+    context = getattr(error, "ctx", None)
+    command = getattr(context, "command_path", "ovvis")
+    return UsageError(message, hint=f"see {command} --help")
+
+
+if __name__ == "__main__":
+    main()
