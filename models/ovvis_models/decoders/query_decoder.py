@@ -87,7 +87,7 @@ class QueryDecoder(nn.Module):
             x.flatten(2).transpose(1, 2) + embed
             for x, embed in zip(features.levels, self.level_embed.weight, strict=True)
         ]
-        shrunk = [_shrink(features.pixel_embeds.detach(), level) for level in features.levels]
+        shrunk = [shrink_to(features.pixel_embeds.detach(), level) for level in features.levels]
         outputs = []
         for index, layer in enumerate(self.layers):
             level = index % NUM_LEVELS
@@ -118,11 +118,20 @@ def allowed_places(
     mask_embeds: Float[Tensor, "B Q C"], pixel_embeds: Float[Tensor, "B C S"]
 ) -> Bool[Tensor, "B Q S"]:
     """Return where each query may look: inside its own mask, or everywhere when that is empty."""
-    inside = torch.bmm(mask_embeds, pixel_embeds) >= 0
+    inside = inside_masks(mask_embeds, pixel_embeds)
     return inside | ~inside.any(dim=-1, keepdim=True)
 
 
-def _shrink(pixel_embeds: Tensor, level: Tensor) -> Tensor:
+def inside_masks(
+    mask_embeds: Float[Tensor, "B Q C"], pixel_embeds: Float[Tensor, "B C S"]
+) -> Bool[Tensor, "B Q S"]:
+    """Return which places each query's mask covers."""
+    return torch.bmm(mask_embeds, pixel_embeds) >= 0
+
+
+def shrink_to(
+    pixel_embeds: Float[Tensor, "B C h w"], level: Float[Tensor, "B _c _h _w"]
+) -> Float[Tensor, "B C S"]:
     """Return pixel embeddings at the size of `level`, flattened to (B, C, S)."""
     size = level.shape[-2:]
     return F.interpolate(pixel_embeds, size=size, mode="bilinear", align_corners=False).flatten(2)

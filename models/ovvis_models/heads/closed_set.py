@@ -1,0 +1,40 @@
+"""Instances of a closed set of classes, as Mask2Former and MinVIS list them: the best (query, class) pairs."""
+
+from dataclasses import dataclass
+
+from jaxtyping import Float, Int
+from torch import Tensor
+
+AREA_EPS_PX = 1e-6  # of the published evaluation: an empty mask has quality 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassifiedQueries:
+    """N pairs of a query and a class; a query may stand in several."""
+
+    query_index: Int[Tensor, " N"]
+    class_index: Int[Tensor, " N"]
+    class_scores: Float[Tensor, " N"]
+
+
+def best_pairs(class_logits: Float[Tensor, "Q K_plus_1"], *, num_pairs: int) -> ClassifiedQueries:
+    """Return the pairs of highest class probability, best first; the last column means no object.
+
+    There are fewer than `num_pairs` when Q x K is less.
+    """
+    probs = class_logits.softmax(dim=-1)[:, :-1]
+    num_classes = probs.shape[1]
+    scores, flat = probs.flatten().topk(min(num_pairs, probs.numel()))
+    return ClassifiedQueries(
+        query_index=flat // num_classes, class_index=flat % num_classes, class_scores=scores
+    )
+
+
+def mask_quality(mask_logits: Float[Tensor, "N H0 W0"]) -> Float[Tensor, " N"]:
+    """Return the mean probability inside each mask (logit above 0), 0 for an empty one.
+
+    Published scores take it at the size of the original frame and multiply the class score with it.
+    """
+    inside = (mask_logits > 0).to(mask_logits.dtype)
+    total = (mask_logits.sigmoid() * inside).sum(dim=(-1, -2))
+    return total / (inside.sum(dim=(-1, -2)) + AREA_EPS_PX)

@@ -1,0 +1,97 @@
+"""A fixture folder: what was computed (case.json), with which tensors (layout.json), and the results."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ovvis_models.converters.mask2former import from_detectron2
+from ovvis_models.networks.mask2former import BackboneSpec, Mask2Former, Mask2FormerSpec, build_mask2former
+from ovvis_models.preprocess import geometry, prepare
+from ovvis_models.structures import ImageGeometry
+from tests.parity.weights_by_name import weights_of_layout
+
+RESNET_BY_BLOCKS = {(3, 4, 6, 3): "resnet50", (3, 4, 23, 3): "resnet101"}
+NUM_POINTS = 4
+NUM_LEVELS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fixture:
+    """One folder, read."""
+
+    case: dict[str, Any]
+    layout: dict[str, dict[str, Any]]
+    arrays: dict[str, np.ndarray]
+
+    @property
+    def system(self) -> str:
+        """Return the first word of the fixture's name: the system that it is of."""
+        return str(self.case["fixture"]).split("-")[0]
+
+    @property
+    def frames(self) -> Tensor:
+        """Return the input frames, RGB uint8 (F, H0, W0, 3)."""
+        return torch.from_numpy(self.arrays["frames"])
+
+    @property
+    def geometry(self) -> ImageGeometry:
+        """Return the input's geometry by the fixture's settings."""
+        settings = self.case["preprocessing"]
+        height, width = self.frames.shape[1:3]
+        return geometry(
+            (height, width),
+            short_side=settings["min_size_test"],
+            max_side=settings["max_size_test"],
+            divisor=settings["size_divisibility"],
+        )
+
+    def images(self) -> Tensor:
+        """Return the network's input (F, 3, H, W), float32, by our preprocessing."""
+        settings = self.case["preprocessing"]
+        return prepare(
+            self.frames, self.geometry, mean=tuple(settings["pixel_mean"]), std=tuple(settings["pixel_std"])
+        )
+
+    def mask2former(self) -> Mask2Former:
+        """Return the network with the fixture's weights, float32, in evaluation mode."""
+        network = build_mask2former(mask2former_spec(self.case["model"], self.layout))
+        checkpoint = weights_of_layout(self.layout, gains=self.case["gain"])
+        network.load_state_dict(from_detectron2(checkpoint, network.state_dict()))
+        return network.eval()
+
+
+def read_fixture(folder: Path) -> Fixture:
+    """Return the fixture of a folder."""
+    with np.load(folder / "arrays.npz") as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    return Fixture(
+        case=json.loads((folder / "case.json").read_text()),
+        layout=json.loads((folder / "layout.json").read_text()),
+        arrays=arrays,
+    )
+
+
+def mask2former_spec(model: dict[str, Any], layout: dict[str, dict[str, Any]]) -> Mask2FormerSpec:
+    """Return the numbers of the fixture's network; the backbone's depth is counted in its layout."""
+    blocks = tuple(
+        sum(f"backbone.res{stage}.{block}.conv1.weight" in layout for block in range(64))
+        for stage in (2, 3, 4, 5)
+    )
+    return Mask2FormerSpec(
+        backbone=BackboneSpec(name=RESNET_BY_BLOCKS[blocks], frozen_norm=True),
+        width=model["hidden_dim"],
+        num_heads=model["heads"],
+        encoder_layers=model["pixel_decoder_layers"],
+        encoder_ffn_dim=model["pixel_decoder_ffn"],
+        num_points=NUM_POINTS,
+        decoder_layers=model["decoder_layers"],
+        decoder_ffn_dim=model["decoder_ffn"],
+        queries="learned",
+        num_queries=model["queries"],
+        num_classes=model["classes"],
+    )
