@@ -13,7 +13,8 @@ def test_equals_the_formula():
     predicted, actual = torch.randn((2, 3, 6), generator=generator)
     cosine = torch.nn.functional.cosine_similarity(predicted[:, None], actual[None], dim=-1)
     by_hand = -sum(
-        math.log(math.exp(cosine[i, i] / 0.2) / sum(math.exp(cosine[i, j] / 0.2) for j in range(3))) for i in range(3)
+        math.log(math.exp(cosine[i, i] / 0.2) / sum(math.exp(cosine[i, j] / 0.2) for j in range(3)))
+        for i in range(3)
     )
     found = temporal_contrastive_loss(predicted, actual, predicted_valid=ALL, next_valid=ALL, temperature=0.2)
     assert found.item() == pytest.approx(by_hand / 3, rel=1e-5)
@@ -22,7 +23,9 @@ def test_equals_the_formula():
 def test_invisible_objects_count_neither_as_rows_nor_as_negatives():
     predicted, actual = torch.randn((2, 3, 6))
     visible = torch.tensor([True, True, False])
-    found = temporal_contrastive_loss(predicted, actual, predicted_valid=ALL, next_valid=visible, temperature=0.1)
+    found = temporal_contrastive_loss(
+        predicted, actual, predicted_valid=ALL, next_valid=visible, temperature=0.1
+    )
     alone = temporal_contrastive_loss(
         predicted[:2], actual[:2], predicted_valid=ALL[:2], next_valid=ALL[:2], temperature=0.1
     )
@@ -33,7 +36,9 @@ def test_new_objects_are_negatives_only():
     predicted, actual = torch.eye(3), torch.eye(3)
     seen = torch.tensor([True, False, True])
     actual[1] = actual[0]  # a newcomer that looks like object 0
-    alone = temporal_contrastive_loss(predicted, actual, predicted_valid=seen, next_valid=seen, temperature=0.1)
+    alone = temporal_contrastive_loss(
+        predicted, actual, predicted_valid=seen, next_valid=seen, temperature=0.1
+    )
     both = temporal_contrastive_loss(predicted, actual, predicted_valid=seen, next_valid=ALL, temperature=0.1)
     assert both.item() > alone.item() + 0.3
 

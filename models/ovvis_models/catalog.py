@@ -1,0 +1,278 @@
+"""The models that ovvis knows by name: one table, and the builders that turn its numbers into networks.
+
+name -> ModelSpec --build--> InstFormer with random weights
+name or path --load--> LoadedModel --segmenter_for--> VideoSegmenter
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final, Literal
+
+from ovvis_models.errors import MismatchedWeightsError, MissingWeightsError, UnknownModelError
+from ovvis_models.heads.classifier import CLIP_MEAN, CLIP_STD
+from ovvis_models.heads.guidance import LogProbabilityGuidance
+from ovvis_models.heads.masked_crops import MaskedCrops
+from ovvis_models.networks.clip import VIT_B_32, VIT_TINY_16, ClipSpec, build_clip
+from ovvis_models.networks.instclip import InstCLIP
+from ovvis_models.networks.instformer import InstFormer
+from ovvis_models.networks.mask2former import BackboneSpec, Mask2FormerSpec, build_mask2former
+from ovvis_models.preprocess import ImageInput
+from ovvis_models.segmenter import VideoSegmenter
+from ovvis_models.text.encoder import TextEncoder
+from ovvis_models.trackers.adjacent import AdjacentTracker
+from ovvis_models.trackers.assignment import AssociationRules
+from ovvis_models.trackers.rollout import RolloutTracker
+from ovvis_models.trackers.tracker import Tracker
+from ovvis_models.weights import load_weights, read_metadata, weights_hash
+
+ZOO: Final = Path(__file__).with_name("zoo")
+
+TrackerName = Literal["rollout", "adjacent"]
+ClassifierName = Literal["instclip", "masked-crops"]
+TextDomain = Literal["web", "diorama"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstClipSpec:
+    """The numbers of InstCLIP beyond its CLIP."""
+
+    num_instance_tokens: int  # 1: one learned token for every proposal
+    lora_rank: int
+    lora_alpha: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssociationSpec:
+    """The numbers from proposals to tracks."""
+
+    hidden_dim: int  # of the rollout tracker's recurrent layer
+    rules: AssociationRules
+    score_floor: float  # object score below which a proposal is ignored
+    duplicate_iou: float  # mask overlap above which the worse of two proposals is
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZooWeights:
+    """A weights file that comes with the package; `sha256` None while the model is being trained."""
+
+    file_name: str
+    sha256: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSpec:
+    """Everything about a model but its weights."""
+
+    name: str
+    description: str
+    proposals: Mask2FormerSpec
+    clip: ClipSpec
+    instclip: InstClipSpec
+    proposal_input: ImageInput
+    clip_input: ImageInput
+    association: AssociationSpec
+    text_domain: TextDomain  # what CLIP has read: the web, or only the diorama's captions
+    weights: ZooWeights | None  # None: none to be had yet
+    licence: str  # of the weights
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedModel:
+    """A network with its weights, in evaluation mode on the CPU."""
+
+    spec: ModelSpec
+    network: InstFormer
+    weights_sha256: str
+
+
+def find_spec(name: str) -> ModelSpec:
+    """The catalog's entry.
+
+    Raises:
+        UnknownModelError: when there is none of that name.
+    """
+    if name not in CATALOG:
+        raise UnknownModelError(f"no model '{name}'", hint=f"models: {', '.join(sorted(CATALOG))}")
+    return CATALOG[name]
+
+
+def build(name: str) -> InstFormer:
+    """The network of a catalog entry with random weights, on the CPU.
+
+    Raises:
+        UnknownModelError: when there is no entry of that name.
+    """
+    return build_instformer(find_spec(name))
+
+
+def load(name_or_path: str | Path) -> LoadedModel:
+    """A model of the catalog by its name, or by the path of a weights file that `save_weights` wrote.
+
+    Raises:
+        UnknownModelError: when it is neither a name nor a path, or the file names no model.
+        WeightsError: when the weights are missing, corrupt, or do not fit.
+    """
+    path = Path(name_or_path)
+    if path.suffix != ".safetensors":
+        spec = find_spec(str(name_or_path))
+        path, sha256 = _zoo_file(spec)
+    else:
+        spec, sha256 = find_spec(_model_of(path)), None
+    network = build_instformer(spec)
+    load_weights(network, path, sha256=sha256)
+    return LoadedModel(spec=spec, network=network.eval(), weights_sha256=weights_hash(path))
+
+
+def build_instformer(spec: ModelSpec) -> InstFormer:
+    """The network of any spec with random weights, on the CPU."""
+    clip = build_clip(spec.clip)
+    association = spec.association
+    return InstFormer(
+        proposals=build_mask2former(spec.proposals),
+        instance_encoder=InstCLIP(
+            clip,
+            guidance=LogProbabilityGuidance(),
+            num_instance_tokens=spec.instclip.num_instance_tokens,
+            lora_rank=spec.instclip.lora_rank,
+            lora_alpha=spec.instclip.lora_alpha,
+        ),
+        text_encoder=TextEncoder(clip),
+        tracker=RolloutTracker(
+            spec.proposals.width + spec.clip.embed_dim,
+            hidden_dim=association.hidden_dim,
+            rules=association.rules,
+        ),
+        proposal_input=spec.proposal_input,
+        clip_input=spec.clip_input,
+    )
+
+
+def segmenter_for(
+    model: LoadedModel, *, tracker: TrackerName = "rollout", classifier: ClassifierName = "instclip"
+) -> VideoSegmenter:
+    """A segmenter for one video. Any tracker goes with any classifier; all share the model's weights."""
+    association = model.spec.association
+    return VideoSegmenter(
+        model.network if classifier == "instclip" else with_masked_crops(model),
+        tracker_for(model, tracker),
+        score_floor=association.score_floor,
+        duplicate_iou=association.duplicate_iou,
+    )
+
+
+def tracker_for(model: LoadedModel, name: TrackerName) -> Tracker:
+    """The tracker of that name, with the model's rules."""
+    if name == "rollout":
+        return model.network.tracker
+    return AdjacentTracker(model.spec.association.rules)
+
+
+def with_masked_crops(model: LoadedModel) -> InstFormer:
+    """The same networks, but CLIP runs once a masked crop: the baseline that InstCLIP replaces."""
+    network = model.network
+    if not isinstance(network.instance_encoder, InstCLIP):
+        raise ValueError(f"{model.spec.name} has no CLIP tower to crop for")
+    crops = MaskedCrops(
+        network.instance_encoder.visual,
+        crop_size=model.spec.clip.vision.image_size,
+        embed_dim=model.spec.clip.embed_dim,
+    )
+    return InstFormer(
+        proposals=network.proposals,
+        instance_encoder=crops,
+        text_encoder=network.text_encoder,
+        tracker=network.tracker,
+        proposal_input=network.proposal_input,
+        clip_input=network.clip_input,
+        max_instances=network.max_instances,
+    )
+
+
+def _zoo_file(spec: ModelSpec) -> tuple[Path, str | None]:
+    if spec.weights is None:
+        raise MissingWeightsError(
+            f"{spec.name} has no weights yet",
+            hint="train it, or name a weights file of it instead of the model",
+        )
+    return ZOO / spec.weights.file_name, spec.weights.sha256
+
+
+def _model_of(path: Path) -> str:
+    name = read_metadata(path).get("model")
+    if name is None:
+        raise MismatchedWeightsError(
+            f"{path} does not say which model it belongs to",
+            hint="only files written by ovvis train can be named",
+        )
+    return name
+
+
+def _pixels(values: tuple[float, float, float]) -> tuple[float, float, float]:
+    """From the range 0..1 to that of 8-bit pixels."""
+    return (values[0] * 255, values[1] * 255, values[2] * 255)
+
+
+_IMAGENET_MEAN: Final = (123.675, 116.28, 103.53)
+_IMAGENET_STD: Final = (58.395, 57.12, 57.375)
+
+INSTFORMER_TINY: Final = ModelSpec(
+    name="instformer-tiny",
+    description="the embedded model: trained on the procedural diorama world only, runs on any CPU",
+    proposals=Mask2FormerSpec(
+        backbone=BackboneSpec(name="resnet18", arguments={"channels": (32, 64, 128, 192)}, frozen_norm=False),
+        width=96,
+        num_heads=4,
+        encoder_layers=2,
+        encoder_ffn_dim=384,
+        num_points=4,
+        decoder_layers=3,
+        decoder_ffn_dim=384,
+        queries="guided",
+        num_queries=32,
+        num_classes=None,
+    ),
+    clip=VIT_TINY_16,
+    instclip=InstClipSpec(num_instance_tokens=1, lora_rank=8, lora_alpha=16.0),
+    proposal_input=ImageInput(short_side=256, max_side=512, mean=_IMAGENET_MEAN, std=_IMAGENET_STD),
+    clip_input=ImageInput(short_side=240, max_side=480, mean=_pixels(CLIP_MEAN), std=_pixels(CLIP_STD)),
+    association=AssociationSpec(
+        hidden_dim=128, rules=AssociationRules(), score_floor=0.25, duplicate_iou=0.7
+    ),
+    text_domain="diorama",
+    weights=ZooWeights(file_name="instformer_tiny.safetensors", sha256=None),
+    licence="Apache-2.0",
+)
+
+INSTFORMER_R50: Final = ModelSpec(
+    name="instformer-r50",
+    description="the paper's model: ResNet-50, 100 learned queries, CLIP ViT-B/32",
+    proposals=Mask2FormerSpec(
+        backbone=BackboneSpec(name="resnet50", frozen_norm=True),
+        width=256,
+        num_heads=8,
+        encoder_layers=6,
+        encoder_ffn_dim=1024,
+        num_points=4,
+        decoder_layers=9,
+        decoder_ffn_dim=2048,
+        queries="learned",
+        num_queries=100,
+        num_classes=None,
+    ),
+    clip=VIT_B_32,
+    instclip=InstClipSpec(num_instance_tokens=100, lora_rank=8, lora_alpha=16.0),
+    proposal_input=ImageInput(short_side=480, max_side=1333, mean=_IMAGENET_MEAN, std=_IMAGENET_STD),
+    clip_input=ImageInput(short_side=480, max_side=1333, mean=_pixels(CLIP_MEAN), std=_pixels(CLIP_STD)),
+    association=AssociationSpec(
+        hidden_dim=256, rules=AssociationRules(), score_floor=0.25, duplicate_iou=0.7
+    ),
+    text_domain="web",
+    weights=None,
+    licence="",
+)
+
+CATALOG: Final[Mapping[str, ModelSpec]] = MappingProxyType(
+    {spec.name: spec for spec in (INSTFORMER_TINY, INSTFORMER_R50)}
+)
