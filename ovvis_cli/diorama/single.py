@@ -21,22 +21,34 @@ _DRAWN_SHARE = 0.9
 
 
 def render_single(
-    rng: np.random.Generator, *, kinds: Sequence[Kind], size_px: int
+    rng: np.random.Generator, *, kinds: Sequence[Kind], size_px: int, plain: bool = False
 ) -> tuple[UInt8[np.ndarray, "S S 3"], Kind, str]:
     """A square RGB picture of one object of random kind, that kind, and a caption.
 
     At least three quarters of the object are seen. In some pictures a part of another object, which the
-    caption does not name, looks in from the border behind it.
+    caption does not name, looks in from the border behind it. A `plain` picture has one colour behind the object
+    and nothing else: what a network learns first.
     """
     kind = kinds[int(rng.integers(len(kinds)))]
+    if plain:
+        picture = np.full((size_px, size_px, 3), rng.integers(0, 256, 3), np.uint8)
+        cutout, patch = _object(rng, kind, size_px=size_px)
+        blend(picture, patch)
+        return picture, kind, cutout.caption
     picture = paint_background(rng, frame_hw=(size_px, size_px))
     if rng.random() < _INTRUDER_SHARE:
         blend(picture, _intruder(rng, kind=kinds[int(rng.integers(len(kinds)))], size_px=size_px))
-    side_px = size_px * rng.uniform(_MIN_SIDE, _MAX_SIDE)
-    cutout = draw_cutout(kind, rng, size_px=math.ceil(side_px / _DRAWN_SHARE))
-    blend(picture, _placed(rng, cutout, side_px=side_px, size_px=size_px))
+    cutout, patch = _object(rng, kind, size_px=size_px)
+    blend(picture, patch)
     effects = draw_effects(rng, times_s=np.zeros(1), frame_hw=(size_px, size_px))
     return apply_effects(picture, effects, step=0, frame_index=0), kind, cutout.caption
+
+
+def _object(rng: np.random.Generator, kind: Kind, *, size_px: int) -> tuple[Cutout, Patch]:
+    """An object of random size, drawn and put into its place."""
+    side_px = size_px * rng.uniform(_MIN_SIDE, _MAX_SIDE)
+    cutout = draw_cutout(kind, rng, size_px=math.ceil(side_px / _DRAWN_SHARE))
+    return cutout, _placed(rng, cutout, side_px=side_px, size_px=size_px)
 
 
 def _placed(rng: np.random.Generator, cutout: Cutout, *, side_px: float, size_px: int) -> Patch:

@@ -18,6 +18,7 @@ class ClipStage:
 
     schedule: Schedule
     image_px: int
+    plain_share: float  # of the pictures, the first ones: objects on one colour
     window_probability: float  # share of steps in which positions come from a random part of their grid
     name_weight: float  # of the loss over bare names, beside the loss over captions
     patch_weight: float  # of the same for the mean of the patches

@@ -6,7 +6,7 @@ of an image's patches against the same names, which reaches every patch at once.
 of the steps the position table is read through a random window, so that an object may later sit anywhere in a
 large frame (InstCLIP) without its patches' positions looking foreign.
 
-A vision transformer learns slowly from few pictures, so two of its tables start from what is known: patches are
+A vision transformer learns slowly from few pictures, so the first of them have plain backgrounds, and two of its tables start from what is known: patches are
 read through the whitened principal components of drawn patches, positions as sines.
 """
 
@@ -68,10 +68,14 @@ def clip_stage(
     seed = settings.schedule.seed
     names = [(kind.name, *kind.synonyms) for kind in ALL_KINDS]
 
+    num_plain = round(settings.plain_share * settings.schedule.steps * settings.schedule.batch_size / READINGS)
+
     @lru_cache(maxsize=2 * PICTURES_PER_ROUND)  # for speed only: a sample stays a pure function of its number
     def picture(source: int) -> CaptionedImage:
         rng = np.random.default_rng([SEED_SPACE, seed, 0, source])
-        image, kind, caption = render_single(rng, kinds=ALL_KINDS, size_px=settings.image_px)
+        image, kind, caption = render_single(
+            rng, kinds=ALL_KINDS, size_px=settings.image_px, plain=source < num_plain
+        )
         return CaptionedImage(image=image, kind_index=ALL_KINDS.index(kind), caption=caption)
 
     def draw(number: int) -> CaptionedImage:
