@@ -11,6 +11,7 @@ from ovvis_cli.diorama.motion import catmull_rom
 _KNOT_S = 0.8
 _BLURRED_SHARE, _NOISY_SHARE = 0.4, 0.6
 _NOISE_SHIFT_PX = 24
+_NOISE_TILE_PX = 96  # repeated over the frame: nobody sees it, and it is drawn fast
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +32,9 @@ def draw_effects(
     cast, drift = rng.uniform(0.94, 1.06, 3), rng.uniform(0.0, 0.09)
     noise = None
     if sigma > 0.0:
-        noise_hw = (frame_hw[0] + _NOISE_SHIFT_PX, frame_hw[1] + _NOISE_SHIFT_PX, 3)
-        noise = (rng.standard_normal(noise_hw, dtype=np.float32) * np.float32(sigma)).astype(np.int16)
+        tile = rng.standard_normal((_NOISE_TILE_PX, _NOISE_TILE_PX, 3), dtype=np.float32) * np.float32(sigma)
+        rows, columns = ((side + _NOISE_SHIFT_PX) // _NOISE_TILE_PX + 1 for side in frame_hw)
+        noise = np.tile(tile.astype(np.int16), (rows, columns, 1))
     knots = rng.uniform(-1.0, 1.0, (int(times_s.max() / _KNOT_S) + 4, 1)) * drift
     light = 1.0 + catmull_rom(knots, times_s=times_s, spacing_s=_KNOT_S)
     return Effects(gains=light * cast, noise=noise, shutter=shutter)
