@@ -41,7 +41,8 @@ def open_video(location: str | Path) -> Iterator[OpenVideo]:
     """
     with _open_container(location) as container:
         stream = _picture_stream(container, name=display_name(location))
-        stream.thread_type = "AUTO"
+        # not by frame: an undecodable packet would take its neighbours with it, differently on each machine
+        stream.thread_type = "SLICE"
         yield OpenVideo(
             container=container,
             stream=stream,

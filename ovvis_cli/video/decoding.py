@@ -45,7 +45,7 @@ def probe_video(location: str | Path) -> VideoInfo:
             time_base=fraction(video.stream.time_base) or None,
             rotation_deg=orientation.rotation_deg,
             has_audio=bool(video.container.streams.audio),
-            codec=video.stream.codec_context.name,
+            codec=video.stream.codec_context.codec.canonical_name,
             kind=kind_of(video),
         )
 
@@ -109,7 +109,7 @@ def _decoded(video: OpenVideo, *, report: ReadReport) -> Iterator[av.VideoFrame]
 def _rgb(frame: av.VideoFrame, *, reformatter: VideoReformatter) -> UInt8[np.ndarray, "H0 W0 3"]:
     """Upright 8-bit RGB: deeper pictures are reduced, grey is spread, alpha is dropped.
 
-    Where a picture is transparent, the colours are those that are stored; high dynamic range is not tone-mapped.
+    Where a picture is transparent, the colours are those stored; high dynamic range is not tone-mapped.
     """
     space = int(frame.colorspace)
     if space not in _KNOWN_SPACES:  # unspecified: what players assume

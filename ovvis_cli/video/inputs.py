@@ -39,8 +39,8 @@ def expand_inputs(inputs: Sequence[str]) -> list[Source]:
 
     An argument is a file, a pattern such as `clips/*.mp4`, a URL, a camera number, or a folder. A folder with
     videos in it stands for each of them (its own level only, natural order); one with images only is one
-    source, a video of these images. What does not exist is passed on, so that reading it tells why and a batch
-    goes on.
+    source, a video of these images. What does not exist is passed on, so that reading it tells why and a
+    batch goes on.
 
     Raises:
         UsageError: `inputs` is empty.

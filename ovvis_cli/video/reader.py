@@ -49,8 +49,8 @@ def read_frames(
         start_s: Frames before are left out.
         end_s: Frames from here on are left out.
         stride: Which of the remaining frames come.
-        skip_frames: Frames with a smaller `frame_index` are left out, without changing which others come; this
-            is how a killed run goes on.
+        skip_frames: Frames with a smaller `frame_index` are left out, without changing which others come;
+            this is how a killed run goes on.
         report: Filled with what was read and lost; damage raises only when no frame at all can be decoded.
 
     Raises:

@@ -48,7 +48,7 @@ class SoundTrack:
         self._end_s = None if end_s is None else source.origin_s + end_s
         self._is_cut = start_s > 0
         self._waiting: Packet[AudioStream] | None = None
-        if stream.codec_context.name in _COPIED_CODECS:
+        if stream.codec_context.codec.canonical_name in _COPIED_CODECS:
             self.mode: SoundMode = "copied"
             self._packets = self._copied(stream, target=output.add_stream_from_template(stream))
         else:

@@ -13,7 +13,14 @@ from typing import Self
 import av
 import av.error
 import numpy as np
-from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, VideoReformatter
+from av.video.reformatter import (
+    ColorPrimaries,
+    ColorRange,
+    Colorspace,
+    ColorTrc,
+    Interpolation,
+    VideoReformatter,
+)
 from av.video.stream import VideoStream
 from jaxtyping import UInt8
 
@@ -24,6 +31,13 @@ from ovvis_cli.video.sound import SoundMode, SoundTrack, sound_stream
 
 _TIME_BASE = Fraction(1, 90_000)  # where no source gives one; that of MPEG, finer than any frame rate
 _RATE = Fraction(25)
+# swscale's default cuts off instead, which darkens
+_ROUNDED = (
+    Interpolation.BILINEAR
+    | Interpolation.ACCURATE_RND
+    | Interpolation.FULL_CHR_H_INT
+    | Interpolation.FULL_CHR_H_INP
+)
 _OPTIONS = {"crf": "20", "preset": "veryfast"}
 _DISK_FULL = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
 
@@ -145,6 +159,8 @@ class OverlayWriter:
             self._sound = SoundTrack(
                 sound, source=video, output=self._output, start_s=self._start_s, end_s=self._end_s
             )
+        with self._translated_errors():
+            self._output.start_encoding()  # opens the file now, so that an unwritable place is known
 
     def _opened_source(self) -> OpenVideo | None:
         if self._source is None or location_kind(self._source) not in {"file", "url"}:
@@ -162,6 +178,7 @@ class OverlayWriter:
             format="yuv420p",
             dst_colorspace=Colorspace.ITU709,
             dst_color_range=ColorRange.MPEG,
+            interpolation=_ROUNDED,
             threads=1,
         )
         frame.pts, frame.time_base = pts, self._time_base
@@ -184,7 +201,8 @@ class OverlayWriter:
 
     def _discard(self) -> None:
         self._open.close()
-        self._part_path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # it may never have been made
+            self._part_path.unlink()
 
     def _close_quietly(self) -> None:
         with contextlib.suppress(av.error.FFmpegError, OSError, ValueError):

@@ -1,0 +1,126 @@
+"""What the arguments of a command stand for, and how results are named."""
+
+from pathlib import Path
+
+import pytest
+
+from ovvis_cli.errors import UsageError
+from ovvis_cli.video.inputs import display_name, expand_inputs, location_kind, natural_key
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def touch(*names):
+    for name in names:
+        path = Path(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
+def expanded(*inputs):
+    return [(source.location, source.name) for source in expand_inputs(inputs)]
+
+
+def test_files_keep_their_order(here):
+    touch("b.mp4", "a.mkv")
+
+    assert expanded("b.mp4", "a.mkv") == [("b.mp4", "b"), ("a.mkv", "a")]
+
+
+def test_folder_of_videos_in_natural_order_and_its_own_level_only(here):
+    touch("in/v10.mp4", "in/v9.MOV", "in/poster.png", "in/.hidden.mp4", "in/deeper/c.mp4", "in/notes.txt")
+
+    assert expanded("in") == [(str(Path("in/v9.MOV")), "v9"), (str(Path("in/v10.mp4")), "v10")]
+
+
+def test_folder_of_images_is_one_source(here):
+    touch("walk/1.png", "walk/2.jpg")
+
+    (source,) = expand_inputs(["walk"])
+
+    assert (source.location, source.name, source.kind) == ("walk", "walk", "images")
+
+
+def test_the_current_folder_gives_its_name(here):
+    touch("1.png")
+
+    assert expanded(".") == [(".", here.name)]
+
+
+def test_equal_names_get_numbers(here):
+    touch("a/clip.mp4", "b/clip.mp4", "c/Clip.mov", "d/clip-2.mp4")
+
+    names = [name for _, name in expanded("a/clip.mp4", "b/clip.mp4", "c/Clip.mov", "d/clip-2.mp4")]
+
+    assert names == ["clip", "clip-2", "Clip-3", "clip-2-2"]
+    assert len({name.casefold() for name in names}) == 4
+
+
+def test_the_same_file_twice_is_one_source(here):
+    touch("a/clip.mp4")
+
+    assert expanded("a/clip.mp4", "./a/clip.mp4", "a") == [("a/clip.mp4", "clip")]
+
+
+def test_patterns_that_the_shell_left(here):
+    touch("v2.mp4", "v10.mp4", "v.txt")
+
+    assert [location for location, _ in expanded("v*.mp4")] == ["v2.mp4", "v10.mp4"]
+    assert expanded("w*.mp4") == [("w*.mp4", "w_")]
+
+
+def test_a_file_with_a_pattern_in_its_name(here):
+    touch("take[1].mp4")
+
+    assert expanded("take[1].mp4") == [("take[1].mp4", "take[1]")]
+
+
+def test_missing_files_are_passed_on(here):
+    (source,) = expand_inputs(["gone.mp4"])
+
+    assert (source.location, source.name, source.kind) == ("gone.mp4", "gone", "file")
+
+
+@pytest.mark.parametrize(
+    ("location", "kind", "name", "shown"),
+    [
+        ("0", "camera", "camera-0", "camera 0"),
+        ("rtsp://me:pw@cam.local:554/live", "url", "live", "rtsp://cam.local:554/live"),
+        ("https://example.org/a/clip.mp4?token=x", "url", "clip", "https://example.org/a/clip.mp4"),
+        ("udp://239.0.0.1:1234", "url", "239.0.0.1", "udp://239.0.0.1:1234"),
+        ("https://example.org/x.png", "url", "x", "https://example.org/x.png"),
+        ("photo.JPG", "images", "photo", "photo.JPG"),
+    ],
+)
+def test_streams_and_cameras(here, location, kind, name, shown):
+    assert location_kind(location) == kind
+    assert expanded(location) == [(location, name)]
+    assert display_name(location) == shown
+
+
+def test_names_fit_every_file_system(here):
+    assert expanded('a<b>:"c|?*.mp4')[0][1] == "a_b___c___"
+    assert expanded("...mp4")[0][1] == "video" or expanded("...mp4")[0][1].strip(".")
+
+
+def test_no_input():
+    with pytest.raises(UsageError, match="no input"):
+        expand_inputs([])
+
+
+def test_natural_order():
+    names = ["frame10.png", "frame9.png", "Frame1.png", "10", "9", "a", "frame9b.png"]
+
+    assert sorted(names, key=natural_key) == [
+        "9",
+        "10",
+        "a",
+        "Frame1.png",
+        "frame9.png",
+        "frame9b.png",
+        "frame10.png",
+    ]
