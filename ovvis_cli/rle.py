@@ -38,7 +38,7 @@ def encode_masks(masks: Bool[np.ndarray, "N H0 W0"]) -> list[Rle]:
 
 
 def decode_rle(rle: Rle) -> Bool[np.ndarray, "H0 W0"]:
-    """The mask at the original frame size. Raises ValueError where the counts are no valid runs."""
+    """The mask at the original frame size. Raises ValueError where the runs are longer than that."""
     mask = coco_mask.decode(rle.to_dict())
     return np.asarray(mask, dtype=bool)
 

@@ -102,7 +102,8 @@ class Painter:
         width, height = size_wh
         gap = self._line_px + 1
         tops = [y - height - gap, y + box_height + gap, y + gap, y + box_height - height - gap]
-        tops += [y + gap + row * height for row in range(1, max(1, box_height // height))]
+        beside_others = [top for rect in placed for top in (rect.y + rect.height, rect.y - height)]
+        tops += sorted(beside_others, key=lambda top: abs(top - tops[0]))
         lowest_top = max(0, self._frame_hw[0] - height)
         left = max(0, min(x, self._frame_hw[1] - width))
         inside = [_Rect(left, top, width, height) for top in tops if 0 <= top <= lowest_top]

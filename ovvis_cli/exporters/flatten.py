@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import Int
 
+from ovvis_cli.record.reader import instance_mask
 from ovvis_cli.record.schema import FrameLine
-from ovvis_cli.rle import decode_rle
 
 
 def flatten(
@@ -22,5 +22,5 @@ def flatten(
     flat = np.zeros(frame_hw, dtype=np.int64)
     for instance in sorted(frame.instances, key=lambda instance: instance.score):
         if instance.track_id in values:
-            flat[decode_rle(instance.rle)] = values[instance.track_id]
+            flat[instance_mask(instance)] = values[instance.track_id]
     return flat

@@ -13,9 +13,8 @@ from ovvis_cli.errors import RecordError
 from ovvis_cli.exporters.drawing import DrawnInstance, Painter
 from ovvis_cli.exporters.tracks import labelled_tracks
 from ovvis_cli.record.identity import source_stamp
-from ovvis_cli.record.reader import Record
+from ovvis_cli.record.reader import Record, instance_mask
 from ovvis_cli.record.schema import FrameLine, RecordHeader, TrackEntry
-from ovvis_cli.rle import decode_rle
 from ovvis_cli.video.reader import Frame, read_frames, threaded
 from ovvis_cli.video.writer import OverlayWriter
 
@@ -27,8 +26,8 @@ def export_overlay(
 ) -> Path:
     """Writes the analysed part of the video with its labelled tracks: H.264, original size, times and sound.
 
-    Frames between two analysed ones (`--stride`) keep the masks of the one before, because masks that come and
-    go flicker; other frames without instances are left untouched. Memory does not grow with the video.
+    Frames between two analysed ones (`--stride`) keep the masks of the one before, because masks that come
+    and go flicker; other frames without instances are left untouched. Memory does not grow with the video.
 
     Args:
         record: what to draw.
@@ -118,7 +117,7 @@ def _drawn(
             DrawnInstance(
                 track_id=entry.track_id,
                 caption=caption(tracks[entry.track_id]),
-                mask=decode_rle(entry.rle),
+                mask=instance_mask(entry),
                 box_xywh=entry.box_xywh,
             )
             for entry in shown

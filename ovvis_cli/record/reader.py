@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
@@ -17,9 +17,11 @@ from ovvis_cli.record.schema import (
     MASKS_NAME,
     TOKENS_NAME,
     FrameLine,
+    InstanceLine,
     RecordHeader,
 )
 from ovvis_cli.record.serialise import frame_from_text, header_from_text, header_to_text
+from ovvis_cli.rle import decode_rle
 
 _UNFINISHED_HINT = "run the same ovvis segment command again to finish it"
 _WHAT_IT_IS = "a record is a folder that ovvis segment made"
@@ -74,6 +76,7 @@ class Record:
                 if frame.frame_index <= last_frame:
                     found = f"frame {frame.frame_index} after {last_frame}"
                     raise RecordError(f"{where}: {found}", hint=_DAMAGED_HINT)
+                _check_sizes(frame, header=self.header, where=where)
                 num_frames, last_frame = number, frame.frame_index
                 yield frame
         if num_frames != self.header.analysed.num_frames:
@@ -116,6 +119,30 @@ def finished_header(folder: Path, *, fingerprint: str) -> RecordHeader | None:
     except RecordError:
         return None
     return header if header.fingerprint == fingerprint else None
+
+
+def instance_mask(instance: InstanceLine) -> Bool[np.ndarray, "H0 W0"]:
+    """The mask of an instance at the size of the frame.
+
+    Raises:
+        RecordError: its run lengths do not fit into the frame.
+    """
+    try:
+        return decode_rle(instance.rle)
+    except ValueError as error:
+        raise RecordError(f"a mask of track {instance.track_id} is damaged", hint=_DAMAGED_HINT) from error
+
+
+def _check_sizes(frame: FrameLine, *, header: RecordHeader, where: str) -> None:
+    frame_hw = (header.source.height, header.source.width)
+    for instance in frame.instances:
+        x, y, width, height = instance.box_xywh
+        box_inside = x >= 0 and y >= 0 and x + width <= frame_hw[1] and y + height <= frame_hw[0]
+        if instance.rle.size_hw != frame_hw or not box_inside:
+            raise RecordError(
+                f"{where}: track {instance.track_id} does not fit a frame of {frame_hw[1]}x{frame_hw[0]}",
+                hint=_DAMAGED_HINT,
+            )
 
 
 def _why_not_a_record(folder: Path) -> RecordError:

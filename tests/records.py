@@ -1,0 +1,140 @@
+"""Small records made by hand, for tests of everything that reads one."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from ovvis_cli.record.encoding import encode_frame, track_entries
+from ovvis_cli.record.identity import fingerprint, source_stamp
+from ovvis_cli.record.reader import Record
+from ovvis_cli.record.schema import (
+    AnalysedRange,
+    FrameLine,
+    LabelScore,
+    ModelInfo,
+    RecordHeader,
+    SourceInfo,
+    TrackLabel,
+    VocabularyInfo,
+)
+from ovvis_cli.record.writer import RecordWriter
+from ovvis_models.structures import FrameResult, TrackSummary
+
+FRAME_HW = (32, 48)
+NUM_FRAMES = 8
+DOG, BOARD, UNKNOWN = 1, 2, 5  # track ids
+VOCABULARY = VocabularyInfo(
+    names=("cat", "dog", "skateboard"), distractors=True, score_threshold=0.0, max_tracks=None
+)
+MODEL = ModelInfo(name="instformer-tiny", weights_sha256="ab" * 32)
+SETTINGS = {"precision": "fp32", "stride": 1}
+
+
+def source_info(path: Path, *, num_frames: int = NUM_FRAMES) -> SourceInfo:
+    """The description of a video of these records."""
+    size_bytes, modified_ns = source_stamp(path)
+    return SourceInfo(
+        path=str(path),
+        kind="video",
+        width=FRAME_HW[1],
+        height=FRAME_HW[0],
+        size_bytes=size_bytes,
+        modified_ns=modified_ns,
+        num_frames=num_frames,
+        duration_s=num_frames / 30,
+        average_rate="30/1",
+        rotation_deg=0,
+        has_audio=False,
+        damage=None,
+    )
+
+
+def masks_of(frame_index: int) -> dict[int, np.ndarray]:
+    """Track id to mask: the dog walks right, the skateboard is there on odd frames, the unknown thing stays."""
+    masks = {track_id: np.zeros(FRAME_HW, dtype=bool) for track_id in (DOG, BOARD, UNKNOWN)}
+    masks[DOG][4:20, 2 + frame_index : 18 + frame_index] = True
+    masks[DOG][8:10, 6 + frame_index : 8 + frame_index] = False  # a hole
+    masks[UNKNOWN][28:31, 40:47] = True
+    if frame_index % 2:
+        masks[BOARD][18:26, 10:40] = True
+    else:
+        del masks[BOARD]
+    return masks
+
+
+def frame_line(frame_index: int) -> FrameLine:
+    """The line of one frame, tracks in no particular order."""
+    masks = masks_of(frame_index)
+    track_ids = sorted(masks, reverse=True)
+    result = FrameResult(
+        frame_index=frame_index,
+        track_ids=np.array(track_ids),
+        scores=np.array([0.9 - 0.1 * (track_id % 3) for track_id in track_ids], dtype=np.float32),
+        masks=np.stack([masks[track_id] for track_id in track_ids]),
+    )
+    return encode_frame(result, time_s=frame_index / 30)
+
+
+def tokens() -> np.ndarray:
+    """(3, 4) unit tokens of dog, skateboard and the unknown thing: the axes of the space."""
+    return np.eye(4, dtype=np.float32)[:3]
+
+
+def summaries() -> tuple[TrackSummary, ...]:
+    """What the core would say about the three tracks."""
+    spans = {DOG: (0, NUM_FRAMES - 1), BOARD: (1, NUM_FRAMES - 1), UNKNOWN: (0, NUM_FRAMES - 1)}
+    return tuple(
+        TrackSummary(
+            track_id=track_id,
+            object_score=0.8,
+            first_frame=spans[track_id][0],
+            last_frame=spans[track_id][1],
+            num_frames=NUM_FRAMES // 2 if track_id == BOARD else NUM_FRAMES,
+            instance_token=token,
+        )
+        for track_id, token in zip(spans, tokens(), strict=True)
+    )
+
+
+def labels() -> tuple[TrackLabel, ...]:
+    """The answers for the three tracks: the third is none of the asked names."""
+    cat = (LabelScore(label="cat", score=0.123456),)
+    return (
+        TrackLabel(label="dog", score=0.765432, runner_up=cat),
+        TrackLabel(label="skateboard", score=0.5, runner_up=()),
+        TrackLabel(label=None, score=None, runner_up=cat),
+    )
+
+
+def write_record(
+    folder: Path, *, source: Path, frames: Sequence[int] = range(NUM_FRAMES), stride: int = 1
+) -> Record:
+    """A finished record of the frames."""
+    info = source_info(source)
+    with RecordWriter(folder, fingerprint=fingerprint(source=info, model=MODEL, settings=SETTINGS)) as writer:
+        writer.resume()
+        for frame_index in frames:
+            writer.append(frame_line(frame_index))
+        return finalise(writer, info=info, num_frames=len(frames), stride=stride)
+
+
+def finalise(
+    writer: RecordWriter, *, info: SourceInfo, num_frames: int = NUM_FRAMES, stride: int = 1
+) -> Record:
+    """Ends a record of `writer`."""
+    entries = track_entries(summaries(), labels=labels(), times_s=writer.track_times())
+    header = RecordHeader(
+        fingerprint=fingerprint(source=info, model=MODEL, settings=SETTINGS),
+        source=replace(info, damage=None),
+        model=MODEL,
+        vocabulary=VOCABULARY,
+        settings=SETTINGS,
+        analysed=AnalysedRange(start_s=0.0, end_s=None, stride=stride, num_frames=num_frames),
+        saved=(),
+        tracks=entries,
+    )
+    return writer.finalise(
+        header, track_ids=np.array([DOG, BOARD, UNKNOWN]), tokens=tokens(), object_scores=np.full(3, 0.8)
+    )
