@@ -142,8 +142,8 @@ class Console:
 def configure_logging(*, debug: bool) -> None:
     """Sends log records to stderr, one line each: warnings and worse, or everything with `debug`."""
     handler = _LogHandler()
-    if debug:
-        handler.setFormatter(logging.Formatter("%(relativeCreated)d ms %(name)s: %(message)s"))
+    layout = "%(relativeCreated)d ms %(name)s: %(message)s" if debug else "%(message)s"
+    handler.setFormatter(logging.Formatter(layout))
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     for name in ("ovvis_cli", "ovvis_models"):
         logging.getLogger(name).setLevel(logging.DEBUG if debug else logging.WARNING)

@@ -1,4 +1,4 @@
-"""From what goes wrong below to what the user is told: the one place where foreign errors get an exit code."""
+"""From what goes wrong below to what the user is told: here foreign errors get their exit codes."""
 
 import errno
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from ovvis_models.errors import WeightsError as CoreWeightsError
 
 _DISK_ERRNOS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG})
 _DENIED_ERRNOS: Final = frozenset({errno.EACCES, errno.EPERM})
-_OUT_OF_MEMORY: Final = "out of memory"  # how every device of torch says it
+_OUT_OF_MEMORY: Final = ("out of memory", "can't allocate memory", "not enough memory")  # as torch says it
 _MEMORY_HINT: Final = "try a smaller --batch-size, --precision bf16, or --device cpu"
 
 
@@ -39,4 +39,4 @@ def _core_error_class(error: CoreError) -> Callable[..., OvvisError]:
 
 
 def _is_device_memory(error: BaseException) -> bool:
-    return isinstance(error, RuntimeError) and _OUT_OF_MEMORY in str(error).lower()
+    return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _OUT_OF_MEMORY)
