@@ -26,8 +26,8 @@ def render_single(
     """A square RGB picture of one object of random kind, that kind, and a caption.
 
     At least three quarters of the object are seen. In some pictures a part of another object, which the
-    caption does not name, looks in from the border behind it. A `plain` picture has one colour behind the object
-    and nothing else: what a network learns first.
+    caption does not name, looks in from the border behind it. A `plain` picture has one colour behind the
+    object and nothing else: what a network learns first.
     """
     kind = kinds[int(rng.integers(len(kinds)))]
     if plain:

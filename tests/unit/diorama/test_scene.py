@@ -136,6 +136,13 @@ def test_single_shows_most_of_its_object() -> None:
         assert kind is DISC and ("disc" in caption or "plate" in caption)
 
 
+def test_plain_single_has_one_colour_at_its_border() -> None:
+    for seed in range(5):
+        image, _, _ = render_single(_rng(seed), kinds=[DISC], size_px=64, plain=True)
+        corners = image[[0, 0, -1, -1], [0, -1, 0, -1]]
+        assert np.unique(corners, axis=0, return_counts=True)[1].max() >= 3  # the object may run over one
+
+
 @pytest.mark.parametrize(
     ("phrase", "expected"),
     [
