@@ -11,7 +11,9 @@ from torch.optim import Optimizer
 from ovvis_cli.errors import WeightsError
 
 
-def save_checkpoint(path: Path, *, step: int, model: nn.Module, average: nn.Module, optimizer: Optimizer) -> None:
+def save_checkpoint(
+    path: Path, *, step: int, model: nn.Module, average: nn.Module, optimizer: Optimizer
+) -> None:
     """Writes the whole state of a stage after `step` steps; the file is replaced in one move."""
     tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
     tensors |= {f"average.{name}": value for name, value in average.state_dict().items()}
@@ -64,7 +66,9 @@ def load_average(path: Path, module: nn.Module) -> None:
         raise WeightsError(f"{path}: no such checkpoint", hint="train the stage that writes it first")
     with safe_open(path, framework="pt") as file:
         names = [name for name in file.keys() if name.startswith("average.module.")]  # noqa: SIM118
-        module.load_state_dict({name.removeprefix("average.module."): file.get_tensor(name) for name in names})
+        module.load_state_dict(
+            {name.removeprefix("average.module."): file.get_tensor(name) for name in names}
+        )
 
 
 def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
@@ -75,5 +79,7 @@ def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str
     """Writes a plain dictionary of tensors in one move."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".partial")
-    save_file({name: torch.as_tensor(value).contiguous() for name, value in tensors.items()}, unfinished, metadata)
+    save_file(
+        {name: torch.as_tensor(value).contiguous() for name, value in tensors.items()}, unfinished, metadata
+    )
     unfinished.replace(path)

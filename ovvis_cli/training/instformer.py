@@ -1,6 +1,5 @@
-"""The whole training of an InstFormer: stages in order, each from its own checkpoint, then one weights file."""
+"""The whole training of an InstFormer: stages in order, each with its checkpoint, then one weights file."""
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,12 +7,6 @@ from typing import Literal, TypeVar
 
 import torch
 from open_clip.model import CLIP
-from ovvis_models.catalog import CATALOG, ModelSpec, build
-from ovvis_models.networks.clip import build_clip
-from ovvis_models.networks.instclip import InstCLIP
-from ovvis_models.networks.instformer import InstFormer
-from ovvis_models.text.encoder import TextEncoder
-from ovvis_models.weights import save_weights
 
 from ovvis_cli.training.checkpoint import load_average
 from ovvis_cli.training.loop import Stage, StepReport, fit
@@ -22,6 +15,12 @@ from ovvis_cli.training.stage_clip import clip_stage, forget_unseen_tokens
 from ovvis_cli.training.stage_instclip import instclip_stage
 from ovvis_cli.training.stage_proposals import proposal_stage
 from ovvis_cli.training.stage_rollout import collect_tokens, rollout_stage
+from ovvis_models.catalog import CATALOG, ModelSpec, build
+from ovvis_models.networks.clip import build_clip
+from ovvis_models.networks.instclip import InstCLIP
+from ovvis_models.networks.instformer import InstFormer
+from ovvis_models.text.encoder import TextEncoder
+from ovvis_models.weights import save_weights
 
 StageName = Literal["clip", "proposals", "instclip", "rollout"]
 STAGES: tuple[StageName, ...] = ("clip", "proposals", "instclip", "rollout")
@@ -39,54 +38,61 @@ class Run:
     on_step: Callable[[StepReport], None]
     on_clip: Callable[[int, int], None]  # clips read for the rollout: done, total
 
-    def checkpoint(self, stage: str) -> Path:
+    def checkpoint(self, stage: StageName) -> Path:
         """The checkpoint of a stage."""
         return self.folder / f"{stage}.safetensors"
 
 
-def train_instformer(recipe: Recipe, run: Run, *, stages: tuple[StageName, ...] = STAGES) -> InstFormer:
-    """Trains the stages asked for, in order; each needs the finished checkpoints of those before it.
+def train_stages(recipe: Recipe, run: Run, *, stages: tuple[StageName, ...] = STAGES) -> None:
+    """Trains the stages asked for, in order, each from where its checkpoint ends.
 
     Raises:
-        WeightsError: a stage that another one builds on has no checkpoint.
+        WeightsError: a stage that another one builds on has no checkpoint, or a checkpoint is damaged.
     """
     spec = CATALOG[recipe.model]
-    network = build(recipe.model)
     trainers: dict[StageName, Callable[[], None]] = {
         "clip": lambda: _fit(clip_stage(recipe.clip, spec.clip, device=run.device), run),
-        "proposals": lambda: _fit(_proposals(recipe, network, spec, run), run),
-        "instclip": lambda: _fit(_instclip(recipe, network, spec, run), run),
-        "rollout": lambda: _fit(_rollout(recipe, network, spec, run), run),
+        "proposals": lambda: _train_proposals(recipe, spec, run),
+        "instclip": lambda: _train_instclip(recipe, spec, run),
+        "rollout": lambda: _train_rollout(recipe, spec, run),
     }
     for name in STAGES:
         if name in stages:
             trainers[name]()
-    return network
+
+
+def with_budget(recipe: Recipe, budget: float) -> Recipe:
+    """The recipe with `budget` times as many steps in every stage."""
+    return replace(
+        recipe,
+        clip=replace(recipe.clip, schedule=scaled(recipe.clip.schedule, budget)),
+        proposals=replace(recipe.proposals, schedule=scaled(recipe.proposals.schedule, budget)),
+        instclip=replace(recipe.instclip, schedule=scaled(recipe.instclip.schedule, budget)),
+        rollout=replace(recipe.rollout, schedule=scaled(recipe.rollout.schedule, budget)),
+    )
 
 
 def pack(recipe: Recipe, run: Run, path: Path) -> None:
-    """Puts the checkpoints of all stages together into the one weights file that the catalogue names."""
-    spec = CATALOG[recipe.model]
-    network = build(recipe.model)
-    load_stages(network, spec, run, stages=STAGES)
+    """Puts the finished stages together into one weights file, as the catalogue loads it."""
+    network = assembled(CATALOG[recipe.model], run, stages=STAGES)
     save_weights(network, path, metadata={"model": recipe.model})
 
 
-def load_stages(
-    network: InstFormer, spec: ModelSpec, run: Run, *, stages: tuple[StageName, ...]
-) -> None:
-    """Fills `network` with the averaged weights of the finished `stages`, in place."""
+def assembled(spec: ModelSpec, run: Run, *, stages: tuple[StageName, ...]) -> InstFormer:
+    """The network with the averaged weights of the finished `stages`; the rest is random."""
+    network = build(spec.name)
     if "clip" in stages:
         clip = trained_clip(spec, run)
-        instance_encoder(network).visual.load_state_dict(clip.visual.state_dict())
-        instance_encoder(network).start_from_class_token()
+        _instclip(network).visual.load_state_dict(clip.visual.state_dict())
+        _instclip(network).start_from_class_token()
         network.text_encoder.load_state_dict(TextEncoder(clip).state_dict())
     if "proposals" in stages:
         load_average(run.checkpoint("proposals"), network.proposals)
     if "instclip" in stages:
-        load_average(run.checkpoint("instclip"), instance_encoder(network))
+        load_average(run.checkpoint("instclip"), _instclip(network))
     if "rollout" in stages:
         load_average(run.checkpoint("rollout"), network.tracker)
+    return network.eval().to(run.device)
 
 
 def trained_clip(spec: ModelSpec, run: Run) -> CLIP:
@@ -94,14 +100,35 @@ def trained_clip(spec: ModelSpec, run: Run) -> CLIP:
     clip = build_clip(spec.clip)
     load_average(run.checkpoint("clip"), clip)
     forget_unseen_tokens(clip, spec.clip)
-    return clip.eval().requires_grad_(False).to(run.device)
+    return clip.eval().requires_grad_(requires_grad=False).to(run.device)
 
 
-def instance_encoder(network: InstFormer) -> InstCLIP:
-    """The network's InstCLIP; an InstFormer in training has no other classifier."""
-    assert isinstance(network.instance_encoder, InstCLIP), "only InstCLIP is trained"
-    return network.instance_encoder
+def _train_proposals(recipe: Recipe, spec: ModelSpec, run: Run) -> None:
+    wanted = spec.proposal_input
+    _fit(
+        proposal_stage(recipe.proposals, spec.proposals, mean=wanted.mean, std=wanted.std, device=run.device),
+        run,
+    )
+
+
+def _train_instclip(recipe: Recipe, spec: ModelSpec, run: Run) -> None:
+    torch.manual_seed(recipe.instclip.schedule.seed)
+    student = _instclip(assembled(spec, run, stages=("clip",)))
+    _fit(instclip_stage(recipe.instclip, spec.clip, teacher=trained_clip(spec, run), student=student), run)
+
+
+def _train_rollout(recipe: Recipe, spec: ModelSpec, run: Run) -> None:
+    torch.manual_seed(recipe.rollout.schedule.seed)
+    network = assembled(spec, run, stages=("clip", "proposals", "instclip"))
+    clips = collect_tokens(recipe.rollout, network, device=run.device, on_clip=run.on_clip)
+    _fit(rollout_stage(recipe.rollout, clips, tracker=network.tracker, device=run.device), run)
+
+
+def _instclip(network: InstFormer) -> InstCLIP:
+    encoder = network.instance_encoder
+    assert isinstance(encoder, InstCLIP), "the catalogue builds InstFormers with InstCLIP"
+    return encoder
 
 
 def _fit(stage: Stage[Sample, Batch], run: Run) -> None:
-    fit(stage, checkpoint=run.checkpoint(stage.name), on_step=run.on_step)
+    fit(stage, checkpoint=run.folder / f"{stage.name}.safetensors", on_step=run.on_step)

@@ -88,10 +88,12 @@ def fit(
     on_step: Callable[[StepReport], None],
     save_every_s: float = 120.0,
 ) -> None:
-    """Trains `stage.model` from its checkpoint, or from the start; afterwards it holds the averaged weights."""
+    """Trains `stage.model` from its checkpoint or the start; afterwards it holds the averaged weights."""
     schedule = stage.schedule
     trained = [value for value in stage.model.parameters() if value.requires_grad]
-    optimizer = torch.optim.AdamW(_groups(trained, schedule.weight_decay), lr=schedule.learning_rate, fused=True)
+    optimizer = torch.optim.AdamW(
+        _groups(trained, schedule.weight_decay), lr=schedule.learning_rate, fused=True
+    )
     average = AveragedModel(stage.model, multi_avg_fn=get_ema_multi_avg_fn(schedule.average_decay))
     torch.manual_seed(schedule.seed)
     first = 0
@@ -119,10 +121,14 @@ def fit(
             )
         )
         if now - saved_at > save_every_s:
-            save_checkpoint(checkpoint, step=step + 1, model=stage.model, average=average, optimizer=optimizer)
+            save_checkpoint(
+                checkpoint, step=step + 1, model=stage.model, average=average, optimizer=optimizer
+            )
             saved_at = now
     if first < schedule.steps:
-        save_checkpoint(checkpoint, step=schedule.steps, model=stage.model, average=average, optimizer=optimizer)
+        save_checkpoint(
+            checkpoint, step=schedule.steps, model=stage.model, average=average, optimizer=optimizer
+        )
     stage.model.load_state_dict(average.module.state_dict())
 
 

@@ -1,13 +1,14 @@
 """Stage 0: a small CLIP learns all kinds from single objects with captions, as CLIP learnt from the web.
 
 Three contrastive terms: images against the captions of the batch (equal captions count as positives), images
-against the bare names of all kinds, each name drawn anew from its synonyms and the prompt templates, and the mean
-of an image's patches against the same names, which reaches every patch at once. In a share
-of the steps the position table is read through a random window, so that an object may later sit anywhere in a
-large frame (InstCLIP) without its patches' positions looking foreign.
+against the bare names of all kinds, each name drawn anew from its synonyms and the prompt templates, and the
+mean of an image's patches against the same names, which reaches every patch at once. In a share of the steps
+the position table is read through a random window, so that an object may later sit anywhere in a large frame
+(InstCLIP) without its patches' positions looking foreign.
 
-A vision transformer learns slowly from few pictures, so the first of them have plain backgrounds, and two of its tables start from what is known: patches are
-read through the whitened principal components of drawn patches, positions as sines.
+A vision transformer learns slowly from few pictures, so the first of them have plain backgrounds, and two of
+its tables start from what is known: patches are read through the whitened principal components of drawn
+patches, positions as sines.
 """
 
 from collections.abc import Sequence
@@ -21,17 +22,18 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int, UInt8
 from open_clip.model import CLIP
 from open_clip.transformer import VisionTransformer
-from ovvis_models.heads.classifier import CLIP_MEAN, CLIP_STD
-from ovvis_models.networks.clip import ClipSpec, build_clip, tokenize
-from ovvis_models.text.encoder import TextEncoder
-from ovvis_models.text.prompts import PROMPT_TEMPLATES
 from torch import Tensor
 
 from ovvis_cli.diorama.kinds import ALL_KINDS
 from ovvis_cli.diorama.kinds.kind import Kind
+from ovvis_cli.diorama.look import NAMED_COLORS, PATTERNS
 from ovvis_cli.diorama.single import render_single
 from ovvis_cli.training.loop import Stage
 from ovvis_cli.training.recipe import ClipStage
+from ovvis_models.heads.classifier import CLIP_MEAN, CLIP_STD
+from ovvis_models.networks.clip import ClipSpec, build_clip, tokenize
+from ovvis_models.text.encoder import TextEncoder
+from ovvis_models.text.prompts import PROMPT_TEMPLATES
 
 NUM_STATISTICS = 512  # pictures that the patch components are computed from
 WHITENING_FLOOR = 1e-3  # of the largest variance: fine detail is not blown up to noise
@@ -68,7 +70,9 @@ def clip_stage(
     seed = settings.schedule.seed
     names = [(kind.name, *kind.synonyms) for kind in ALL_KINDS]
 
-    num_plain = round(settings.plain_share * settings.schedule.steps * settings.schedule.batch_size / READINGS)
+    num_plain = round(
+        settings.plain_share * settings.schedule.steps * settings.schedule.batch_size / READINGS
+    )
 
     @lru_cache(maxsize=2 * PICTURES_PER_ROUND)  # for speed only: a sample stays a pure function of its number
     def picture(source: int) -> CaptionedImage:
@@ -92,17 +96,23 @@ def clip_stage(
         images = normalised(batch.images.to(device))
         image_embeds, patch_embeds = _encode_images(clip, images, settings.window_probability)
         prompts = [_prompt(options) for options in names]
-        text_embeds = encode_text(cut_tokens([*batch.captions, *prompts], spec.text.context_length).to(device))
+        text_embeds = encode_text(
+            cut_tokens([*batch.captions, *prompts], spec.text.context_length).to(device)
+        )
         scale = clip.logit_scale.exp().clamp(max=100.0)
         caption_embeds, name_embeds = text_embeds.split([len(batch.captions), len(names)])
         kind_indices = batch.kind_indices.to(device)
         return {
             "captions": _contrast(scale * image_embeds @ caption_embeds.T, batch.captions),
-            "names": settings.name_weight * F.cross_entropy(scale * image_embeds @ name_embeds.T, kind_indices),
-            "patches": settings.patch_weight * F.cross_entropy(scale * patch_embeds @ name_embeds.T, kind_indices),
+            "names": settings.name_weight
+            * F.cross_entropy(scale * image_embeds @ name_embeds.T, kind_indices),
+            "patches": settings.patch_weight
+            * F.cross_entropy(scale * patch_embeds @ name_embeds.T, kind_indices),
         }
 
-    return Stage(name="clip", model=clip, draw=draw, collate=collate, losses=losses, schedule=settings.schedule)
+    return Stage(
+        name="clip", model=clip, draw=draw, collate=collate, losses=losses, schedule=settings.schedule
+    )
 
 
 def start_from_statistics(visual: VisionTransformer, images: UInt8[Tensor, "B S S 3"]) -> None:
@@ -112,7 +122,9 @@ def start_from_statistics(visual: VisionTransformer, images: UInt8[Tensor, "B S 
     variances, components = torch.linalg.eigh(torch.cov(patches.T))  # ascending
     weights = components[:, -width:] / (variances[-width:] + WHITENING_FLOOR * variances[-1]).sqrt()
     side = round((len(visual.positional_embedding) - 1) ** 0.5)
-    places = torch.stack(torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij"), dim=-1).view(-1, 2, 1)
+    places = torch.stack(torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij"), dim=-1).view(
+        -1, 2, 1
+    )
     waves = places * torch.pi / 2.0 ** torch.linspace(0, 4, width // 4)
     sines = torch.cat([waves.sin(), waves.cos()], dim=2).flatten(1)
     with torch.no_grad():
@@ -136,7 +148,7 @@ def cut_tokens(texts: Sequence[str], context_length: int) -> Int[Tensor, "S L"]:
 
 
 def reread(image: UInt8[np.ndarray, "S S 3"], rng: np.random.Generator) -> UInt8[np.ndarray, "S S 3"]:
-    """The same picture shifted, scaled, turned a little and perhaps mirrored: drawing costs more than this."""
+    """The same picture shifted, scaled, turned a little, perhaps mirrored: drawing costs more than this."""
     size = image.shape[0]
     transform = cv2.getRotationMatrix2D((size / 2, size / 2), rng.uniform(-10, 10), rng.uniform(0.85, 1.1))
     transform[:, 2] += rng.uniform(-0.06, 0.06, 2) * size
@@ -161,7 +173,9 @@ def _prompt(options: Sequence[str]) -> str:
 
 def _contrast(logits: Float[Tensor, "B B"], captions: Sequence[str]) -> Float[Tensor, ""]:
     """Symmetric cross-entropy in which equal captions share the probability."""
-    same = torch.tensor([[a == b for b in captions] for a in captions], dtype=logits.dtype, device=logits.device)
+    same = torch.tensor(
+        [[a == b for b in captions] for a in captions], dtype=logits.dtype, device=logits.device
+    )
     targets = same / same.sum(dim=1, keepdim=True)
     return 0.5 * (F.cross_entropy(logits, targets) + F.cross_entropy(logits.T, targets))
 
@@ -173,7 +187,9 @@ def _encode_images(
     table = clip.visual.positional_embedding
     if torch.rand(()) < window_probability:
         table = windowed_positions(table)
-    image_embeds, patches = torch.func.functional_call(clip.visual, {"positional_embedding": table}, (images,))
+    image_embeds, patches = torch.func.functional_call(
+        clip.visual, {"positional_embedding": table}, (images,)
+    )
     return F.normalize(image_embeds, dim=-1), F.normalize(patches.mean(dim=1) @ clip.visual.proj, dim=-1)
 
 
@@ -189,8 +205,23 @@ def windowed_positions(table: Float[Tensor, "n C"]) -> Float[Tensor, "n C"]:
     return torch.cat([table[:1], window.flatten(2)[0].T])
 
 
-def name_accuracy(clip: CLIP, spec: ClipSpec, kinds: Sequence[Kind], batch: CaptionedBatch) -> Float[Tensor, " B"]:
-    """1 where an image's kind wins among `kinds` by the prompt 'a photo of a {}.'; kind indices are of `kinds`."""
+def forget_unseen_tokens(clip: CLIP, spec: ClipSpec) -> None:
+    """Zeroes, in place, the embeddings of tokens that no training caption or prompt contains."""
+    names = [name for kind in ALL_KINDS for name in (kind.name, *kind.synonyms)]
+    looks = [f"a {pattern} {color} object" for color in NAMED_COLORS for pattern in PATTERNS]
+    texts = [template.format(name) for template in PROMPT_TEMPLATES for name in names]
+    captions = [f"{article} {name}" for article in ("a", "an") for name in names]
+    seen = tokenize([*texts, *looks, *captions], context_length=spec.text.context_length).unique()
+    kept = torch.zeros(len(clip.token_embedding.weight), 1)
+    kept[seen] = 1
+    with torch.no_grad():
+        clip.token_embedding.weight.mul_(kept.to(clip.token_embedding.weight.device))
+
+
+def name_accuracy(
+    clip: CLIP, spec: ClipSpec, kinds: Sequence[Kind], batch: CaptionedBatch
+) -> Float[Tensor, " B"]:
+    """1 where an image's kind wins by the prompt 'a photo of a {}.'; kind indices are those of `kinds`."""
     with torch.inference_mode():
         prompts = [f"a photo of a {kind.name}." for kind in kinds]
         texts = TextEncoder(clip)(cut_tokens(prompts, spec.text.context_length))

@@ -1,8 +1,8 @@
 """Stage 1b: LoRA, instance tokens and register of InstCLIP, on frames of base kinds.
 
-Masks are the true ones made as soft and as uncertain as predicted ones. Two losses: cross-entropy over the base
-names, and distillation: each instance token is pulled to what the untouched CLIP says of the object's tight crop,
-which keeps novel kinds where the text tower expects them.
+Masks are the true ones made as soft and as uncertain as predicted ones. Two losses: cross-entropy over the
+base names, and distillation: each instance token is pulled to what the untouched CLIP says of the object's tight
+crop, which keeps novel kinds where the text tower expects them.
 """
 
 from dataclasses import dataclass
@@ -13,10 +13,6 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int, UInt8
 from open_clip.model import CLIP
-from ovvis_models.networks.clip import ClipSpec, tokenize
-from ovvis_models.networks.instclip import InstCLIP
-from ovvis_models.text.encoder import TextEncoder
-from ovvis_models.text.vocabulary import encode_vocabulary
 from torch import Tensor
 
 from ovvis_cli.diorama.kinds import BASE_KINDS
@@ -24,6 +20,10 @@ from ovvis_cli.diorama.scene import render_clip
 from ovvis_cli.training.loop import Stage
 from ovvis_cli.training.recipe import InstClipStage
 from ovvis_cli.training.stage_clip import normalised
+from ovvis_models.networks.clip import ClipSpec, tokenize
+from ovvis_models.networks.instclip import InstCLIP
+from ovvis_models.text.encoder import TextEncoder
+from ovvis_models.text.vocabulary import encode_vocabulary
 
 SEED_SPACE = 12
 MASK_STRIDE = 4
@@ -58,9 +58,9 @@ def instclip_stage(
     *,
     teacher: CLIP,
     student: InstCLIP,
-    device: torch.device,
 ) -> Stage[InstanceSample, InstanceBatch]:
     """The stage; `teacher` is the frozen CLIP of stage 0 and `student` an InstCLIP built on a copy of it."""
+    device = teacher.logit_scale.device
     names = [kind.name for kind in BASE_KINDS]
     with torch.inference_mode():
         class_embeds = encode_vocabulary(TextEncoder(teacher), tokenize, names).to(device).clone()
@@ -142,7 +142,9 @@ def tight_crop(
     transform = np.array(
         [[zoom, 0, crop_px / 2 - zoom * center[0]], [0, zoom, crop_px / 2 - zoom * center[1]]], np.float32
     )
-    return cv2.warpAffine(image, transform, (crop_px, crop_px), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return cv2.warpAffine(
+        image, transform, (crop_px, crop_px), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
 
 
 def collate(samples: list[InstanceSample]) -> InstanceBatch:

@@ -8,11 +8,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, UInt8
-from ovvis_models.losses.masks import PointSampling
-from ovvis_models.losses.matcher import CostWeights, HungarianMatcher
-from ovvis_models.losses.set_criterion import LossWeights, SetCriterion
-from ovvis_models.losses.targets import Target
-from ovvis_models.networks.mask2former import Mask2FormerSpec, build_mask2former
 from torch import Tensor
 
 from ovvis_cli.diorama.kinds import BASE_KINDS
@@ -21,6 +16,11 @@ from ovvis_cli.diorama.kinds.nameless import NAMELESS
 from ovvis_cli.diorama.scene import MAX_OBJECTS, render_clip
 from ovvis_cli.training.loop import Stage
 from ovvis_cli.training.recipe import ProposalStage
+from ovvis_models.losses.masks import PointSampling
+from ovvis_models.losses.matcher import CostWeights, HungarianMatcher
+from ovvis_models.losses.set_criterion import LossWeights, SetCriterion
+from ovvis_models.losses.targets import Target
+from ovvis_models.networks.mask2former import Mask2FormerSpec, build_mask2former
 
 SEED_SPACE = 11
 SIZE_DIVISOR = 32
@@ -47,11 +47,17 @@ class FrameBatch:
 
 
 def proposal_stage(
-    settings: ProposalStage, spec: Mask2FormerSpec, *, mean: Sequence[float], std: Sequence[float], device: torch.device
+    settings: ProposalStage,
+    spec: Mask2FormerSpec,
+    *,
+    mean: Sequence[float],
+    std: Sequence[float],
+    device: torch.device,
 ) -> Stage[FrameSample, FrameBatch]:
     """The stage, with a fresh network of `spec` on `device`; `mean` and `std` are of 0..255 values."""
     torch.manual_seed(settings.schedule.seed)
-    network = build_mask2former(spec).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = build_mask2former(spec).to(device)
+    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     criterion = _criterion(settings)
     kinds = pool(BASE_KINDS, NAMELESS, settings.nameless_share)
     seed = settings.schedule.seed

@@ -1,7 +1,7 @@
 """Stage 2: the rollout tracker, on tracking tokens of base kinds; proposals and InstCLIP are frozen.
 
-The frozen networks see each clip once; the tokens of its objects, found by mask overlap, are kept. The tracker then
-learns from many random readings of them: other order in time, objects dropped for some frames, and tokens of
+The frozen networks see each clip once; the tokens of its objects, found by mask overlap, are kept. The tracker
+then learns from many random readings of them: other order in time, objects dropped for some frames, and tokens of
 other clips beside them, so that the identity map is not enough.
 """
 
@@ -12,17 +12,18 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float
-from ovvis_models.losses.temporal_contrastive import temporal_contrastive_loss
-from ovvis_models.networks.instformer import InstFormer
-from ovvis_models.trackers.rollout import RolloutTracker
-from ovvis_models.trackers.tracker import tracking_tokens
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from ovvis_cli.diorama.kinds import BASE_KINDS
 from ovvis_cli.diorama.scene import render_clip
 from ovvis_cli.training.loop import Stage
 from ovvis_cli.training.recipe import RolloutStage
+from ovvis_models.losses.temporal_contrastive import temporal_contrastive_loss
+from ovvis_models.networks.instformer import InstFormer
+from ovvis_models.structures import ImageGeometry
+from ovvis_models.trackers.rollout import RolloutTracker
+from ovvis_models.trackers.tracker import tracking_tokens
 
 SEED_SPACE = 13
 MATCH_IOU = 0.5
@@ -53,11 +54,13 @@ def rollout_stage(
         tokens, seen = side_by_side(batch)
         return {"rollout": rollout_loss(tracker, tokens.to(device), seen.to(device), settings.temperature)}
 
-    return Stage(name="rollout", model=tracker, draw=draw, collate=list, losses=losses, schedule=settings.schedule)
+    return Stage(
+        name="rollout", model=tracker, draw=draw, collate=list, losses=losses, schedule=settings.schedule
+    )
 
 
 def collect_tokens(
-    settings: RolloutStage, model: InstFormer, *, on_clip: Callable[[int, int], None]
+    settings: RolloutStage, model: InstFormer, *, device: torch.device, on_clip: Callable[[int, int], None]
 ) -> list[TokenClip]:
     """Runs the frozen networks over freshly drawn clips; `on_clip(done, total)` is told of progress."""
     clips = []
@@ -65,24 +68,33 @@ def collect_tokens(
         rng = np.random.default_rng([SEED_SPACE, settings.schedule.seed, 0, number])
         clip = render_clip(rng, kinds=BASE_KINDS, num_frames=settings.clip_frames, frame_hw=settings.frame_hw)
         with torch.inference_mode():
-            prediction = model.predict(torch.from_numpy(clip.frames))
-            tokens = tracking_tokens(prediction.proposals.query_embeds, prediction.instance_tokens)  # (T, Q, F)
-            chosen, seen = proposals_of_objects(prediction.proposals.mask_logits > 0, torch.from_numpy(clip.masks))
+            prediction = model.predict(torch.from_numpy(clip.frames).to(device))
+            tokens = tracking_tokens(
+                prediction.proposals.query_embeds, prediction.instance_tokens
+            )  # (T, Q, F)
+            chosen, seen = proposals_of_objects(
+                prediction.proposals.mask_logits > 0,
+                prediction.geometry,
+                torch.from_numpy(clip.masks).to(device),
+            )
         picked = tokens.gather(1, chosen[..., None].expand(-1, -1, tokens.shape[-1]))
-        clips.append(TokenClip(tokens=picked.clone(), seen=seen.clone()))
+        clips.append(TokenClip(tokens=picked.cpu().clone(), seen=seen.cpu().clone()))
         on_clip(number + 1, settings.num_clips)
-    _log.info("%d of %d objects in frames found", sum(int(c.seen.sum()) for c in clips), sum(c.seen.numel() for c in clips))
+    _log.info(
+        "%d of %d objects in frames found",
+        sum(int(c.seen.sum()) for c in clips),
+        sum(c.seen.numel() for c in clips),
+    )
     return clips
 
 
 def proposals_of_objects(
-    proposal_masks: Bool[Tensor, "T Q h w"], object_masks: Bool[Tensor, "T N H W"]
-) -> tuple[Tensor, Bool[Tensor, "T N"]]:
-    """For each object in each frame the proposal with the greatest overlap, and whether it is great enough."""
-    h, w = proposal_masks.shape[-2:]
-    small = object_masks[..., MASK_STRIDE // 2 :: MASK_STRIDE, MASK_STRIDE // 2 :: MASK_STRIDE].float()
-    small = F.pad(small, (0, w - small.shape[-1], 0, h - small.shape[-2])).flatten(2)  # (T, N, hw)
-    proposals = proposal_masks.flatten(2).float()  # (T, Q, hw)
+    proposal_masks: Bool[Tensor, "T Q h w"], geometry: ImageGeometry, object_masks: Bool[Tensor, "T N H0 W0"]
+) -> tuple[Int[Tensor, "T N"], Bool[Tensor, "T N"]]:
+    """For each object in each frame the proposal that overlaps it most, and whether that is enough."""
+    height, width = (-(-side // MASK_STRIDE) for side in geometry.resized_hw)
+    proposals = proposal_masks[..., :height, :width].flatten(2).float()  # (T, Q, hw)
+    small = F.interpolate(object_masks.float(), (height, width), mode="area").flatten(2).round()  # (T, N, hw)
     inter = torch.einsum("tnp,tqp->tnq", small, proposals)
     union = small.sum(-1)[..., None] + proposals.sum(-1)[:, None] - inter
     overlap, chosen = (inter / union.clamp(min=1)).max(dim=-1)
@@ -113,7 +125,7 @@ def side_by_side(clips: list[TokenClip]) -> tuple[Float[Tensor, "T N F"], Bool[T
 def rollout_loss(
     tracker: RolloutTracker, tokens: Float[Tensor, "T N F"], seen: Bool[Tensor, "T N"], temperature: float
 ) -> Float[Tensor, ""]:
-    """L_TC (paper Eq. 6) over the frames of a crowd; an unseen object keeps its expectation and its memory."""
+    """L_TC (paper Eq. 6) over the frames of a crowd; an unseen object keeps expectation and memory."""
     hidden = tokens.new_zeros(tokens.shape[1], tracker.cell.hidden_size)
     expected, known = tokens[0], torch.zeros_like(seen[0])
     total = tokens.new_zeros(())

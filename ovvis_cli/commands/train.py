@@ -1,0 +1,87 @@
+"""`ovvis train`: the training of an embedded model, from its packaged recipe."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
+
+import typer
+
+from ovvis_cli.console import Console, Progress
+from ovvis_cli.errors import UsageError
+from ovvis_cli.options import DeviceOption, QuietOption
+
+if TYPE_CHECKING:
+    from ovvis_cli.training.loop import StepReport
+
+Stage = Literal["clip", "proposals", "instclip", "rollout"]
+STAGES: tuple[Stage, ...] = get_args(Stage)
+
+_LOG_EVERY = 20  # steps
+
+
+def train(
+    model: Annotated[
+        str, typer.Argument(help="What to train: a model with a recipe, such as instformer-tiny.")
+    ],
+    *,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Folder of checkpoints and weights. [default: runs/MODEL]"),
+    ] = None,
+    stage: Annotated[
+        list[Stage] | None,
+        typer.Option("--stage", help="Only this stage; may be given again. [default: all]"),
+    ] = None,
+    budget: Annotated[
+        float, typer.Option("--budget", help="Train so many times as long as the recipe says.")
+    ] = 1.0,
+    threads: Annotated[
+        int | None, typer.Option("--threads", min=1, help="CPU threads. [default: all cores]")
+    ] = None,
+    device: DeviceOption = "auto",
+    quiet: QuietOption = False,
+) -> None:
+    """Train a model; the same command carries on where a stopped one ended."""
+    if budget <= 0:
+        raise UsageError(f"--budget {budget}: nothing would be trained", hint="give a number above 0")
+    import torch
+
+    from ovvis_cli.device import resolve_device
+    from ovvis_cli.training.instformer import Run, pack, train_stages, with_budget
+    from ovvis_cli.training.recipe import load_recipe
+
+    recipe = with_budget(load_recipe(model), budget)
+    folder = output or Path("runs") / model
+    if threads is not None:
+        torch.set_num_threads(threads)
+    console = Console(quiet=quiet)
+    with console.progress(f"training {model}", total=None, unit="steps") as progress:
+        run = Run(
+            folder=folder,
+            device=resolve_device(device),
+            on_step=_teller(folder, progress),
+            on_clip=lambda done, total: progress.update(done, total=total),
+        )
+        train_stages(recipe, run, stages=tuple(stage or STAGES))
+    if all(run.checkpoint(name).is_file() for name in STAGES):
+        weights = folder / f"{model.replace('-', '_')}.safetensors"
+        pack(recipe, run, weights)
+        console.write(f"weights: {weights}")
+
+
+def _teller(folder: Path, progress: Progress) -> "Callable[[StepReport], None]":
+    """Shows every step, and writes every so manyth into `train.log` beside the checkpoints."""
+    folder.mkdir(parents=True, exist_ok=True)
+    log = folder / "train.log"
+
+    def tell(report: "StepReport") -> None:
+        progress.update(report.step, total=report.steps)
+        if report.step % _LOG_EVERY == 0 or report.step == report.steps:
+            losses = " ".join(f"{name} {value:.4f}" for name, value in report.losses.items())
+            line = (
+                f"{report.stage} {report.step}/{report.steps} {report.seconds_per_step:.3f} s/step {losses}\n"
+            )
+            with log.open("a", encoding="utf-8") as file:
+                file.write(line)
+
+    return tell
