@@ -1,8 +1,8 @@
 """Stage 1b: LoRA, instance tokens and register of InstCLIP, on frames of base kinds.
 
 Masks are the true ones made as soft and as uncertain as predicted ones. Two losses: cross-entropy over the
-base names, and distillation: each instance token is pulled to what the untouched CLIP says of the object's tight
-crop, which keeps novel kinds where the text tower expects them.
+base names, and distillation: each instance token is pulled to what the untouched CLIP says of the object's
+tight crop, which keeps novel kinds where the text tower expects them.
 """
 
 from dataclasses import dataclass

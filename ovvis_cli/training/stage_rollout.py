@@ -1,8 +1,8 @@
 """Stage 2: the rollout tracker, on tracking tokens of base kinds; proposals and InstCLIP are frozen.
 
-The frozen networks see each clip once; the tokens of its objects, found by mask overlap, are kept. The tracker
-then learns from many random readings of them: other order in time, objects dropped for some frames, and tokens of
-other clips beside them, so that the identity map is not enough.
+The frozen networks see each clip once; the tokens of its objects, found by mask overlap, are kept. The
+tracker then learns from many random readings of them: other order in time, objects dropped for some frames, and
+tokens of other clips beside them, so that the identity map is not enough.
 """
 
 import logging
