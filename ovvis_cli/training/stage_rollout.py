@@ -1,7 +1,7 @@
 """Stage 2: the rollout tracker, on tracking tokens of base kinds; proposals and InstCLIP are frozen.
 
 The frozen networks see each clip once; the tokens of its objects, found by mask overlap, are kept. The
-tracker then learns from many random readings of them: other order in time, objects dropped for some frames, and
+tracker then learns from many random readings of them: other order in time, objects dropped for a while, and
 tokens of other clips beside them, so that the identity map is not enough.
 """
 
