@@ -179,7 +179,7 @@ def with_masked_crops(model: LoadedModel) -> InstFormer:
         crop_size=model.spec.clip.vision.image_size,
         embed_dim=model.spec.clip.embed_dim,
     )
-    return InstFormer(
+    baseline = InstFormer(
         proposals=network.proposals,
         instance_encoder=crops,
         text_encoder=network.text_encoder,
@@ -188,6 +188,7 @@ def with_masked_crops(model: LoadedModel) -> InstFormer:
         clip_input=network.clip_input,
         max_instances=network.max_instances,
     )
+    return baseline.eval()
 
 
 def _zoo_file(spec: ModelSpec) -> tuple[Path, str | None]:

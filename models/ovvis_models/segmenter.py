@@ -58,6 +58,11 @@ class VideoSegmenter:
         self._tracks: TrackTable | None = None
         self._num_frames = 0
 
+    @property
+    def num_frames(self) -> int:
+        """Frames so far, those before a `load_state_dict` included."""
+        return self._num_frames
+
     @torch.inference_mode()
     def predict(self, frames: UInt8[Tensor, "B H0 W0 3"]) -> WindowPrediction:
         """What the network says about B RGB frames of one size. Stateless."""
@@ -99,7 +104,7 @@ class VideoSegmenter:
         ]
 
     def finish(self) -> VideoResult:
-        """Everything known of the video after its last frame."""
+        """Everything known of the video up to here; may be asked at any time."""
         tracks = () if self._tracks is None else self._tracks.summaries()
         return VideoResult(num_frames=self._num_frames, tracks=tracks)
 

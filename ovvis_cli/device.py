@@ -1,0 +1,64 @@
+"""Where to compute, and how precisely: what `--device` and `--precision` mean on this machine."""
+
+from typing import Final, Literal, get_args
+
+import torch
+
+from ovvis_cli.errors import ResourceError, UsageError
+
+DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+Precision = Literal["fp32", "bf16", "fp16"]
+PrecisionName = Literal["auto", "fp32", "bf16", "fp16"]
+
+DTYPES: Final[dict[Precision, torch.dtype]] = {
+    "fp32": torch.float32,
+    "bf16": torch.bfloat16,
+    "fp16": torch.float16,
+}
+
+
+def resolve_device(name: str) -> torch.device:
+    """The device of that name; "auto" is the first GPU, else the CPU.
+
+    Raises:
+        UsageError: there is no device of that name.
+        ResourceError: this machine has none, or torch cannot use it.
+    """
+    if name not in get_args(DeviceName):
+        raise UsageError(f"no device '{name}'", hint=f"choose from {', '.join(get_args(DeviceName))}")
+    has_cuda, has_mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    if name == "auto":
+        return torch.device("cuda" if has_cuda else "mps" if has_mps else "cpu")
+    if (name == "cuda" and not has_cuda) or (name == "mps" and not has_mps):
+        raise ResourceError(
+            f"--device {name}: torch finds no such device here",
+            hint="use --device auto, or install the torch build for it; ovvis doctor tells more",
+        )
+    return torch.device(name)
+
+
+def resolve_precision(name: str, device: torch.device) -> Precision:
+    """The precision of that name; "auto" is bf16 where the device computes it faster than fp32, else fp32.
+
+    Raises:
+        UsageError: there is no precision of that name, or not on this kind of device.
+    """
+    match name:
+        case "auto":
+            return "bf16" if _gains_from_bf16(device) else "fp32"
+        case "fp16" if device.type == "cpu":
+            raise UsageError("--precision fp16 needs a GPU", hint="use --precision auto")
+        case "fp32" | "bf16" | "fp16":
+            return name
+        case _:
+            raise UsageError(
+                f"no precision '{name}'", hint=f"choose from {', '.join(get_args(PrecisionName))}"
+            )
+
+
+def _gains_from_bf16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type == "cpu":  # without these instructions it is emulated, four times slower than fp32
+        return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return False

@@ -1,0 +1,81 @@
+"""A model, ready to run: loaded, on its device, with the tracker and classifier that were chosen."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+
+from ovvis_cli.device import DTYPES, Precision, resolve_device, resolve_precision
+from ovvis_cli.record.schema import ModelInfo, SettingValue
+from ovvis_models.catalog import ClassifierName, LoadedModel, TrackerName, load, segmenter_for
+from ovvis_models.segmenter import VideoSegmenter
+from ovvis_models.structures import WindowPrediction
+
+DEFAULT_MODEL: Final = "instformer-tiny"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """What all videos of a run share. Made by `start_engine`."""
+
+    model: LoadedModel
+    device: torch.device
+    precision: Precision
+    tracker: TrackerName
+    classifier: ClassifierName
+
+    @property
+    def model_info(self) -> ModelInfo:
+        """The model as records name it."""
+        return ModelInfo(name=self.model.spec.name, weights_sha256=self.model.weights_sha256)
+
+    @property
+    def settings(self) -> dict[str, SettingValue]:
+        """What of this changes masks or tokens, be it in the last digit."""
+        return {
+            "device": self.device.type,
+            "precision": self.precision,
+            "tracker": self.tracker,
+            "classifier": self.classifier,
+        }
+
+    def new_segmenter(self) -> VideoSegmenter:
+        """A segmenter for one video."""
+        return segmenter_for(self.model, tracker=self.tracker, classifier=self.classifier)
+
+    def predict(
+        self, segmenter: VideoSegmenter, images: Sequence[UInt8[np.ndarray, "H0 W0 3"]]
+    ) -> WindowPrediction:
+        """The networks' answer for RGB images of one size; on the device, in the engine's precision."""
+        frames = torch.from_numpy(np.stack(images)).to(self.device, non_blocking=True)
+        reduced = self.precision != "fp32"
+        with torch.autocast(
+            self.device.type, dtype=DTYPES[self.precision] if reduced else None, enabled=reduced
+        ):
+            return segmenter.predict(frames)
+
+
+def start_engine(
+    model: str | Path = DEFAULT_MODEL,
+    *,
+    device: str = "auto",
+    precision: str = "auto",
+    tracker: TrackerName = "rollout",
+    classifier: ClassifierName = "instclip",
+) -> Engine:
+    """Loads a model and puts it on its device.
+
+    Raises:
+        UsageError: no such device or precision.
+        ResourceError: this machine lacks the device.
+        CoreError: the model is unknown, or its weights cannot be used.
+    """
+    place = resolve_device(device)
+    resolved = resolve_precision(precision, place)
+    loaded = load(model)
+    loaded.network.to(place)
+    return Engine(model=loaded, device=place, precision=resolved, tracker=tracker, classifier=classifier)

@@ -1,0 +1,133 @@
+"""What is to be analysed, and how: everything that decides about masks and tracks, and nothing else."""
+
+import hashlib
+import math
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from ovvis_cli.engine import Engine
+from ovvis_cli.errors import UsageError
+from ovvis_cli.record.identity import fingerprint, source_stamp
+from ovvis_cli.record.schema import AnalysedRange, SettingValue, SourceInfo
+from ovvis_cli.video.inputs import location_kind
+from ovvis_cli.video.reader import ReadReport, VideoInfo, probe
+
+DEFAULT_BATCH_SIZE: Final = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnalyseOptions:
+    """Which frames to analyse, and how many at once."""
+
+    start_s: float = 0.0
+    end_s: float | None = None
+    stride: int = 1
+    batch_size: int = DEFAULT_BATCH_SIZE
+    live: bool = False  # stay at the present of a stream: skip frames rather than fall behind
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1:
+            raise UsageError(f"--batch-size {self.batch_size} is not possible", hint="give 1 or more")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One video for one engine. Made by `plan_job`."""
+
+    location: str
+    info: VideoInfo
+    source: SourceInfo
+    engine: Engine
+    options: AnalyseOptions
+    session: int | None  # tells two readings of one stream apart; None for what can be read again
+
+    @property
+    def frame_hw(self) -> tuple[int, int]:
+        """Size of every frame that is analysed."""
+        return self.info.height, self.info.width
+
+    @property
+    def settings(self) -> dict[str, SettingValue]:
+        """What changes masks or tokens, be it in the last digit."""
+        options = self.options
+        settings: dict[str, SettingValue] = {
+            **self.engine.settings,
+            "numbers": hashlib.sha256(repr(self.engine.model.spec).encode()).hexdigest()[:16],
+            "batch_size": options.batch_size,
+            "start_s": options.start_s,
+            "end_s": options.end_s,
+            "stride": options.stride,
+        }
+        if self.session is not None:
+            settings["session"] = self.session
+        return settings
+
+    @property
+    def fingerprint(self) -> str:
+        """Equal for runs that give the same masks."""
+        return fingerprint(source=self.source, model=self.engine.model_info, settings=self.settings)
+
+    @property
+    def num_frames_estimate(self) -> int | None:
+        """How many frames will be analysed, by the source's header; None where that is unknown."""
+        info, options = self.info, self.options
+        if info.num_frames_estimate is None:
+            return None
+        share = 1.0
+        if info.duration_s:
+            end_s = min(info.duration_s, options.end_s or info.duration_s)
+            share = max(0.0, end_s - options.start_s) / info.duration_s
+        return math.ceil(share * info.num_frames_estimate / options.stride)
+
+    def source_after(self, report: ReadReport) -> SourceInfo:
+        """The source with what is known once it has been read."""
+        return replace(
+            self.source,
+            num_frames=report.frames_decoded if self.options.end_s is None else None,
+            damage=report.message() or None,
+        )
+
+    def analysed(self, num_frames: int) -> AnalysedRange:
+        """The range that was analysed, with this many frames."""
+        options = self.options
+        return AnalysedRange(
+            start_s=options.start_s, end_s=options.end_s, stride=options.stride, num_frames=num_frames
+        )
+
+
+def plan_job(location: str, *, engine: Engine, options: AnalyseOptions | None = None) -> Job:
+    """Looks at the video without reading it through.
+
+    Raises:
+        VideoError: it cannot be opened, or no frame of it decoded.
+    """
+    info = probe(location)
+    return Job(
+        location=location,
+        info=info,
+        source=_source_info(location, info),
+        engine=engine,
+        options=options or AnalyseOptions(),
+        session=time.time_ns() if info.kind == "stream" else None,
+    )
+
+
+def _source_info(location: str, info: VideoInfo) -> SourceInfo:
+    is_local = location_kind(location) in ("file", "images")
+    size_bytes, modified_ns = source_stamp(Path(location)) if is_local else (None, None)
+    return SourceInfo(
+        path=str(Path(location).resolve()) if is_local else location,
+        kind=info.kind,
+        width=info.width,
+        height=info.height,
+        size_bytes=size_bytes,
+        modified_ns=modified_ns,
+        num_frames=None,
+        duration_s=info.duration_s,
+        average_rate=None if info.average_rate is None else str(info.average_rate),
+        rotation_deg=info.rotation_deg,
+        has_audio=info.has_audio,
+        damage=None,
+    )

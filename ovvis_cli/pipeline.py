@@ -1,0 +1,218 @@
+"""From a video to its record: the file to read first.
+
+    read_frames --> predict --> step --> write --> finish --> finalise     exporters then read the record
+    decodes         networks    tracker  encodes   sums up    names tracks,
+    ahead in a                           in a      tracks     closes the
+    thread                               thread               record
+
+A batch always begins where it would have begun without a stop, so a run that was killed and carried on leaves
+the same bytes as one that was not.
+"""
+
+import logging
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ovvis_cli.batching import batches, of_one_size
+from ovvis_cli.job import Job
+from ovvis_cli.labelling import ClassEmbeds, embed_classes, label_tracks
+from ovvis_cli.record.encoding import track_entries
+from ovvis_cli.record.reader import Record, finished_header
+from ovvis_cli.record.schema import RecordHeader, TrackLabel, VocabularyInfo
+from ovvis_cli.record.writer import RecordWriter
+from ovvis_cli.scribe import Scribe
+from ovvis_cli.video.inputs import display_name
+from ovvis_cli.video.reader import Frame, ReadReport, read_frames, threaded
+from ovvis_cli.vocabulary.names import Vocabulary
+from ovvis_models.catalog import LoadedModel
+from ovvis_models.segmenter import VideoSegmenter
+from ovvis_models.structures import FrameResult, TrackSummary
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The names asked for: as records keep them, and as the model sees them. Made by `ask`."""
+
+    vocabulary: VocabularyInfo
+    embeds: ClassEmbeds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnalysedFrame:
+    """One frame on its way: its picture, at the size of the video, and what is known of it so far."""
+
+    frame: Frame
+    result: FrameResult
+    labels: Mapping[int, TrackLabel]  # by track id; provisional, and only with `AnalyseOptions.live`
+    num_analysed: int  # frames up to this one, those of an earlier, stopped run included
+
+
+def ask(
+    model: LoadedModel,
+    vocabulary: Vocabulary,
+    *,
+    distractors: bool = True,
+    score_threshold: float = 0.0,
+    max_tracks: int | None = None,
+) -> Asked:
+    """The vocabulary in the model's eyes, and the rules by which its names are given."""
+    info = VocabularyInfo(
+        names=vocabulary.names,
+        category_ids=vocabulary.category_ids,
+        distractors=distractors,
+        score_threshold=score_threshold,
+        max_tracks=max_tracks,
+    )
+    return Asked(vocabulary=info, embeds=embed_classes(model, vocabulary=vocabulary, distractors=distractors))
+
+
+def analyse(
+    job: Job,
+    *,
+    asked: Asked,
+    folder: Path,
+    overwrite: bool = False,
+    on_frame: Callable[[AnalysedFrame], None] | None = None,
+) -> Record:
+    """The finished record of a job; see `analyse_frames`. `on_frame` is told of every frame."""
+    frames = analyse_frames(job, asked=asked, folder=folder, overwrite=overwrite)
+    while True:
+        try:
+            frame = next(frames)
+        except StopIteration as end:
+            record: Record = end.value
+            return record
+        if on_frame is not None:
+            on_frame(frame)
+
+
+def analyse_frames(
+    job: Job, *, asked: Asked, folder: Path, overwrite: bool = False
+) -> Generator[AnalysedFrame, None, Record]:
+    """Yields the frames as they are analysed and returns the finished record.
+
+    A stopped run is carried on after its last batch; its frames are not yielded again. A finished record of
+    this job is returned as it is, with the labels that it has.
+
+    Raises:
+        RecordError: the folder holds a finished record of something else, and not `overwrite`.
+        VideoError: the video cannot be decoded.
+        UsageError: no frame lies in the range asked for.
+        ResourceError: the disk is full or not writable.
+    """
+    if not overwrite and finished_header(folder, fingerprint=job.fingerprint) is not None:
+        return Record.open(folder)
+    segmenter = job.engine.new_segmenter()
+    report = ReadReport()
+    with RecordWriter(folder, fingerprint=job.fingerprint, overwrite=overwrite) as writer:
+        next_frame = _resume(segmenter, writer)
+        frames = _decoded_ahead(job, next_frame=next_frame, report=report)
+        with closing(frames), Scribe(writer) as scribe:
+            for batch in batches(frames, size=job.options.batch_size):
+                prediction = job.engine.predict(segmenter, [frame.image for frame in batch])
+                results = segmenter.step(prediction, [frame.frame_index for frame in batch])
+                times_s = [frame.time_s for frame in batch]
+                scribe.write(results, times_s=times_s, state=segmenter.state_dict())
+                yield from _analysed(batch, results, segmenter=segmenter, asked=asked, live=job.options.live)
+        return _finalise(job, writer=writer, segmenter=segmenter, asked=asked, report=report)
+
+
+def _resume(segmenter: VideoSegmenter, writer: RecordWriter) -> int:
+    """Opens the record and brings the segmenter to where it stops; the index of the next frame."""
+    point = writer.resume()
+    if point is None:
+        return 0
+    segmenter.load_state_dict(point.state)
+    logger.info("%s: going on at frame %d", writer.folder, point.next_frame)
+    return point.next_frame
+
+
+def _decoded_ahead(job: Job, *, next_frame: int, report: ReadReport) -> Generator[Frame, None, None]:
+    options = job.options
+    frames = read_frames(
+        job.location,
+        start_s=options.start_s,
+        end_s=options.end_s,
+        stride=options.stride,
+        skip_frames=next_frame,
+        report=report,
+    )
+    return threaded(
+        of_one_size(frames, frame_hw=job.frame_hw, name=display_name(job.location)),
+        capacity=2 * options.batch_size,
+        when_full="drop-oldest" if options.live else "wait",
+    )
+
+
+def _analysed(
+    batch: Sequence[Frame],
+    results: Sequence[FrameResult],
+    *,
+    segmenter: VideoSegmenter,
+    asked: Asked,
+    live: bool,
+) -> Generator[AnalysedFrame, None, None]:
+    labels: dict[int, TrackLabel] = {}
+    if live:
+        shown = {track_id for result in results for track_id in result.track_ids.tolist()}
+        tracks = [track for track in segmenter.finish().tracks if track.track_id in shown]
+        answers = _labels(tracks, asked=asked)
+        labels = {track.track_id: label for track, label in zip(tracks, answers, strict=True)}
+    first = segmenter.num_frames - len(batch) + 1
+    for number, (frame, result) in enumerate(zip(batch, results, strict=True), start=first):
+        yield AnalysedFrame(frame=frame, result=result, labels=labels, num_analysed=number)
+
+
+def _finalise(
+    job: Job, *, writer: RecordWriter, segmenter: VideoSegmenter, asked: Asked, report: ReadReport
+) -> Record:
+    video = segmenter.finish()
+    labels = _labels(video.tracks, asked=asked)
+    header = RecordHeader(
+        fingerprint=job.fingerprint,
+        source=job.source_after(report),
+        model=job.engine.model_info,
+        vocabulary=asked.vocabulary,
+        settings=job.settings,
+        analysed=job.analysed(video.num_frames),
+        saved=(),
+        tracks=track_entries(video.tracks, labels=labels, times_s=writer.track_times()),
+    )
+    return writer.finalise(
+        header,
+        track_ids=np.array([track.track_id for track in video.tracks], dtype=np.int64),
+        tokens=_tokens(video.tracks, embed_dim=asked.embeds.class_embeds.shape[1]),
+        object_scores=_object_scores(video.tracks),
+    )
+
+
+def _labels(tracks: Sequence[TrackSummary], *, asked: Asked) -> list[TrackLabel]:
+    embeds, rules = asked.embeds, asked.vocabulary
+    return label_tracks(
+        torch.from_numpy(_tokens(tracks, embed_dim=embeds.class_embeds.shape[1])),
+        object_scores=torch.from_numpy(_object_scores(tracks)),
+        class_embeds=embeds.class_embeds,
+        num_asked=embeds.num_asked,
+        logit_scale=embeds.logit_scale,
+        names=rules.names,
+        score_threshold=rules.score_threshold,
+        max_tracks=rules.max_tracks,
+    )
+
+
+def _tokens(tracks: Sequence[TrackSummary], *, embed_dim: int) -> np.ndarray:
+    tokens = np.zeros((len(tracks), embed_dim), dtype=np.float32)
+    for row, track in enumerate(tracks):
+        tokens[row] = track.instance_token
+    return tokens
+
+
+def _object_scores(tracks: Sequence[TrackSummary]) -> np.ndarray:
+    return np.array([track.object_score for track in tracks], dtype=np.float32)

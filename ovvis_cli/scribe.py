@@ -1,0 +1,61 @@
+"""Encoding and writing of finished batches, in a thread beside the networks."""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import Self
+
+from torch import Tensor
+
+from ovvis_cli.record.encoding import encode_frame
+from ovvis_cli.record.writer import RecordWriter
+from ovvis_models.structures import FrameResult
+
+
+class Scribe:
+    """Writes one batch while the next is computed; never more than one waits, so memory stays flat.
+
+    Leaving the context waits for the batch in hand, also when something went wrong elsewhere: what was
+    computed is on the disk before the program ends.
+    """
+
+    def __init__(self, writer: RecordWriter) -> None:
+        self._writer = writer
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ovvis-write")
+        self._in_hand: Future[None] | None = None
+
+    def write(
+        self, results: Sequence[FrameResult], *, times_s: Sequence[float], state: Mapping[str, Tensor]
+    ) -> None:
+        """Takes over the next frames, and the state after them, from which a stopped run would go on.
+
+        Raises:
+            ResourceError: the disk was full when the batch before was written.
+        """
+        self._finish_batch()
+        self._in_hand = self._pool.submit(_write, self._writer, list(results), list(times_s), state)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            if error is None:
+                self._finish_batch()
+        finally:
+            self._pool.shutdown(wait=True)
+
+    def _finish_batch(self) -> None:
+        if self._in_hand is not None:
+            self._in_hand.result()
+            self._in_hand = None
+
+
+def _write(
+    writer: RecordWriter, results: list[FrameResult], times_s: list[float], state: Mapping[str, Tensor]
+) -> None:
+    for result, time_s in zip(results, times_s, strict=True):
+        writer.append(encode_frame(result, time_s=time_s))
+    writer.checkpoint(state, results[-1].frame_index + 1)
