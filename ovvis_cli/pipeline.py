@@ -80,9 +80,10 @@ def analyse(
     folder: Path,
     overwrite: bool = False,
     on_frame: Callable[[AnalysedFrame], None] | None = None,
+    stop: Callable[[], bool] | None = None,
 ) -> Record:
     """The finished record of a job; see `analyse_frames`. `on_frame` is told of every frame."""
-    frames = analyse_frames(job, asked=asked, folder=folder, overwrite=overwrite)
+    frames = analyse_frames(job, asked=asked, folder=folder, overwrite=overwrite, stop=stop)
     while True:
         try:
             frame = next(frames)
@@ -94,12 +95,18 @@ def analyse(
 
 
 def analyse_frames(
-    job: Job, *, asked: Asked, folder: Path, overwrite: bool = False
+    job: Job,
+    *,
+    asked: Asked,
+    folder: Path,
+    overwrite: bool = False,
+    stop: Callable[[], bool] | None = None,
 ) -> Generator[AnalysedFrame, None, Record]:
     """Yields the frames as they are analysed and returns the finished record.
 
     A stopped run is carried on after its last batch; its frames are not yielded again. A finished record of
-    this job is returned as it is, with the labels that it has.
+    this job is returned as it is, with the labels that it has. `stop` is asked after every batch whether the
+    video is to end here: a camera has no other end.
 
     Raises:
         RecordError: the folder holds a finished record of something else, and not `overwrite`.
@@ -121,6 +128,8 @@ def analyse_frames(
                 times_s = [frame.time_s for frame in batch]
                 scribe.write(results, times_s=times_s, state=segmenter.state_dict())
                 yield from _analysed(batch, results, segmenter=segmenter, asked=asked, live=job.options.live)
+                if stop is not None and stop():
+                    break
         return _finalise(job, writer=writer, segmenter=segmenter, asked=asked, report=report)
 
 
@@ -147,7 +156,7 @@ def _decoded_ahead(job: Job, *, next_frame: int, report: ReadReport) -> Generato
     return threaded(
         of_one_size(frames, frame_hw=job.frame_hw, name=display_name(job.location)),
         capacity=2 * options.batch_size,
-        when_full="drop-oldest" if options.live else "wait",
+        when_full="drop-oldest" if options.live and job.info.kind == "stream" else "wait",
     )
 
 
