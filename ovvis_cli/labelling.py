@@ -1,15 +1,47 @@
 """Which of the asked names a track is: the one place where labels are decided, for segment and relabel."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from ovvis_cli.record.schema import LabelScore, TrackLabel
+from ovvis_cli.vocabulary.distractors import diorama_world
+from ovvis_cli.vocabulary.embedding import VocabularyEmbedder
+from ovvis_cli.vocabulary.names import Vocabulary
+from ovvis_models.catalog import LoadedModel
 from ovvis_models.heads.vocabulary_scores import class_probabilities
+from ovvis_models.text.vocabulary import Progress
 
 _NUM_RUNNER_UP = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassEmbeds:
+    """A vocabulary as the model's text encoder sees it."""
+
+    class_embeds: Float[Tensor, "K D"]  # unit norm; the asked names first, then the distractors
+    num_asked: int
+    logit_scale: float  # multiplies cosine similarities
+
+
+def embed_classes(
+    model: LoadedModel, *, vocabulary: Vocabulary, distractors: bool, progress: Progress | None = None
+) -> ClassEmbeds:
+    """The embeddings of the names, and of what they have to win against if `distractors`; cached on disk.
+
+    `progress` is told of the prompts as they are encoded, not when all is in the cache.
+    """
+    world = diorama_world() if model.spec.text_domain == "diorama" else None
+    text_encoder = model.network.text_encoder
+    embedder = VocabularyEmbedder(text_encoder, world=world, progress=progress)
+    embedded = embedder.embed(vocabulary, distractors=distractors)
+    logit_scale = text_encoder.logit_scale.detach().exp().item()
+    return ClassEmbeds(
+        class_embeds=embedded.class_embeds, num_asked=embedded.num_asked, logit_scale=logit_scale
+    )
 
 
 def label_tracks(

@@ -1,26 +1,15 @@
 """Other words for the same video: labels from the stored instance tokens, without running the networks."""
 
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from ovvis_cli.errors import RecordError
 from ovvis_cli.exporters.export import output_path, saved_formats
-from ovvis_cli.labelling import label_tracks
+from ovvis_cli.labelling import ClassEmbeds, label_tracks
 from ovvis_cli.record.reader import Record, TrackTokens
 from ovvis_cli.record.schema import TrackEntry, TrackLabel, VocabularyInfo
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClassEmbeds:
-    """A vocabulary as the model's text encoder sees it."""
-
-    class_embeds: Float[Tensor, "K D"]  # unit norm; the asked names first, then the distractors
-    num_asked: int
-    logit_scale: float
 
 
 def relabel(record: Record, *, vocabulary: VocabularyInfo, embeds: ClassEmbeds) -> Record:

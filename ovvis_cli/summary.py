@@ -59,3 +59,61 @@ def absent_names(header: RecordHeader) -> tuple[AbsentName, ...]:
         for name in header.vocabulary.names
         if name not in found
     )
+
+
+def summary_table(header: RecordHeader) -> tuple[list[str], list[list[str]]]:
+    """Column names and cells of the table of labelled tracks, in the order of `summary_rows`."""
+    columns = ["track", "label", "score", "from", "to", "frames", "or else"]
+    rows = [
+        [
+            f"#{row.track_id}",
+            row.label,
+            f"{row.score:.2f}",
+            clock(row.first_time_s),
+            clock(row.last_time_s),
+            str(row.num_frames),
+            ", ".join(f"{entry.label} {entry.score:.2f}" for entry in row.runner_up if entry.score >= 0.005),
+        ]
+        for row in summary_rows(header)
+    ]
+    return columns, rows
+
+
+def absent_text(header: RecordHeader, *, most: int = 8) -> str | None:
+    """One line about the names that were not found, None where all were."""
+    absent = sorted(absent_names(header), key=lambda entry: -entry.best_score)
+    if not absent:
+        return None
+    named = [
+        f"{entry.name} (best {entry.best_score:.2f})" if entry.best_score >= 0.005 else entry.name
+        for entry in absent[:most]
+    ]
+    others = f" and {len(absent) - most} other names" if len(absent) > most else ""
+    return f"not found: {', '.join(named)}{others}"
+
+
+def clock(time_s: float) -> str:
+    """Minutes, seconds and tenths; hours where there are any."""
+    tenths = round(time_s * 10)
+    minutes, tenths = divmod(tenths, 600)
+    hours, minutes = divmod(minutes, 60)
+    seconds = f"{tenths // 10:02d}.{tenths % 10}"
+    return f"{hours}:{minutes:02d}:{seconds}" if hours else f"{minutes}:{seconds}"
+
+
+def summary_json(header: RecordHeader) -> dict[str, list[dict[str, str | int | float]]]:
+    """The labelled tracks and the names that were not found, for `--json`."""
+    return {
+        "tracks": [
+            {
+                "track": row.track_id,
+                "label": row.label,
+                "score": row.score,
+                "first_time": row.first_time_s,
+                "last_time": row.last_time_s,
+                "num_frames": row.num_frames,
+            }
+            for row in summary_rows(header)
+        ],
+        "not_found": [{"name": entry.name, "best_score": entry.best_score} for entry in absent_names(header)],
+    }

@@ -26,7 +26,11 @@ FRAME_HW = (32, 48)
 NUM_FRAMES = 8
 DOG, BOARD, UNKNOWN = 1, 2, 5  # track ids
 VOCABULARY = VocabularyInfo(
-    names=("cat", "dog", "skateboard"), distractors=True, score_threshold=0.0, max_tracks=None
+    names=("cat", "dog", "skateboard"),
+    category_ids=(1, 2, 3),
+    distractors=True,
+    score_threshold=0.0,
+    max_tracks=None,
 )
 MODEL = ModelInfo(name="instformer-tiny", weights_sha256="ab" * 32)
 SETTINGS = {"precision": "fp32", "stride": 1}
@@ -52,7 +56,7 @@ def source_info(path: Path, *, num_frames: int = NUM_FRAMES) -> SourceInfo:
 
 
 def masks_of(frame_index: int) -> dict[int, np.ndarray]:
-    """Track id to mask: the dog walks right, the skateboard is there on odd frames, the unknown thing stays."""
+    """Track id to mask: the dog walks right, the skateboard shows on odd frames, the rest stays."""
     masks = {track_id: np.zeros(FRAME_HW, dtype=bool) for track_id in (DOG, BOARD, UNKNOWN)}
     masks[DOG][4:20, 2 + frame_index : 18 + frame_index] = True
     masks[DOG][8:10, 6 + frame_index : 8 + frame_index] = False  # a hole

@@ -42,27 +42,47 @@ def ensure_exports(
     record: Record,
     formats: Iterable[ExportFormat],
     *,
+    remake: bool = False,
+    source: Path | None = None,
     overlay_progress: Callable[[int], None] | None = None,
 ) -> tuple[Record, dict[ExportFormat, Path]]:
     """Makes the formats that are not yet beside the record; returns it with them noted, and their files.
 
     Outputs appear whole or not at all, so one that exists is done: a killed run goes on with the next.
 
+    Args:
+        record: what to export.
+        formats: each is made once.
+        remake: make those that exist, too.
+        source: where the video is now, if it was moved since; for the overlay.
+        overlay_progress: told after every frame of the overlay how many are done.
+
     Raises:
         RecordError: the record is damaged, or its video is gone.
         VideoError: the video cannot be decoded or the overlay not encoded.
         ResourceError: the disk is full or not writable.
     """
-    wanted = tuple(dict.fromkeys(formats))
-    remembered = (*record.header.saved, *(name for name in wanted if name not in record.header.saved))
-    if remembered != record.header.saved:
-        record = record.with_header(replace(record.header, saved=remembered))
-    paths = {name: output_path(record, name) for name in wanted}
-    for name, path in paths.items():
-        if path.exists():
-            continue
-        if name == "overlay":
-            export_overlay(record, path, progress=overlay_progress)
-        else:
-            EXPORTERS[name](record, path)
+    paths = {name: output_path(record, name) for name in formats}
+    saved = (*record.header.saved, *(name for name in paths if name not in record.header.saved))
+    if saved != record.header.saved:
+        record = record.with_header(replace(record.header, saved=saved))
+    for name, path in sorted(
+        paths.items(), key=lambda item: item[0] == "overlay"
+    ):  # it alone needs the video
+        if remake or not path.exists():
+            export_one(record, name, output=path, source=source, overlay_progress=overlay_progress)
     return record, paths
+
+
+def export_one(
+    record: Record,
+    export_format: ExportFormat,
+    *,
+    output: Path,
+    source: Path | None = None,
+    overlay_progress: Callable[[int], None] | None = None,
+) -> Path:
+    """Makes one format, anywhere; arguments and errors as `ensure_exports`."""
+    if export_format == "overlay":
+        return export_overlay(record, output, source=source, progress=overlay_progress)
+    return EXPORTERS[export_format](record, output)

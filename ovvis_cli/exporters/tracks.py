@@ -11,8 +11,8 @@ def labelled_tracks(header: RecordHeader) -> dict[int, TrackEntry]:
 
 
 def category_ids(header: RecordHeader) -> dict[str, int]:
-    """1-based category ids, in the order in which the names were asked."""
-    return {name: number for number, name in enumerate(header.vocabulary.names, start=1)}
+    """The category id of each name, in the order in which the names were asked."""
+    return dict(zip(header.vocabulary.names, header.vocabulary.category_ids, strict=True))
 
 
 def categories(header: RecordHeader) -> list[dict[str, int | str]]:

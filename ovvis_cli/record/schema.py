@@ -58,9 +58,10 @@ class ModelInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VocabularyInfo:
-    """What was asked; category_id of every export is the position in `names` + 1."""
+    """What was asked, and by which rules a name was given; equal = the same labels."""
 
     names: tuple[str, ...]
+    category_ids: tuple[int, ...]  # of each name in exports: the data set's own, or 1..K for the user's names
     distractors: bool  # whether the names had to win against a general vocabulary too
     score_threshold: float  # least score of a label, [0, 1]
     max_tracks: int | None  # most tracks that may have a label

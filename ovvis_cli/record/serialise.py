@@ -36,6 +36,7 @@ def header_to_text(header: RecordHeader) -> str:
         "model": {"name": model.name, "weights_sha256": model.weights_sha256},
         "vocabulary": {
             "names": list(vocabulary.names),
+            "category_ids": list(vocabulary.category_ids),
             "distractors": vocabulary.distractors,
             "score_threshold": vocabulary.score_threshold,
             "max_tracks": vocabulary.max_tracks,
@@ -179,8 +180,10 @@ def _range_from_json(fields: Fields) -> AnalysedRange:
 
 
 def _vocabulary_from_json(fields: Fields) -> VocabularyInfo:
+    names = fields.strings("names")
     return VocabularyInfo(
-        names=fields.strings("names"),
+        names=names,
+        category_ids=fields.integers("category_ids", length=len(names)),
         distractors=fields.boolean("distractors"),
         score_threshold=fields.real("score_threshold"),
         max_tracks=fields.optional("max_tracks", fields.integer),

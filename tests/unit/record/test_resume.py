@@ -34,7 +34,7 @@ def state_before(frame_index):
 
 
 def run(folder, *, key, info, stop_after=None, every=3):
-    """Appends all frames with checkpoints; stops like a killed process after `stop_after` frames of this run."""
+    """Appends all frames with checkpoints; stops after `stop_after` frames of this run as if killed."""
     with RecordWriter(folder, fingerprint=key) as writer:
         return go_on(writer, info=info, stop_after=stop_after, every=every)
 

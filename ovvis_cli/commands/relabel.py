@@ -1,0 +1,136 @@
+"""`ovvis relabel`: other names for the tracks of a record, in seconds, without running the networks."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import typer
+
+from ovvis_cli.commands.export import overlay_progress
+from ovvis_cli.console import Console
+from ovvis_cli.errors import ModelError
+from ovvis_cli.options import (
+    ClassesFileOption,
+    ClassesOption,
+    JsonOption,
+    MaxTracksOption,
+    ModelOption,
+    NoDistractorsOption,
+    QuietOption,
+    VocabularyOption,
+    parse_formats,
+)
+
+if TYPE_CHECKING:
+    from ovvis_cli.record.reader import Record
+    from ovvis_cli.vocabulary.names import Vocabulary
+    from ovvis_models.catalog import LoadedModel
+
+
+def relabel(  # noqa: PLR0913  each option is a parameter
+    record: Annotated[Path, typer.Argument(help="Folder that `ovvis segment` made.", show_default=False)],
+    *,
+    classes: ClassesOption = None,
+    classes_file: ClassesFileOption = None,
+    vocabulary: VocabularyOption = None,
+    no_distractors: NoDistractorsOption = False,
+    score_threshold: Annotated[
+        float | None,
+        typer.Option(
+            "--score-threshold", min=0.0, max=1.0, help="Least score of a labelled track. Default: as before."
+        ),
+    ] = None,
+    max_tracks: MaxTracksOption = None,
+    save: Annotated[
+        str | None,
+        typer.Option("--save", metavar="A,B,...", help="Formats to make. Default: those made before."),
+    ] = None,
+    source: Annotated[
+        Path | None,
+        typer.Option("--source", help="Where the video is now, if it was moved; for the overlay."),
+    ] = None,
+    model: ModelOption = None,
+    quiet: QuietOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Give the tracks of an earlier result new labels, and make its files anew."""
+    from ovvis_cli.exporters.export import ensure_exports, saved_formats
+    from ovvis_cli.record.reader import Record
+    from ovvis_cli.vocabulary.names import resolve_vocabulary
+
+    console = Console(quiet=quiet, json=json)
+    formats = None if save is None else parse_formats(save, option="--save")
+    asked = resolve_vocabulary(classes=classes, classes_file=classes_file, table=vocabulary)
+    opened = Record.open(record)
+    before = opened.header.vocabulary
+    rules = _Rules(
+        distractors=not no_distractors,
+        score_threshold=before.score_threshold if score_threshold is None else score_threshold,
+        max_tracks=before.max_tracks if max_tracks is None else max_tracks,
+    )
+    loaded = _model_of(opened, name_or_path=model)
+    relabelled = _relabelled(opened, asked=asked, rules=rules, model=loaded, console=console)
+    if formats is not None:  # what is not asked for is neither made again nor remembered
+        relabelled = relabelled.with_header(replace(relabelled.header, saved=()))
+    formats = saved_formats(relabelled) if formats is None else formats
+    with overlay_progress(console, record=relabelled, formats=formats) as progress:
+        relabelled, paths = ensure_exports(relabelled, formats, source=source, overlay_progress=progress)
+    _show(console, record=relabelled, paths={name: str(path) for name, path in paths.items()})
+
+
+class _Rules(NamedTuple):
+    distractors: bool
+    score_threshold: float
+    max_tracks: int | None
+
+
+def _relabelled(
+    record: "Record", *, asked: "Vocabulary", rules: _Rules, model: "LoadedModel", console: Console
+) -> "Record":
+    from ovvis_cli.labelling import embed_classes
+    from ovvis_cli.record.schema import VocabularyInfo
+    from ovvis_cli.relabel import relabel as relabel_record
+
+    with console.progress("text", total=None, unit="prompts") as progress:
+        embeds = embed_classes(
+            model,
+            vocabulary=asked,
+            distractors=rules.distractors,
+            progress=lambda done, total: progress.update(done, total=total),
+        )
+    wanted = VocabularyInfo(
+        names=asked.names,
+        category_ids=asked.category_ids,
+        distractors=rules.distractors,
+        score_threshold=rules.score_threshold,
+        max_tracks=rules.max_tracks,
+    )
+    return relabel_record(record, vocabulary=wanted, embeds=embeds)
+
+
+def _model_of(record: "Record", *, name_or_path: str | None) -> "LoadedModel":
+    """The model that made the record: tokens mean nothing to another text encoder."""
+    from ovvis_models.catalog import load
+
+    made_by = record.header.model
+    loaded = load(name_or_path or made_by.name)
+    if loaded.weights_sha256 != made_by.weights_sha256:
+        raise ModelError(
+            f"{record.folder} was made with other weights of {made_by.name}",
+            hint="name that weights file with --model, or run ovvis segment again",
+        )
+    return loaded
+
+
+def _show(console: Console, *, record: "Record", paths: dict[str, str]) -> None:
+    from ovvis_cli.summary import absent_text, summary_json, summary_rows, summary_table
+
+    columns, rows = summary_table(record.header)
+    colors = [row.color for row in summary_rows(record.header)]
+    console.table(columns, rows, colors=colors)
+    absent = absent_text(record.header)
+    if absent is not None:
+        console.note(absent)
+    for path in paths.values():
+        console.write(path)
+    console.emit({"record": str(record.folder), "files": paths, **summary_json(record.header)})
