@@ -31,7 +31,11 @@ def check(fixture: Fixture, *, dtype_name: str) -> list[Verdict]:
         if found is None:
             verdicts.append(
                 Verdict(
-                    name=name, max_abs=float("nan"), max_rel=float("nan"), passed=False, remark="unknown array"
+                    name=name,
+                    max_abs=float("nan"),
+                    max_rel=float("nan"),
+                    passed=False,
+                    remark="unknown array",
                 )
             )
         else:
@@ -52,7 +56,9 @@ def main(arguments: list[str]) -> int:
         return 2
     if fixture.system not in SYSTEMS:
         known = ", ".join(sorted(SYSTEMS))
-        print(f"{options.folder}: system {fixture.system!r} is not checked here (only {known})", file=sys.stderr)
+        print(
+            f"{options.folder}: system {fixture.system!r} is not checked here (only {known})", file=sys.stderr
+        )
         return 2
     verdicts = check(fixture, dtype_name=options.dtype)
     print(f"{fixture.case['fixture']} in {options.dtype}; tolerance {TOLERANCES[options.dtype]:g}")

@@ -1,18 +1,21 @@
-"""Comparing one array of a fixture with ours: numbers, whole numbers, or bits of thresholded masks."""
+"""Comparing one array of a fixture with ours: numbers, whole numbers, grey levels, or bits of masks."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 NEAR_THRESHOLD = 1e-5  # a bit may differ where our logit is no further from 0
+MAX_GREY_SHARE = 2e-3  # of resized pixel values may be one grey level off, as our preprocessing promises
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """Our side of an array, thinned like the fixture's; `margin` is the |logit| behind each bit."""
+    """Our side of an array, thinned like the fixture's."""
 
     values: np.ndarray
-    margin: np.ndarray | None = None
+    margin: np.ndarray | None = None  # of bits: the |logit| behind each
+    slack: np.ndarray | None = None  # of numbers: what undecided bits may add to each difference
+    is_grey: bool = False  # 8-bit pixels after a resize
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,16 +35,19 @@ def compare(name: str, reference: np.ndarray, found: Found, *, tolerance: float)
         return _compare_bits(name, reference, found.values, found.margin)
     if reference.shape != found.values.shape:
         return _failed(name, f"shape {found.values.shape} instead of {reference.shape}")
+    if found.is_grey:
+        return _compare_grey(name, reference, found.values)
     if reference.dtype.kind in "iub":
         return _compare_exactly(name, reference, found.values)
-    return _compare_numbers(name, reference, found.values, tolerance=tolerance)
+    return _compare_numbers(name, reference, found, tolerance=tolerance)
 
 
-def _compare_numbers(name: str, reference: np.ndarray, ours: np.ndarray, *, tolerance: float) -> Verdict:
+def _compare_numbers(name: str, reference: np.ndarray, found: Found, *, tolerance: float) -> Verdict:
     # What storing the reference in half or single precision may have cost is no difference of ours.
     rounding = np.spacing(np.abs(reference)).astype(np.float64) / 2
-    difference = np.abs(reference.astype(np.float64) - ours.astype(np.float64))
-    excess = np.maximum(difference - rounding, 0.0)
+    slack = 0.0 if found.slack is None else found.slack
+    difference = np.abs(reference.astype(np.float64) - found.values.astype(np.float64))
+    excess = np.maximum(difference - rounding - slack, 0.0)
     scale = float(np.abs(reference).max(initial=0.0)) or 1.0
     worst = float(excess.max(initial=0.0))
     return Verdict(
@@ -61,6 +67,18 @@ def _compare_exactly(name: str, reference: np.ndarray, ours: np.ndarray) -> Verd
         max_rel=count / max(difference.size, 1),
         passed=count == 0,
         remark=f"{count} differ" if count else "",
+    )
+
+
+def _compare_grey(name: str, reference: np.ndarray, ours: np.ndarray) -> Verdict:
+    difference = np.abs(reference.astype(np.int64) - ours.astype(np.int64))
+    worst, share = int(difference.max(initial=0)), float((difference > 0).mean())
+    return Verdict(
+        name=name,
+        max_abs=float(worst),
+        max_rel=worst / 255,
+        passed=worst <= 1 and share <= MAX_GREY_SHARE,
+        remark=f"{int((difference > 0).sum())} of {difference.size} values differ" if worst else "",
     )
 
 

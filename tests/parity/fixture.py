@@ -1,7 +1,7 @@
 """A fixture folder: what was computed (case.json), with which tensors (layout.json), and the results."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,6 @@ from tests.parity.weights_by_name import weights_of_layout
 
 RESNET_BY_BLOCKS = {(3, 4, 6, 3): "resnet50", (3, 4, 23, 3): "resnet101"}
 NUM_POINTS = 4
-NUM_LEVELS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,18 +49,29 @@ class Fixture:
             divisor=settings["size_divisibility"],
         )
 
-    def images(self) -> Tensor:
-        """Return the network's input (F, 3, H, W), float32, by our preprocessing."""
+    def resized(self) -> Tensor:
+        """Return the frames after our resize, uint8 (F, 3, h, w)."""
+        height, width = self.geometry.resized_hw
+        pixels = prepare(self.frames, self.geometry, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
+        return pixels.to(torch.uint8)[..., :height, :width]
+
+    def normalised(self, resized: Tensor) -> Tensor:
+        """Return the network's input, float32 (F, 3, H, W), from resized frames."""
         settings = self.case["preprocessing"]
+        already = replace(self.geometry, original_hw=self.geometry.resized_hw)
         return prepare(
-            self.frames, self.geometry, mean=tuple(settings["pixel_mean"]), std=tuple(settings["pixel_std"])
+            resized.permute(0, 2, 3, 1),
+            already,
+            mean=tuple(settings["pixel_mean"]),
+            std=tuple(settings["pixel_std"]),
         )
 
     def mask2former(self) -> Mask2Former:
         """Return the network with the fixture's weights, float32, in evaluation mode."""
-        network = build_mask2former(mask2former_spec(self.case["model"], self.layout))
+        with torch.device("meta"):
+            network = build_mask2former(mask2former_spec(self.case["model"], self.layout))
         checkpoint = weights_of_layout(self.layout, gains=self.case["gain"])
-        network.load_state_dict(from_detectron2(checkpoint, network.state_dict()))
+        network.load_state_dict(from_detectron2(checkpoint, network.state_dict()), assign=True)
         return network.eval()
 
 

@@ -30,8 +30,8 @@ LEVEL_THINNING = (1, 4, 16)  # channels
 class NetworkRun:
     """Everything that one forward pass computed; lists hold one entry for each call of a module."""
 
-    images: Tensor  # (F, 3, H, W) by our preprocessing, float32
-    pixels: Tensor  # (F, 3, h, w) resized frames before normalisation
+    resized: Tensor  # (F, 3, h, w) our resized frames, uint8
+    images: Tensor  # (F, 3, H, W) what the network was given, float32
     backbone: list[Tensor]
     projections: list[Tensor]
     offsets: Tensor
@@ -49,8 +49,8 @@ class NetworkRun:
     points: int
 
 
-def run_network(network: Mask2Former, images: Tensor, *, our_images: Tensor, pixels: Tensor) -> NetworkRun:
-    """Run the network on `images` and keep what its modules return."""
+def run_network(network: Mask2Former, images: Tensor, *, dtype: torch.dtype, resized: Tensor) -> NetworkRun:
+    """Run the network on `images` in `dtype` and keep what its modules return."""
     calls: dict[str, list[object]] = {}
     pixel, query = network.pixel_decoder, network.query_decoder
     first = pixel.layers[0].attention
@@ -80,13 +80,13 @@ def run_network(network: Mask2Former, images: Tensor, *, our_images: Tensor, pix
         )
         for layer in query.layers
     ]
-    output = network(images)
+    output = network(images.to(dtype))
     for handle in handles:
         handle.remove()
     single = {name: calls.pop(name)[0] for name in ("backbone", "offsets", "attention_weights", "attention")}
     return NetworkRun(
-        images=our_images,
-        pixels=pixels,
+        resized=resized,
+        images=images,
         output=output,
         features=calls.pop("features")[0],
         heads=first.num_heads,
@@ -129,7 +129,7 @@ def _encoder_weights(run: NetworkRun, frame: int, _: int) -> Found:
 
 
 def _forbidden(run: NetworkRun, frame: int, layer: int) -> tuple[Tensor, Tensor]:
-    """Return where a layer's queries may not look before the all-masked rule, and |logit| of the masks there."""
+    """Return where a layer's queries may not look, before the all-masked rule, and |logit| there."""
     level = run.features.levels[layer % NUM_LEVELS]
     embeds = run.mask_embeds[layer]
     inside = inside_masks(embeds, shrink_to(run.features.pixel_embeds, level))[frame]
@@ -159,7 +159,7 @@ Row = Callable[[NetworkRun, int, int], Found]
 
 NETWORK_ARRAYS: dict[str, Row] = {
     # name with the frame, and for some a level or stage -> our side
-    r"resized(\d+)": lambda run, f, _: _array(run.pixels[f]),
+    r"resized(\d+)": lambda run, f, _: Found(values=run.resized[f].numpy(), is_grey=True),
     r"image(\d+)": lambda run, f, _: _array(run.images[f]),
     r"backbone(\d+)_res(\d)": _backbone,
     r"position(\d+)_(\d)": _position,

@@ -1,6 +1,7 @@
 """The systems that fixtures exist of: how each is run, and its rows of final results."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from ovvis_models.heads.closed_set import best_pairs, mask_quality
 from ovvis_models.preprocess import logits_to_original
-from tests.parity.comparison import Found
+from tests.parity.comparison import NEAR_THRESHOLD, Found
 from tests.parity.fixture import Fixture
 from tests.parity.mask2former_arrays import NetworkRun, network_array, reorder, run_network
 
@@ -26,20 +27,17 @@ def run_mask2former(fixture: Fixture, dtype: torch.dtype) -> OurArray:
 def trace_network(fixture: Fixture, dtype: torch.dtype) -> NetworkRun:
     """Run the fixture's Mask2Former on all its frames.
 
-    A frame whose exact input is in the fixture is given that, so that preprocessing and network are judged apart.
+    Where the fixture holds a frame after resizing, the network is given that: our resize is judged apart.
     """
-    ours = fixture.images()
-    height, width = fixture.geometry.resized_hw
-    settings = fixture.case["preprocessing"]
-    mean, std = (ours.new_tensor(settings[key])[:, None, None] for key in ("pixel_mean", "pixel_std"))
-    pixels = (ours * std + mean).round().to(torch.uint8)[..., :height, :width]
-    images = ours.clone()
-    for frame in range(images.shape[0]):
-        if f"image{frame}" in fixture.arrays:
-            images[frame] = torch.from_numpy(fixture.arrays[f"image{frame}"])
+    resized = fixture.resized()
+    given = [
+        torch.from_numpy(fixture.arrays.get(f"resized{frame}", pixels.numpy()))
+        for frame, pixels in enumerate(resized)
+    ]
+    images = fixture.normalised(torch.stack(given))
     network = fixture.mask2former().to(dtype)
     with torch.inference_mode():
-        return run_network(network, images.to(dtype), our_images=ours, pixels=pixels)
+        return run_network(network, images, dtype=dtype, resized=resized)
 
 
 def _mask2former_results(fixture: Fixture, run: NetworkRun) -> Mapping[str, Found]:
@@ -49,18 +47,25 @@ def _mask2former_results(fixture: Fixture, run: NetworkRun) -> Mapping[str, Foun
     logits = logits_to_original(last.mask_logits[0, pairs.query_index], fixture.geometry)
     quality = mask_quality(logits)
     order = kept_order(fixture, pairs.query_index, pairs.class_index)
+    slack = quality_slack(logits).numpy()[order]
     return MappingProxyType(
         {
             "frames": Found(values=fixture.arrays["frames"]),
             "query_index": ordered(pairs.query_index, order),
             "labels": ordered(pairs.class_index, order),
             "class_scores": ordered(pairs.class_scores, order),
-            "mask_quality": ordered(quality, order),
-            "scores": ordered(pairs.class_scores * quality, order),
+            "mask_quality": replace(ordered(quality, order), slack=slack),
+            "scores": replace(ordered(pairs.class_scores * quality, order), slack=slack),
             "output_mask_logits": ordered(logits, order[::10]),
             "masks": mask_bits(logits, order),
         }
     )
+
+
+def quality_slack(logits: Tensor) -> Tensor:
+    """Return how far undecided pixels (half in, half out) can move the mean probability in each mask (N,)."""
+    undecided = (logits.abs() <= NEAR_THRESHOLD).sum(dim=(-1, -2))
+    return 0.5 * undecided / (logits > 0).sum(dim=(-1, -2)).clamp(min=1)
 
 
 def kept_order(fixture: Fixture, query_index: Tensor, class_index: Tensor) -> np.ndarray:

@@ -1,11 +1,11 @@
 """Weights that are a function of their names, so that a fixture needs to carry none.
 
-The rule, which the computed references follow too: the generator of a tensor is numpy's PCG64, seeded with the
-CRC-32 of its name. A running variance is uniform in [0.5, 1.5). All else is normal: a vector called `weight`
-(the scale of a norm) around 1 with deviation 0.1, other vectors and scalars around 0 with deviation 0.1, and
-tensors of two axes or more around 0 with deviation 1 / sqrt(fan in), the fan in being the product of all axes
-but the first. Values are float32. Integer tensors are not set. Then, in the order listed, every gain whose
-pattern is found in the name multiplies it.
+The rule, which the computed references follow too: the generator of a tensor is numpy's PCG64, seeded with
+the CRC-32 of its name. A running variance is uniform in [0.5, 1.5). All else is normal: a vector called
+`weight` (the scale of a norm) around 1 with deviation 0.1, other vectors and scalars around 0 with deviation
+0.1, and tensors of two axes or more around 0 with deviation 1 / sqrt(fan in), the fan in being the product of
+all axes but the first. Values are float32. Integer tensors are not set. Then, in the order listed, every gain
+whose pattern is found in the name multiplies it.
 """
 
 import math

@@ -14,8 +14,8 @@ STRIDES = (4, 8, 16, 32)
 class TimmBackbone(nn.Module):
     """A timm model cut to its four feature maps; untrained until weights are loaded.
 
-    `frozen_norm` replaces every batch norm by a fixed affine map with the same state, as detection networks do
-    when their backbone starts from published weights.
+    `frozen_norm` replaces every batch norm by a fixed affine map with the same state, as detection networks
+    do when their backbone starts from published weights.
     """
 
     def __init__(

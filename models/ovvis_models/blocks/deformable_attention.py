@@ -102,9 +102,9 @@ def sample_levels(
     places: Float[Tensor, "B S heads levels points 2"],
     weights: Float[Tensor, "B S heads levels points"],
 ) -> Float[Tensor, "B S heads*width"]:
-    """Return the weighted sum of bilinear reads of each head; `places` are (x, y) in pixels, 0 = first centre.
+    """Return the weighted sum of bilinear reads of each head; what lies outside a map is zero.
 
-    What lies outside a map is zero.
+    `places` are (x, y) in pixels of each level, 0 being the centre of the first.
     """
     batch, _, heads, width = value.shape
     # A border of one zero pixel makes every read regular: places outside are pulled onto the border.

@@ -1,1 +1,1 @@
-
+"""Translation of published checkpoints, one file a layout."""

@@ -1,7 +1,7 @@
 """Translation of state dicts between this project's names and those of published checkpoints.
 
-A layout is a list of rules from our names to theirs. Where they pack query, key and value projections into one
-tensor, three of our names stand for its thirds. The same table serves both directions.
+A layout is a list of rules from our names to theirs. Where they pack query, key and value projections into
+one tensor, three of our names stand for its thirds. The same table serves both directions.
 """
 
 import re

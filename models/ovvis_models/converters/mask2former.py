@@ -73,19 +73,15 @@ def _query_decoder_rules() -> list[KeyRule]:
         KeyRule(ours + r"object_head\.linear\.(\w+)", _QUERY + r"class_embed.\1"),
         *_attention_rules("cross_attention", "transformer_cross_attention_layers", "multihead_attn"),
         *_attention_rules("self_attention", "transformer_self_attention_layers", "self_attn"),
-        KeyRule(
-            ours + r"layers\.(\d+)\.feed_forward\.(.+)", _QUERY + r"transformer_ffn_layers.\1.\2"
-        ),
+        KeyRule(ours + r"layers\.(\d+)\.feed_forward\.(.+)", _QUERY + r"transformer_ffn_layers.\1.\2"),
     ]
 
 
 RULES: Final = (*_resnet_rules(), *_pixel_decoder_rules(), *_query_decoder_rules())
 
 
-def from_detectron2(
-    checkpoint: Mapping[str, Tensor], expected: Mapping[str, Tensor]
-) -> dict[str, Tensor]:
-    """Return the checkpoint under the names of `expected`, the state dict of a Mask2Former with that backbone.
+def from_detectron2(checkpoint: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the checkpoint under the names of `expected`, the state dict of the network that it is for.
 
     Older spellings are understood; loss weights and batch counters are dropped.
 

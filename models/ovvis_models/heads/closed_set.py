@@ -1,4 +1,4 @@
-"""Instances of a closed set of classes, as Mask2Former and MinVIS list them: the best (query, class) pairs."""
+"""Instances of a closed set of classes as Mask2Former and MinVIS list them: the best (query, class) pairs."""
 
 from dataclasses import dataclass
 

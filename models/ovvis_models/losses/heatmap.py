@@ -14,7 +14,7 @@ SIGMA_PER_RADIUS = 1 / 3
 
 
 def heatmap_targets(objects: ObjectBatch, *, hw: tuple[int, int]) -> Float[Tensor, "B h w"]:
-    """Return a Gaussian at the place of each object's centre, 1 exactly there; the maximum where they meet."""
+    """Return a Gaussian at each object's centre, 1 exactly at its place; the maximum where they meet."""
     height, width = hw
     masks = objects.masks
     scale = masks.new_tensor([width / masks.shape[-1], height / masks.shape[-2]])

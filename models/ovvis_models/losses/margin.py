@@ -10,8 +10,8 @@ def margin_loss(query_embeds: Float[Tensor, "... Q C"], *, margin: float) -> Flo
     """Return the mean over pairs i != j of max(0, cos(q_i, q_j) - margin).
 
     The paper writes a sum over all pairs, i = j included: those add a constant without gradient and are left
-    out, and the sum is divided by the Q (Q - 1) pairs, so that one weight serves any number of queries. Leading
-    axes (images, layers) are averaged. Needs two queries at least.
+    out, and the sum is divided by the Q (Q - 1) pairs, so that one weight serves any number of queries.
+    Leading axes (images, layers) are averaged. Needs two queries at least.
     """
     unit = F.normalize(query_embeds, dim=-1)
     excess = (unit @ unit.transpose(-1, -2) - margin).relu()

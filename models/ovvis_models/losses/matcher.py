@@ -79,9 +79,9 @@ class HungarianMatcher:
     def costs(
         self, layers: Sequence[LayerOutput], objects: ObjectBatch, *, generator: torch.Generator | None
     ) -> Float[Tensor, "L B Q N"]:
-        """Return the cost of each query for each object of its image; columns past an image's count mean nothing.
+        """Return the cost of each query for each object of its image.
 
-        All pairs of an image are read at the same uniform points.
+        Columns past an image's count mean nothing. All pairs of an image are read at the same uniform points.
         """
         like = objects.masks
         points = random_points(objects.num_images, num_points=self.num_points, like=like, generator=generator)

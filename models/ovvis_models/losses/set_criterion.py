@@ -58,8 +58,8 @@ class SetCriterion:
     ) -> dict[str, Float[Tensor, ""]]:
         """Return the weighted losses by name; their sum is what to minimise.
 
-        Randomness (points) comes from `generator`, or from torch's global one. A batch without any object gives
-        zero mask losses that still hang on the graph.
+        Randomness (points) comes from `generator`, or from torch's global one. A batch without any object
+        gives zero mask losses that still hang on the graph.
         """
         layers = output.layers
         dtype = torch.promote_types(layers[0].mask_logits.dtype, torch.float32)
