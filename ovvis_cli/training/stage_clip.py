@@ -6,9 +6,7 @@ mean of an image's patches against the same names, which reaches every patch at 
 the position table is read through a random window, so that an object may later sit anywhere in a large frame
 (InstCLIP) without its patches' positions looking foreign.
 
-A vision transformer learns slowly from few pictures, so the first of them have plain backgrounds, and two of
-its tables start from what is known: patches are read through the whitened principal components of drawn
-patches, positions as sines.
+The first pictures have plain backgrounds: what a network learns first.
 """
 
 from collections.abc import Sequence
@@ -21,7 +19,6 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int, UInt8
 from open_clip.model import CLIP
-from open_clip.transformer import VisionTransformer
 from torch import Tensor
 
 from ovvis_cli.diorama.kinds import ALL_KINDS
@@ -35,9 +32,6 @@ from ovvis_models.networks.clip import ClipSpec, build_clip, tokenize
 from ovvis_models.text.encoder import TextEncoder
 from ovvis_models.text.prompts import PROMPT_TEMPLATES
 
-NUM_STATISTICS = 512  # pictures that the patch components are computed from
-WHITENING_FLOOR = 1e-3  # of the largest variance: fine detail is not blown up to noise
-POSITION_SCALE = 0.5
 PICTURES_PER_ROUND, READINGS = 512, 3  # each drawn picture is read three times, some batches apart
 SEED_SPACE = 10  # first entropy word: no two stages and no validation set share a seed
 
@@ -88,7 +82,6 @@ def clip_stage(
         rng = np.random.default_rng([SEED_SPACE, seed, 1, number])
         return replace(drawn, image=reread(drawn.image, rng))
 
-    start_from_statistics(clip.visual, collate([draw(number) for number in range(NUM_STATISTICS)]).images)
     clip.to(device)
     encode_text = TextEncoder(clip)
 
@@ -113,23 +106,6 @@ def clip_stage(
     return Stage(
         name="clip", model=clip, draw=draw, collate=collate, losses=losses, schedule=settings.schedule
     )
-
-
-def start_from_statistics(visual: VisionTransformer, images: UInt8[Tensor, "B S S 3"]) -> None:
-    """Sets patch embedding and position table of a fresh vision tower, in place."""
-    patch_px, width = int(visual.patch_size[0]), int(visual.class_embedding.shape[0])
-    patches = F.unfold(normalised(images), patch_px, stride=patch_px).transpose(1, 2).flatten(0, 1)
-    variances, components = torch.linalg.eigh(torch.cov(patches.T))  # ascending
-    weights = components[:, -width:] / (variances[-width:] + WHITENING_FLOOR * variances[-1]).sqrt()
-    side = round((len(visual.positional_embedding) - 1) ** 0.5)
-    places = torch.stack(torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij"), dim=-1).view(
-        -1, 2, 1
-    )
-    waves = places * torch.pi / 2.0 ** torch.linspace(0, 4, width // 4)
-    sines = torch.cat([waves.sin(), waves.cos()], dim=2).flatten(1)
-    with torch.no_grad():
-        visual.conv1.weight.copy_(weights.T.view_as(visual.conv1.weight))
-        visual.positional_embedding[1:].copy_(POSITION_SCALE * sines)
 
 
 def collate(samples: list[CaptionedImage]) -> CaptionedBatch:

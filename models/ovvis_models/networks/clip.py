@@ -9,6 +9,8 @@ from open_clip import SimpleTokenizer
 from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
 from torch import Tensor
 
+from ovvis_models.blocks.conv_stem import ConvStem
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VisionSpec:
@@ -19,6 +21,15 @@ class VisionSpec:
     width: int
     layers: int
     head_width: int
+    stem_widths: tuple[
+        int, ...
+    ] = ()  # a convolutional stem of these stages; none: CLIP's own patch embedding
+
+    def __post_init__(self) -> None:
+        if self.stem_widths and 2 ** len(self.stem_widths) != self.patch_size:
+            raise ValueError(
+                f"{len(self.stem_widths)} stem stages do not make patches of {self.patch_size} pixels"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +75,9 @@ VIT_B_16 = ClipSpec(
 
 VIT_TINY_16 = ClipSpec(
     embed_dim=192,
-    vision=VisionSpec(image_size=96, patch_size=16, width=192, layers=6, head_width=32),
+    vision=VisionSpec(
+        image_size=96, patch_size=16, width=192, layers=4, head_width=32, stem_widths=(24, 48, 96, 192)
+    ),
     text=TextSpec(context_length=24, vocab_size=BPE_VOCAB_SIZE, width=96, heads=4, layers=3),
     quick_gelu=False,
 )
@@ -87,7 +100,10 @@ def build_clip(spec: ClipSpec) -> CLIP:
         heads=spec.text.heads,
         layers=spec.text.layers,
     )
-    return CLIP(embed_dim=spec.embed_dim, vision_cfg=vision, text_cfg=text, quick_gelu=spec.quick_gelu)
+    clip = CLIP(embed_dim=spec.embed_dim, vision_cfg=vision, text_cfg=text, quick_gelu=spec.quick_gelu)
+    if spec.vision.stem_widths:
+        clip.visual.conv1 = ConvStem(spec.vision.stem_widths, out_channels=spec.vision.width)
+    return clip
 
 
 def tokenize(texts: Sequence[str], *, context_length: int) -> Int[Tensor, "S L"]:

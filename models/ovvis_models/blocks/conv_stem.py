@@ -1,0 +1,70 @@
+"""A convolutional patch embedding for small vision transformers.
+
+Source: Early Convolutions Help Transformers See Better (Xiao et al., NeurIPS 2021). A transformer trained on
+few pictures learns several times faster when its patches are read by a few small convolutions than by one
+large one.
+Every norm is local to a pixel, so that an object looks the same in a crop and in a large frame.
+"""
+
+from collections.abc import Sequence
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+class ChannelNorm(nn.Module):
+    """Layer norm over the channels of each pixel."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(channels)
+
+    def forward(self, maps: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+        """The same shape, each pixel normalised."""
+        return self.norm(maps.movedim(1, -1)).movedim(-1, 1)
+
+
+class ConvStem(nn.Module):
+    """Maps images to a grid of patch embeddings; takes the place of a vision transformer's patch convolution.
+
+    Each of `widths` is a stage that halves the size: a strided and, from the second stage on, a further
+    residual 3x3 convolution. The patch edge is therefore `2 ** len(widths)` pixels.
+    """
+
+    def __init__(self, widths: Sequence[int], *, out_channels: int) -> None:
+        super().__init__()
+        stages: list[nn.Module] = []
+        channels = 3
+        for index, width in enumerate(widths):
+            stages.append(_Stage(channels, width, has_residual=index > 0))
+            channels = width
+        self.stages = nn.Sequential(*stages)
+        self.to_patches = nn.Conv2d(channels, out_channels, kernel_size=1, bias=False)
+
+    def forward(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B C gh gw"]:
+        """Patch embeddings of images whose sizes are multiples of the patch edge."""
+        patches: Tensor = self.to_patches(self.stages(images))
+        return patches
+
+
+class _Stage(nn.Module):
+    def __init__(self, in_channels: int, out_channels: int, *, has_residual: bool) -> None:
+        super().__init__()
+        self.shrink = nn.Sequential(
+            nn.Conv2d(in_channels, out_channels, kernel_size=3, stride=2, padding=1, bias=False),
+            ChannelNorm(out_channels),
+            nn.GELU(),
+        )
+        self.residual = (
+            nn.Sequential(
+                nn.Conv2d(out_channels, out_channels, kernel_size=3, padding=1, bias=False),
+                ChannelNorm(out_channels),
+                nn.GELU(),
+            )
+            if has_residual
+            else None
+        )
+
+    def forward(self, maps: Tensor) -> Tensor:
+        maps = self.shrink(maps)
+        return maps if self.residual is None else maps + self.residual(maps)
