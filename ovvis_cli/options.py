@@ -1,8 +1,9 @@
 """The options that several commands share, and how their values are read."""
 
+import math
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Literal, cast
+from typing import Annotated, Final, Literal, cast
 
 import typer
 
@@ -11,6 +12,7 @@ from ovvis_cli.exporters import DEFAULT_NAMES, ExportFormat
 
 _VOCABULARY = "Vocabulary"
 _OUTPUT = "Output"
+_METHOD = "Method"
 _SPEED = "Speed and precision"
 
 ClassesOption = Annotated[
@@ -43,12 +45,16 @@ NoDistractorsOption = Annotated[
 ScoreThresholdOption = Annotated[
     float,
     typer.Option(
-        "--score-threshold", min=0.0, max=1.0, help="Least score of a labelled track.", rich_help_panel=_VOCABULARY
+        "--score-threshold",
+        min=0.0,
+        max=1.0,
+        help="Least score of a labelled track.",
+        rich_help_panel=_VOCABULARY,
     ),
 ]
 MaxTracksOption = Annotated[
     int | None,
-    typer.Option("--max-tracks", min=1, help="Label no more than the best N tracks.", rich_help_panel=_VOCABULARY),
+    typer.Option("--max-tracks", min=1, help="Label at most the best N tracks.", rich_help_panel=_VOCABULARY),
 ]
 ModelOption = Annotated[
     str | None,
@@ -56,14 +62,35 @@ ModelOption = Annotated[
         "--model",
         metavar="NAME|PATH",
         help="A model of `ovvis models list`, or a .safetensors file. Default: the best one installed.",
+        rich_help_panel=_METHOD,
     ),
 ]
 
-Device = Literal["auto", "cpu", "cuda", "mps"]
+DEFAULT_BATCH_SIZE: Final = 4  # that of ovvis_cli.job, which may not be imported here
+
 DeviceOption = Annotated[
-    str,
+    Literal["auto", "cpu", "cuda", "mps"],
+    typer.Option("--device", help="auto: the GPU, if there is one.", rich_help_panel=_SPEED),
+]
+PrecisionOption = Annotated[
+    Literal["auto", "fp32", "bf16", "fp16"],
+    typer.Option("--precision", help="auto: bf16 where that is faster.", rich_help_panel=_SPEED),
+]
+BatchSizeOption = Annotated[
+    int, typer.Option("--batch-size", min=1, help="Frames computed together.", rich_help_panel=_SPEED)
+]
+TrackerOption = Annotated[
+    Literal["rollout", "adjacent"],
     typer.Option(
-        "--device", metavar="auto|cpu|cuda|mps", help="auto: a GPU where there is one.", rich_help_panel=_SPEED
+        "--tracker", help="Learned and recurrent, or by the previous frame.", rich_help_panel=_METHOD
+    ),
+]
+ClassifierOption = Annotated[
+    Literal["instclip", "masked-crops"],
+    typer.Option(
+        "--classifier",
+        help="All objects in one CLIP pass, or one pass each (slow).",
+        rich_help_panel=_METHOD,
     ),
 ]
 QuietOption = Annotated[
@@ -94,3 +121,25 @@ def parse_formats(text: str, *, option: str) -> tuple[ExportFormat, ...]:
                 f"{option}: no format {name!r}", hint=f"{meant}choose from {', '.join(DEFAULT_NAMES)}"
             )
     return tuple(cast(ExportFormat, name) for name in dict.fromkeys(names))
+
+
+def parse_time_s(text: str, *, option: str) -> float:
+    """Seconds of "75", "75.5", "1:15" or "0:01:15.5".
+
+    Raises:
+        UsageError: it is no such time.
+    """
+    parts = text.strip().split(":")
+    try:
+        numbers = [float(part) for part in parts]
+    except ValueError:
+        numbers = [math.nan]
+    is_time = len(parts) <= 3 and all(0 <= number < math.inf for number in numbers)
+    if not is_time or any(number >= 60 for number in numbers[1:]):
+        raise UsageError(
+            f"{option}: {text!r} is no time", hint="seconds such as 75.5, or M:SS such as 1:15.5"
+        )
+    seconds = 0.0
+    for number in numbers:
+        seconds = 60 * seconds + number
+    return seconds

@@ -29,8 +29,8 @@ def train(
         typer.Option("--output", "-o", help="Folder of checkpoints and weights. [default: runs/MODEL]"),
     ] = None,
     stage: Annotated[
-        list[Stage] | None,
-        typer.Option("--stage", help="Only this stage; may be given again. [default: all]"),
+        list[str] | None,  # Typer takes no list of literals
+        typer.Option("--stage", help=f"Only this of {', '.join(STAGES)}; may be given again. [default: all]"),
     ] = None,
     budget: Annotated[
         float, typer.Option("--budget", help="Train so many times as long as the recipe says.")
@@ -50,6 +50,7 @@ def train(
     from ovvis_cli.training.instformer import Run, pack, train_stages, with_budget
     from ovvis_cli.training.recipe import load_recipe
 
+    stages = tuple(_stage(name) for name in stage) if stage else STAGES
     recipe = with_budget(load_recipe(model), budget)
     folder = output or Path("runs") / model
     if threads is not None:
@@ -62,11 +63,18 @@ def train(
             on_step=_teller(folder, progress),
             on_clip=lambda done, total: progress.update(done, total=total),
         )
-        train_stages(recipe, run, stages=tuple(stage or STAGES))
+        train_stages(recipe, run, stages=stages)
     if all(run.checkpoint(name).is_file() for name in STAGES):
         weights = folder / f"{model.replace('-', '_')}.safetensors"
         pack(recipe, run, weights)
         console.write(f"weights: {weights}")
+
+
+def _stage(name: str) -> Stage:
+    for known in STAGES:
+        if name == known:
+            return known
+    raise UsageError(f"--stage: no stage {name!r}", hint=f"choose from {', '.join(STAGES)}")
 
 
 def _teller(folder: Path, progress: Progress) -> "Callable[[StepReport], None]":

@@ -1,0 +1,217 @@
+"""`ovvis segment`: the main job."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ovvis_cli import __version__
+from ovvis_cli.config import default_model
+from ovvis_cli.console import Console, JsonValue
+from ovvis_cli.options import (
+    DEFAULT_BATCH_SIZE,
+    BatchSizeOption,
+    ClassesFileOption,
+    ClassesOption,
+    ClassifierOption,
+    DeviceOption,
+    JsonOption,
+    MaxTracksOption,
+    ModelOption,
+    NoDistractorsOption,
+    OverwriteOption,
+    PrecisionOption,
+    QuietOption,
+    ScoreThresholdOption,
+    TrackerOption,
+    VocabularyOption,
+    parse_formats,
+    parse_time_s,
+)
+
+if TYPE_CHECKING:
+    from ovvis_cli.batch import Done, Failed
+    from ovvis_cli.engine import Engine
+    from ovvis_cli.run import VideoRun
+    from ovvis_cli.video.inputs import Source
+    from ovvis_cli.vocabulary.names import Vocabulary
+
+_MAX_WORDS_SHOWN = 8
+
+
+def segment(  # noqa: PLR0913  each option is a parameter
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="INPUT...",
+            help="Videos, folders, image folders, URLs or camera numbers.",
+            show_default=False,
+        ),
+    ],
+    *,
+    classes: ClassesOption = None,
+    classes_file: ClassesFileOption = None,
+    vocabulary: VocabularyOption = None,
+    no_distractors: NoDistractorsOption = False,
+    score_threshold: ScoreThresholdOption = 0.0,
+    max_tracks: MaxTracksOption = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder that gets a folder for each input.")
+    ] = Path("ovvis-out"),
+    save: Annotated[
+        str,
+        typer.Option(
+            "--save", metavar="A,B,...", help="Files to make: overlay, ytvis, coco, rle, csv, mots, davis."
+        ),
+    ] = "overlay,ytvis",
+    start: Annotated[
+        str, typer.Option("--start", metavar="TIME", help="Begin here: seconds, or M:SS.")
+    ] = "0",
+    end: Annotated[
+        str | None, typer.Option("--end", metavar="TIME", help="End here: seconds, or M:SS.")
+    ] = None,
+    stride: Annotated[int, typer.Option("--stride", min=1, help="Look at every N-th frame only.")] = 1,
+    live: Annotated[
+        bool,
+        typer.Option("--live", help="Draw while reading, with provisional names: for cameras and streams."),
+    ] = False,
+    model: ModelOption = None,
+    tracker: TrackerOption = "rollout",
+    classifier: ClassifierOption = "instclip",
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
+    batch_size: BatchSizeOption = DEFAULT_BATCH_SIZE,
+    overwrite: OverwriteOption = False,
+    quiet: QuietOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Find, segment and track every object of the named categories."""
+    from ovvis_cli import batch
+    from ovvis_cli.engine import start_engine
+    from ovvis_cli.job import AnalyseOptions
+    from ovvis_cli.pipeline import ask
+    from ovvis_cli.run import RunOptions, segment_video
+    from ovvis_cli.video.inputs import expand_inputs
+    from ovvis_cli.vocabulary.names import resolve_vocabulary
+
+    console = Console(quiet=quiet, json=json)
+    names = resolve_vocabulary(classes=classes, classes_file=classes_file, table=vocabulary)
+    analysis = AnalyseOptions(
+        start_s=parse_time_s(start, option="--start"),
+        end_s=None if end is None else parse_time_s(end, option="--end"),
+        stride=stride,
+        batch_size=batch_size,
+        live=live,
+    )
+    options = RunOptions(
+        output=output, formats=parse_formats(save, option="--save"), analysis=analysis, overwrite=overwrite
+    )
+    sources = expand_inputs(inputs)
+    engine = start_engine(
+        model or default_model(), device=device, precision=precision, tracker=tracker, classifier=classifier
+    )
+    _tell_what_the_model_knows(console, engine=engine, names=names)
+    asked = ask(
+        engine.model,
+        names,
+        distractors=not no_distractors,
+        score_threshold=score_threshold,
+        max_tracks=max_tracks,
+    )
+
+    def process(source: "Source") -> "VideoRun":
+        return segment_video(source, engine=engine, asked=asked, options=options, console=console)
+
+    outcomes: list[Done[VideoRun] | Failed] = []
+    for outcome in batch.run(sources, process):
+        outcomes.append(outcome)
+        _show(outcome, console=console, is_only=len(sources) == 1)
+    _conclude(outcomes, console=console)
+
+
+def _conclude(outcomes: "Sequence[Done[VideoRun] | Failed]", *, console: Console) -> None:
+    """The end of the run: all failures together, the JSON object, the exit code."""
+    from ovvis_cli.batch import Failed, raise_failures
+
+    failures = [outcome for outcome in outcomes if isinstance(outcome, Failed)]
+    if failures and len(outcomes) > 1:
+        rows = [(failure.source.location, str(failure.error)) for failure in failures]
+        console.table(("failed", "why"), rows)
+    console.emit({"ovvis": __version__, "inputs": [_as_json(outcome) for outcome in outcomes]})
+    raise_failures(failures, num_inputs=len(outcomes))
+
+
+def _tell_what_the_model_knows(console: Console, *, engine: "Engine", names: "Vocabulary") -> None:
+    from ovvis_cli.vocabulary.distractors import diorama_world, world_words
+    from ovvis_cli.vocabulary.words import unknown_words
+
+    spec = engine.model.spec
+    if spec.text_domain != "diorama":
+        return
+    console.note(
+        f"{spec.name} knows only the drawn world of the diorama;"
+        " camera footage wants a model with real weights (see ovvis models list)"
+    )
+    unknown = unknown_words(names.names, world_words(diorama_world()))
+    if unknown:
+        shown = ", ".join(unknown[:_MAX_WORDS_SHOWN])
+        others = f" and {len(unknown) - _MAX_WORDS_SHOWN} more" if len(unknown) > _MAX_WORDS_SHOWN else ""
+        console.warning(f"{spec.name} never read these words, their labels mean little: {shown}{others}")
+
+
+def _show(outcome: "Done[VideoRun] | Failed", *, console: Console, is_only: bool) -> None:
+    from ovvis_cli.batch import Failed
+    from ovvis_cli.summary import absent_text, summary_rows, summary_table
+
+    if isinstance(outcome, Failed):
+        if not is_only:  # the error of an only input ends the command
+            console.error(outcome.error)
+        return
+    run, source = outcome.result, outcome.source
+    header = run.record.header
+    if header.source.damage is not None:
+        console.warning(f"{source.location}: {header.source.damage}")
+    columns, rows = summary_table(header)
+    title = (
+        f"{source.location}: {_count(len(rows), 'track')} in {_count(header.analysed.num_frames, 'frame')}"
+    )
+    console.table(columns, rows, title=title, colors=[row.color for row in summary_rows(header)])
+    absent = absent_text(header)
+    if absent is not None:
+        console.write(absent)
+    for path in run.files.values():
+        console.write(str(path))
+    console.note(_effort(run, elapsed_s=outcome.elapsed_s))
+
+
+def _effort(run: "VideoRun", *, elapsed_s: float) -> str:
+    if run.num_analysed == 0:
+        return "analysed before; --overwrite does it again"
+    rate = run.num_analysed / run.analysis_s if run.analysis_s > 0 else 0.0
+    return f"{_count(run.num_analysed, 'frame')} at {rate:.1f} frames/s, {elapsed_s:.1f} s in all"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _as_json(outcome: "Done[VideoRun] | Failed") -> dict[str, JsonValue]:
+    from ovvis_cli.batch import Failed
+    from ovvis_cli.summary import summary_json
+
+    named: dict[str, JsonValue] = {"input": outcome.source.location, "name": outcome.source.name}
+    if isinstance(outcome, Failed):
+        error = outcome.error
+        told = {"message": error.message, "hint": error.hint, "exit_code": error.exit_code}
+        return named | {"status": "failed", "error": told}
+    run = outcome.result
+    return named | {
+        "status": "done" if run.num_analysed else "already done",
+        "record": str(run.record.folder),
+        "files": {name: str(path) for name, path in run.files.items()},
+        "num_frames": run.record.header.analysed.num_frames,
+        "damage": run.record.header.source.damage,
+        "elapsed_s": round(outcome.elapsed_s, 3),
+        **summary_json(run.record.header),
+    }

@@ -1,0 +1,148 @@
+"""One input of `ovvis segment`, from its location to its files: plan, analyse, name, export."""
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from ovvis_cli.console import Console, Progress
+from ovvis_cli.engine import Engine
+from ovvis_cli.exporters import DEFAULT_NAMES, ExportFormat
+from ovvis_cli.exporters.export import ensure_exports
+from ovvis_cli.exporters.live import LiveOverlay
+from ovvis_cli.job import AnalyseOptions, Job, plan_job
+from ovvis_cli.pipeline import AnalysedFrame, Asked, analyse
+from ovvis_cli.record.reader import Record
+from ovvis_cli.relabel import relabel
+from ovvis_cli.video.inputs import Source, display_name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """What is done with every input of a run."""
+
+    output: Path  # gets a folder an input
+    formats: tuple[ExportFormat, ...]
+    analysis: AnalyseOptions
+    overwrite: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoRun:
+    """One input, done."""
+
+    record: Record
+    files: dict[ExportFormat, Path]
+    num_analysed: int  # frames analysed now; 0 where an earlier run had done all
+    analysis_s: float  # time that these frames took
+
+
+def segment_video(
+    source: Source, *, engine: Engine, asked: Asked, options: RunOptions, console: Console
+) -> VideoRun:
+    """Analyses one input, or takes up what earlier runs left of it, and makes its files.
+
+    Raises:
+        OvvisError: what `plan_job`, `analyse`, `relabel` and `ensure_exports` raise.
+    """
+    folder = options.output / source.name
+    job = plan_job(source.location, engine=engine, options=options.analysis)
+    formats = _possible_formats(job, options=options, console=console)
+    watch = _Watch()
+    with ExitStack() as stack:
+        progress = stack.enter_context(console.progress(source.name, total=job.num_frames_estimate))
+        overlay = (
+            _live_overlay(job, folder=folder) if options.analysis.live and "overlay" in formats else None
+        )
+        if overlay is not None:
+            stack.enter_context(overlay)
+        stop = stack.enter_context(_stop_at_interrupt(console)) if job.info.kind == "stream" else None
+
+        def on_frame(frame: AnalysedFrame) -> None:
+            watch.see(frame, progress=progress)
+            if overlay is not None and watch.is_whole:
+                overlay.write(frame.frame, result=frame.result, labels=frame.labels)
+
+        record = analyse(
+            job, asked=asked, folder=folder, overwrite=options.overwrite, on_frame=on_frame, stop=stop
+        )
+    if record.header.vocabulary != asked.vocabulary:
+        record = relabel(record, vocabulary=asked.vocabulary, embeds=asked.embeds)
+    record, files = _export(record, formats=formats, console=console)
+    return VideoRun(record=record, files=files, num_analysed=watch.num_seen, analysis_s=watch.elapsed_s)
+
+
+class _Watch:
+    """Follows the frames of this very run."""
+
+    def __init__(self) -> None:
+        self.num_seen = 0
+        self.is_whole = True  # no earlier, stopped run had a part in it
+        self._start_s = self._last_s = time.monotonic()
+
+    @property
+    def elapsed_s(self) -> float:
+        return self._last_s - self._start_s
+
+    def see(self, frame: AnalysedFrame, *, progress: Progress) -> None:
+        if self.num_seen == 0 and frame.num_analysed > 1:
+            self.is_whole = False
+            progress.resume_at(frame.num_analysed - 1)
+        self.num_seen += 1
+        self._last_s = time.monotonic()
+        progress.update(frame.num_analysed)
+
+
+def _possible_formats(job: Job, *, options: RunOptions, console: Console) -> tuple[ExportFormat, ...]:
+    if job.info.kind != "stream" or options.analysis.live or "overlay" not in options.formats:
+        return options.formats
+    console.warning(
+        f"{display_name(job.location)} cannot be read twice, so there will be no overlay"
+        " (with --live it is drawn while reading)"
+    )
+    return tuple(name for name in options.formats if name != "overlay")
+
+
+def _live_overlay(job: Job, *, folder: Path) -> LiveOverlay:
+    return LiveOverlay(
+        folder / DEFAULT_NAMES["overlay"],
+        frame_hw=job.frame_hw,
+        source=None if job.info.kind == "stream" else job.location,
+        start_s=job.options.start_s,
+        end_s=job.options.end_s,
+    )
+
+
+@contextmanager
+def _stop_at_interrupt(console: Console) -> Iterator[Callable[[], bool]]:
+    """Ctrl-C is the end of a stream rather than of the program; the second one is both."""
+    stopped = threading.Event()
+    if threading.current_thread() is not threading.main_thread():  # only there can signals be caught
+        yield stopped.is_set
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def note(number: int, frame: FrameType | None) -> None:
+        stopped.set()
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, note)
+    console.note("Ctrl-C ends the recording and completes the result")
+    try:
+        yield stopped.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _export(
+    record: Record, *, formats: tuple[ExportFormat, ...], console: Console
+) -> tuple[Record, dict[ExportFormat, Path]]:
+    if "overlay" not in formats or (record.folder / DEFAULT_NAMES["overlay"]).exists():
+        return ensure_exports(record, formats)
+    analysed = record.header.analysed
+    with console.progress("overlay", total=analysed.num_frames * analysed.stride) as progress:
+        return ensure_exports(record, formats, overlay_progress=progress.update)
