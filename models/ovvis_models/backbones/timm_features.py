@@ -1,9 +1,9 @@
 """Convolutional backbones from timm, as maps of strides 4, 8, 16 and 32."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import timm
-import torch
 from jaxtyping import Float
 from timm.layers import freeze_batch_norm_2d
 from torch import Tensor, nn
@@ -22,8 +22,9 @@ class TimmBackbone(nn.Module):
         self, name: str, *, arguments: Mapping[str, object] | None = None, frozen_norm: bool
     ) -> None:
         super().__init__()
+        extra: dict[str, Any] = dict(arguments or {})  # timm checks them
         body = timm.create_model(
-            name, pretrained=False, features_only=True, out_indices=(1, 2, 3, 4), **dict(arguments or {})
+            name, pretrained=False, features_only=True, out_indices=(1, 2, 3, 4), **extra
         )
         reductions = tuple(body.feature_info.reduction())
         if reductions != STRIDES:
@@ -33,5 +34,5 @@ class TimmBackbone(nn.Module):
 
     def forward(self, images: Float[Tensor, "B 3 H W"]) -> list[Float[Tensor, "B _c _h _w"]]:
         """Return the maps of strides 4, 8, 16, 32."""
-        features: list[torch.Tensor] = self.body(images)
+        features: list[Tensor] = self.body(images)
         return features

@@ -31,8 +31,8 @@ class LevelShapes:
 
     def split(self, tokens: Float[Tensor, "B S C"]) -> list[Float[Tensor, "B _h _w C"]]:
         """Return the levels' maps, channels last."""
-        parts = tokens.split([height * width for height, width in self.sizes], dim=1)
-        return [part.unflatten(1, size) for part, size in zip(parts, self.sizes, strict=True)]
+        parts = torch.split(tokens, [height * width for height, width in self.sizes], dim=1)
+        return [torch.unflatten(part, 1, size) for part, size in zip(parts, self.sizes, strict=True)]
 
 
 class DeformableAttention(nn.Module):
@@ -82,17 +82,18 @@ class DeformableAttention(nn.Module):
             shapes: sizes of the levels.
         """
         heads, levels, points = self.num_heads, self.num_levels, self.num_points
-        offsets = self.sampling_offsets(query).unflatten(-1, (heads, levels, points, 2))
-        weights = self.attention_weights(query).unflatten(-1, (heads, levels * points)).softmax(dim=-1)
+        offsets = torch.unflatten(self.sampling_offsets(query), -1, (heads, levels, points, 2))
+        weights = torch.unflatten(self.attention_weights(query), -1, (heads, levels * points)).softmax(dim=-1)
         extents = offsets.new_tensor([(width, height) for height, width in shapes.sizes])
         centers = reference_points[:, None] * extents - 0.5  # S levels 2, in pixels of each level
         read = sample_levels(
-            self.value_proj(value).unflatten(-1, (heads, -1)),
+            torch.unflatten(self.value_proj(value), -1, (heads, -1)),
             shapes=shapes,
             places=centers[:, None, :, None] + offsets,
-            weights=weights.unflatten(-1, (levels, points)),
+            weights=torch.unflatten(weights, -1, (levels, points)),
         )
-        return self.output_proj(read)
+        output: Tensor = self.output_proj(read)
+        return output
 
 
 def sample_levels(

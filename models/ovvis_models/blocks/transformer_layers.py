@@ -1,5 +1,6 @@
 """Post-norm transformer layers: attention with a residual and a norm, and the feed-forward layer."""
 
+import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
@@ -41,10 +42,11 @@ class AttentionLayer(nn.Module):
             self._split(self.v_proj(value)),
             attn_mask=None if allowed is None else allowed[:, None],
         )
-        return self.norm(x + self.out_proj(attended.transpose(1, 2).flatten(2)))
+        output: Tensor = self.norm(x + self.out_proj(attended.transpose(1, 2).flatten(2)))
+        return output
 
     def _split(self, x: Tensor) -> Tensor:
-        return x.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)  # B heads S width/heads
+        return torch.unflatten(x, -1, (self.num_heads, -1)).transpose(1, 2)  # B heads S width/heads
 
 
 class FeedForwardLayer(nn.Module):
@@ -61,4 +63,5 @@ class FeedForwardLayer(nn.Module):
 
     def forward(self, x: Float[Tensor, "B S C"]) -> Float[Tensor, "B S C"]:
         """Return norm(x + feed_forward(x))."""
-        return self.norm(x + self.linear2(self.linear1(x).relu()))
+        output: Tensor = self.norm(x + self.linear2(self.linear1(x).relu()))
+        return output

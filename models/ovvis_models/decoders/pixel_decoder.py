@@ -43,7 +43,8 @@ class EncoderLayer(nn.Module):
         read = self.attention(
             tokens + position, value=tokens, reference_points=reference_points, shapes=shapes
         )
-        return self.feed_forward(self.norm(tokens + read))
+        output: Tensor = self.feed_forward(self.norm(tokens + read))
+        return output
 
 
 class PixelDecoder(nn.Module):

@@ -46,7 +46,8 @@ class DecoderLayer(nn.Module):
         )
         placed = queries + query_pos
         queries = self.self_attention(queries, query=placed, key=placed, value=queries)
-        return self.feed_forward(queries)
+        output: Tensor = self.feed_forward(queries)
+        return output
 
 
 class QueryDecoder(nn.Module):

@@ -53,11 +53,11 @@ def read_masks(
     ).flatten(0, 1)[:, None]  # L*G 1 h w
     points = uncertain_points(chosen.detach(), sampling=sampling, generator=generator)
     logits = read_points(chosen, points)[:, 0]
-    by_object = points.unflatten(0, (num_layers, num_objects)).transpose(0, 1).flatten(1, 2)
+    by_object = torch.unflatten(points, 0, (num_layers, num_objects)).transpose(0, 1).flatten(1, 2)
     wanted = read_points(objects.masks, by_object)[:, 0]  # G L*P
     return MaskReads(
-        logits=logits.unflatten(0, (num_layers, num_objects)),
-        wanted=wanted.unflatten(1, (num_layers, -1)).transpose(0, 1),
+        logits=torch.unflatten(logits, 0, (num_layers, num_objects)),
+        wanted=torch.unflatten(wanted, 1, (num_layers, -1)).transpose(0, 1),
         weight=assignment.assigned.to(like.dtype),
     )
 
