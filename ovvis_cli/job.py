@@ -83,11 +83,11 @@ class Job:
 
     def source_after(self, report: ReadReport) -> SourceInfo:
         """The source with what is known once it has been read."""
-        return replace(
-            self.source,
-            num_frames=report.frames_decoded if self.options.end_s is None else None,
-            damage=report.message() or None,
-        )
+        if self.info.kind == "images":
+            num_frames = self.info.num_frames_estimate  # counted: images that were left out are not decoded
+        else:
+            num_frames = report.frames_decoded if self.options.end_s is None else None
+        return replace(self.source, num_frames=num_frames, damage=report.message() or None)
 
     def analysed(self, num_frames: int) -> AnalysedRange:
         """The range that was analysed, with this many frames."""

@@ -144,17 +144,20 @@ def _resume(segmenter: VideoSegmenter, writer: RecordWriter) -> int:
 
 
 def _decoded_ahead(job: Job, *, next_frame: int, report: ReadReport) -> Generator[Frame, None, None]:
+    """The frames from `next_frame` on; `report` accounts for those before as well."""
     options = job.options
     frames = read_frames(
         job.location,
         start_s=options.start_s,
         end_s=options.end_s,
         stride=options.stride,
-        skip_frames=next_frame,
+        # images that are skipped are not decoded: damage among them would be missing in the report
+        skip_frames=0 if job.info.kind == "images" else next_frame,
         report=report,
     )
+    wanted = (frame for frame in frames if frame.frame_index >= next_frame)
     return threaded(
-        of_one_size(frames, frame_hw=job.frame_hw, name=display_name(job.location)),
+        of_one_size(wanted, frame_hw=job.frame_hw, name=display_name(job.location)),
         capacity=2 * options.batch_size,
         when_full="drop-oldest" if options.live and job.info.kind == "stream" else "wait",
     )

@@ -1,0 +1,213 @@
+"""The Python interface: what `ovvis segment` does, as an iterator and as a result."""
+
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from ovvis_cli.engine import DEFAULT_MODEL, start_engine
+from ovvis_cli.errors import UsageError
+from ovvis_cli.exporters import ExportFormat
+from ovvis_cli.exporters.export import ensure_exports
+from ovvis_cli.job import DEFAULT_BATCH_SIZE, AnalyseOptions, plan_job
+from ovvis_cli.pipeline import AnalysedFrame, Asked, analyse_frames, ask
+from ovvis_cli.record.reader import Record, instance_mask
+from ovvis_cli.record.schema import MASKS_NAME, FrameLine
+from ovvis_cli.record.serialise import frame_from_text
+from ovvis_cli.relabel import relabel
+from ovvis_cli.video.inputs import expand_inputs
+from ovvis_cli.vocabulary.names import Vocabulary, parse_classes, resolve_vocabulary, vocabulary_of_names
+from ovvis_models.catalog import ClassifierName, TrackerName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentedFrame:
+    """What is in one frame, by track id. Names are decided over the whole video: `Segmentation.result`."""
+
+    frame_index: int  # 0-based, in decoded order of the whole source
+    time_s: float
+    track_ids: Int[np.ndarray, " N"]
+    scores: Float[np.ndarray, " N"]  # object score in this frame, [0, 1]
+    masks: Bool[np.ndarray, "N H0 W0"]
+
+
+class Segmentation:
+    """One video, segmented while it is iterated. Made by `segment`.
+
+    Iterating gives every frame once, in order, also those that an earlier, stopped run analysed. Leaving the
+    loop early halts the work; another loop, `result()`, or another `segment` of the same video carry on
+    there.
+    """
+
+    def __init__(
+        self,
+        analysis: Generator[AnalysedFrame, None, Record],
+        *,
+        folder: Path,
+        frame_hw: tuple[int, int],
+        asked: Asked,
+        save: Sequence[ExportFormat],
+    ) -> None:
+        self.folder = folder
+        self._analysis = analysis
+        self._frame_hw = frame_hw
+        self._asked = asked
+        self._save = tuple(save)
+        self._record: Record | None = None
+        self._frames = self._run()
+
+    def __iter__(self) -> Iterator[SegmentedFrame]:
+        """The frames that were not yet iterated."""
+        return self._frames
+
+    def result(self) -> Record:
+        """The finished record: `.header.tracks` with names, scores and spans, `.frames()`, `.tokens()`.
+
+        Segments what was not yet iterated.
+        """
+        for _ in self._frames:
+            pass
+        if self._record is None:
+            raise RuntimeError("this segmentation was closed or failed; call segment() again to carry on")
+        return self._record
+
+    def close(self) -> None:
+        """Stops the work and closes all files. What was analysed is kept for the next `segment`."""
+        self._frames.close()
+        self._analysis.close()
+
+    def _run(self) -> Generator[SegmentedFrame, None, None]:
+        is_first = True
+        while True:
+            try:
+                analysed = next(self._analysis)
+            except StopIteration as end:
+                record: Record = end.value
+                break
+            if is_first:
+                yield from self._earlier(num_frames=analysed.num_analysed - 1)
+                is_first = False
+            yield _from_analysis(analysed)
+        if is_first:  # nothing was left to analyse
+            yield from (self._from_line(line) for line in record.frames())
+        self._record = self._completed(record)
+
+    def _earlier(self, *, num_frames: int) -> Iterator[SegmentedFrame]:
+        """The frames that a stopped run has left; lines behind them are being written at this moment."""
+        path = self.folder / MASKS_NAME
+        with path.open(encoding="utf-8") as lines:
+            for number, line in enumerate(islice(lines, num_frames), start=1):
+                yield self._from_line(frame_from_text(line, where=f"{path}:{number}"))
+
+    def _from_line(self, line: FrameLine) -> SegmentedFrame:
+        masks = np.zeros((len(line.instances), *self._frame_hw), dtype=np.bool_)
+        for row, instance in enumerate(line.instances):
+            masks[row] = instance_mask(instance)
+        return SegmentedFrame(
+            frame_index=line.frame_index,
+            time_s=line.time_s,
+            track_ids=np.array([instance.track_id for instance in line.instances], dtype=np.int64),
+            scores=np.array([instance.score for instance in line.instances], dtype=np.float32),
+            masks=masks,
+        )
+
+    def _completed(self, record: Record) -> Record:
+        """With the names asked for, if the record was made with others, and with the exports."""
+        if record.header.vocabulary != self._asked.vocabulary:
+            record = relabel(record, vocabulary=self._asked.vocabulary, embeds=self._asked.embeds)
+        return ensure_exports(record, self._save)[0]
+
+
+def segment(  # noqa: PLR0913  one parameter for each option of the command
+    source: str | Path,
+    *,
+    classes: Sequence[str] | str | None = None,
+    vocabulary: str | None = None,
+    output: str | Path = "ovvis-out",
+    save: Sequence[ExportFormat] = (),
+    distractors: bool = True,
+    score_threshold: float = 0.0,
+    max_tracks: int | None = None,
+    start_s: float = 0.0,
+    end_s: float | None = None,
+    stride: int = 1,
+    batch_size: int = DEFAULT_BATCH_SIZE,
+    model: str | Path = DEFAULT_MODEL,
+    device: str = "auto",
+    precision: str = "auto",
+    tracker: TrackerName = "rollout",
+    classifier: ClassifierName = "instclip",
+    overwrite: bool = False,
+) -> Segmentation:
+    """Finds, segments and tracks every object of the named classes in one video.
+
+        for frame in segment("street.mp4", classes=["dog", "skateboard"]):
+            print(frame.time_s, frame.track_ids, frame.masks.shape)
+
+        for track in segment("street.mp4", classes=["dog"]).result().header.tracks:
+            print(track.track_id, track.label, track.score)
+
+    The record goes to `output`/<name of the source>, as with the command; a record that is there already is
+    not computed again, and one that was stopped is carried on.
+
+    Args:
+        source: a video file, a folder of images, a URL, or a camera number.
+        classes: the names to find; a string is split at its commas. This or `vocabulary`.
+        vocabulary: the names of a data set, such as "lvis".
+        output: the folder that gets the record's folder.
+        save: formats to make beside the record, such as "overlay" and "coco".
+        distractors: whether the names must also win against a general vocabulary.
+        score_threshold: least score of a track that gets a name, [0, 1].
+        max_tracks: most tracks that get a name.
+        start_s: where to begin, in seconds.
+        end_s: where to end; None for the end of the video.
+        stride: analyse every so many frames.
+        batch_size: frames computed together.
+        model: a name of the catalog, or the path of a weights file.
+        device: "auto", "cpu", "cuda" or "mps".
+        precision: "auto", "fp32", "bf16" or "fp16".
+        tracker: "rollout" or "adjacent".
+        classifier: "instclip", or "masked-crops" for comparison.
+        overwrite: replace a finished record.
+
+    Raises:
+        OvvisError: of the kinds that the command exits with; see `ovvis_cli.errors`.
+        CoreError: the model is unknown, or its weights cannot be used.
+    """
+    names = _vocabulary(classes, vocabulary)
+    sources = expand_inputs([str(source)])
+    if len(sources) != 1:
+        raise UsageError(f"{source} holds {len(sources)} videos", hint="call segment() for each of them")
+    engine = start_engine(model, device=device, precision=precision, tracker=tracker, classifier=classifier)
+    asked = ask(
+        engine.model, names, distractors=distractors, score_threshold=score_threshold, max_tracks=max_tracks
+    )
+    options = AnalyseOptions(start_s=start_s, end_s=end_s, stride=stride, batch_size=batch_size)
+    job = plan_job(sources[0].location, engine=engine, options=options)
+    folder = Path(output) / sources[0].name
+    return Segmentation(
+        analyse_frames(job, asked=asked, folder=folder, overwrite=overwrite),
+        folder=folder,
+        frame_hw=job.frame_hw,
+        asked=asked,
+        save=save,
+    )
+
+
+def _vocabulary(classes: Sequence[str] | str | None, table: str | None) -> Vocabulary:
+    if classes is None or table is not None:
+        return resolve_vocabulary(classes=None if classes is None else str(classes), table=table)
+    return parse_classes(classes) if isinstance(classes, str) else vocabulary_of_names(classes)
+
+
+def _from_analysis(analysed: AnalysedFrame) -> SegmentedFrame:
+    return SegmentedFrame(
+        frame_index=analysed.result.frame_index,
+        time_s=analysed.frame.time_s,
+        track_ids=analysed.result.track_ids,
+        scores=analysed.result.scores,
+        masks=analysed.result.masks,
+    )
