@@ -1,11 +1,24 @@
-"""CLIP's text tower on its own, able to run on prompts cut after their end token."""
+"""CLIP's text tower on its own; it runs on prompts cut after their end token and shares their beginnings."""
+
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int
 from open_clip.model import CLIP
-from open_clip.transformer import Transformer
+from open_clip.transformer import ResidualAttentionBlock, Transformer
 from torch import Tensor, nn
 from torch.nn import functional
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptStart:
+    """What P tokens that many prompts begin with leave behind for the tokens after them."""
+
+    keys: tuple[Float[Tensor, "1 heads P head_dim"], ...]  # a block each
+    values: tuple[Float[Tensor, "1 heads P head_dim"], ...]
+
+    def __len__(self) -> int:
+        return int(self.keys[0].shape[2])
 
 
 class TextEncoder(nn.Module):
@@ -24,6 +37,8 @@ class TextEncoder(nn.Module):
             raise ValueError("only causal CLIP text towers that read the end token are supported")
         if not isinstance(clip.text_projection, nn.Parameter):
             raise ValueError("only CLIP text towers with a plain projection matrix are supported")
+        if not all(type(block) is ResidualAttentionBlock for block in clip.transformer.resblocks):
+            raise ValueError("only CLIP text towers of plain transformer blocks are supported")
         self.transformer: Transformer = clip.transformer
         self.token_embedding: nn.Embedding = clip.token_embedding
         self.positional_embedding: nn.Parameter = clip.positional_embedding
@@ -42,11 +57,49 @@ class TextEncoder(nn.Module):
         """Longest prompt, in tokens."""
         return int(self.positional_embedding.shape[0])
 
-    def forward(self, tokens: Int[Tensor, "S L"]) -> Float[Tensor, "S D"]:
-        """Unit-norm embeddings of S token rows; each must contain its end token (the highest token id)."""
-        length = tokens.shape[1]
-        x = self.token_embedding(tokens) + self.positional_embedding[:length]
-        x = self.transformer(x, attn_mask=self.causal_mask[:length, :length])
+    def forward(
+        self, tokens: Int[Tensor, "S L"], *, start: PromptStart | None = None
+    ) -> Float[Tensor, "S D"]:
+        """Unit-norm embeddings of S token rows; each must contain its end token (the highest token id).
+
+        With `start`, the rows are what follows those tokens.
+        """
+        if start is None:
+            length = tokens.shape[1]
+            x = self.token_embedding(tokens) + self.positional_embedding[:length]
+            x = self.transformer(x, attn_mask=self.causal_mask[:length, :length])
+        else:
+            x, _ = self._run(tokens, start=start)
         ends = tokens.argmax(dim=1)
         x = self.ln_final(x[torch.arange(len(tokens), device=tokens.device), ends])
         return functional.normalize(x @ self.text_projection, dim=-1)
+
+    def read_start(self, tokens: Int[Tensor, " P"]) -> PromptStart:
+        """Reads the P >= 1 tokens that prompts have in common, once for all of them."""
+        _, start = self._run(tokens.unsqueeze(0), start=None)
+        return start
+
+    def _run(
+        self, tokens: Int[Tensor, "S L"], *, start: PromptStart | None
+    ) -> tuple[Float[Tensor, "S L C"], PromptStart]:
+        """The transformer on tokens behind a start; also all keys and values, those of the start included."""
+        offset = 0 if start is None else len(start)
+        end = offset + tokens.shape[1]
+        x = self.token_embedding(tokens) + self.positional_embedding[offset:end]
+        mask = self.causal_mask[offset:end, :end]
+        keys, values = [], []
+        for index, block in enumerate(self.transformer.resblocks):
+            attn = block.attn
+            joint = functional.linear(block.ln_1(x), attn.in_proj_weight, attn.in_proj_bias)
+            per_head = (*x.shape[:2], attn.num_heads, -1)
+            query, key, value = (part.reshape(per_head).transpose(1, 2) for part in joint.chunk(3, dim=-1))
+            if start is not None:
+                count = len(tokens)
+                key = torch.cat([start.keys[index].expand(count, -1, -1, -1), key], dim=2)
+                value = torch.cat([start.values[index].expand(count, -1, -1, -1), value], dim=2)
+            out = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask.to(query.dtype))
+            x = x + block.ls_1(attn.out_proj(out.transpose(1, 2).flatten(2)))
+            x = x + block.ls_2(block.mlp(block.ln_2(x)))
+            keys.append(key)
+            values.append(value)
+        return x, PromptStart(keys=tuple(keys), values=tuple(values))

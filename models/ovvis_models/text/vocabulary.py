@@ -1,8 +1,9 @@
 """Embeddings of a vocabulary: every name in every template, averaged.
 
-CLIP's text attention is causal and the embedding is read at the end token, so what follows the end token
-changes nothing. Prompts are therefore sorted by length and each batch is cut after its longest end token,
-which is exact and saves most of the work of 77-token rows. Equal prompts are encoded once.
+CLIP's text attention is causal and the embedding is read at the end token. Three savings follow, all of them
+exact: prompts are sorted by length and each batch is cut after its longest end token; what all prompts of a
+template begin with ("There is a") is read once; equal prompts are encoded once. Together they leave about a
+sixteenth of the work of 77-token rows.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,6 +19,8 @@ from ovvis_models.text.prompts import PROMPT_TEMPLATES, fill
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Told the number of prompts done and their total, after each batch."""
+
+_MIN_NAMES_TO_SPLIT = 16  # with fewer names, batches of one template would be too small to pay
 
 
 class Tokenize(Protocol):
@@ -44,10 +47,15 @@ def encode_vocabulary(
     """
     if not names or not templates:
         raise ValueError("a vocabulary needs at least one name and one template")
-    prompts = [fill(template, name) for name in names for template in templates]
+    num_groups = len(templates) if len(names) >= _MIN_NAMES_TO_SPLIT else 1
+    prompts = [fill(template, name) for template in templates for name in names]
     tokens = tokenize(prompts, context_length=text_encoder.context_length)
-    prompt_embeds = encode_prompts(text_encoder, tokens, batch_size=batch_size, progress=progress)
-    mean = prompt_embeds.reshape(len(names), len(templates), -1).mean(dim=1)
+    embeds = []
+    for group in tokens.chunk(num_groups):  # a template each
+        done = sum(map(len, embeds))
+        tell = None if progress is None else _offset(progress, done=done, total=len(prompts))
+        embeds.append(encode_prompts(text_encoder, group, batch_size=batch_size, progress=tell))
+    mean = torch.cat(embeds).reshape(len(templates), len(names), -1).mean(dim=0)
     return functional.normalize(mean, dim=-1)
 
 
@@ -60,15 +68,28 @@ def encode_prompts(
     progress: Progress | None = None,
 ) -> Float[Tensor, "S D"]:
     """Unit-norm embeddings of S token rows, in their order, float32 on the encoder's device."""
-    rows, origin = torch.unique(tokens, dim=0, return_inverse=True)
+    rows, origin, counts = torch.unique(tokens, dim=0, return_inverse=True, return_counts=True)
     lengths = rows.argmax(dim=1) + 1  # up to and with the end token
     order = lengths.argsort(stable=True)
     device = text_encoder.positional_embedding.device
+    num_shared = _num_shared(rows, lengths)
+    start = text_encoder.read_start(rows[0, :num_shared].to(device))
     embeds = torch.empty(len(rows), text_encoder.embed_dim, device=device)
-    for start in range(0, len(order), batch_size):
-        chosen = order[start : start + batch_size]
-        cut = rows[chosen, : int(lengths[chosen[-1]])]
-        embeds[chosen.to(device)] = text_encoder(cut.to(device)).float()
+    num_done = 0
+    for chosen in order.split(batch_size):
+        rest = rows[chosen, num_shared : int(lengths[chosen[-1]])]
+        embeds[chosen.to(device)] = text_encoder(rest.to(device), start=start).float()
+        num_done += int(counts[chosen].sum())
         if progress is not None:
-            progress(min(start + batch_size, len(order)), len(order))
+            progress(num_done, len(tokens))
     return embeds[origin.to(device)]
+
+
+def _num_shared(rows: Int[Tensor, "S L"], lengths: Int[Tensor, " S"]) -> int:
+    """How many leading tokens all rows have in common, leaving each at least its end token."""
+    agree = (rows == rows[0]).all(dim=0).long().cumprod(dim=0)
+    return min(int(agree.sum()), int(lengths.min()) - 1)
+
+
+def _offset(progress: Progress, *, done: int, total: int) -> Progress:
+    return lambda num_done, _: progress(done + num_done, total)

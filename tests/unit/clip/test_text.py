@@ -46,7 +46,43 @@ def test_batches_are_cut_to_their_longest_prompt(clip) -> None:
     encoder.register_forward_pre_hook(lambda _, inputs: widths.append(inputs[0].shape[1]))
     tokens = tokenize(["a", "b", "a b c d e f g h", "c"], context_length=16)
     encode_prompts(encoder, tokens, batch_size=3)
-    assert widths == [3, 10]
+    assert widths == [2, 9]  # without the start token, which all have in common
+
+
+@torch.no_grad()
+def test_reading_a_common_start_once_is_exact(clip) -> None:
+    encoder = TextEncoder(clip)
+    tokens = tokenize(
+        [f"this is a photo of a {name}" for name in ("dog", "hot dog", "cat")], context_length=16
+    )
+    expected = encoder(tokens)
+    for num_shared in (1, 4, 7):
+        start = encoder.read_start(tokens[0, :num_shared])
+        assert len(start) == num_shared
+        torch.testing.assert_close(encoder(tokens[:, num_shared:], start=start), expected, rtol=0, atol=1e-6)
+
+
+@torch.no_grad()
+def test_single_prompt_keeps_its_end_token_to_read(clip) -> None:
+    tokens = tokenize(["dog", "dog"], context_length=16)
+    torch.testing.assert_close(encode_prompts(TextEncoder(clip), tokens), TextEncoder(clip)(tokens))
+
+
+def test_many_names_are_encoded_by_template(clip) -> None:
+    """The prompts of one template share their start, so fewer tokens are read; the result is the same."""
+    encoder = TextEncoder(clip)
+    names = [f"thing {number}" for number in range(20)]
+    few = torch.cat([encode_vocabulary(encoder, tokenize, names[i : i + 5]) for i in range(0, 20, 5)])
+    widths: list[int] = []
+    encoder.register_forward_pre_hook(lambda _, inputs: widths.append(inputs[0].shape[1]))
+    told: list[tuple[int, int]] = []
+    many = encode_vocabulary(
+        encoder, tokenize, names, batch_size=16, progress=lambda done, total: told.append((done, total))
+    )
+    torch.testing.assert_close(many, few, rtol=0, atol=1e-6)
+    assert max(widths) <= 7  # two or three tokens of a name, "in the scene.", end
+    assert told[0] == (16, 280)
+    assert told[-1] == (280, 280)
 
 
 def test_equal_prompts_are_encoded_once_and_progress_is_told(clip) -> None:
@@ -57,7 +93,8 @@ def test_equal_prompts_are_encoded_once_and_progress_is_told(clip) -> None:
         batch_size=2,
         progress=lambda done, total: told.append((done, total)),
     )
-    assert told == [(2, 3), (3, 3)]
+    assert told[-1] == (4, 4)
+    assert len(told) == 2
     assert torch.equal(embeds[0], embeds[2])
     assert not embeds.requires_grad
     assert not embeds.is_inference()

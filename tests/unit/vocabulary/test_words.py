@@ -7,10 +7,11 @@ from ovvis_cli.vocabulary.words import fold, prompt_text, readings, singular, un
     ("plural", "expected"),
     [
         ("dogs", "dog"), ("puppies", "puppy"), ("boxes", "box"), ("benches", "bench"),
-        ("brushes", "brush"), ("tomatoes", "tomato"), ("people", "person"), ("mice", "mouse"), ("wolves", "wolf"),
-        ("geese", "goose"), ("buses", "bus"), ("horses", "horse"), ("roses", "rose"), ("cookies", "cookie"),
-        ("glasses", "glasses"), ("bus", "bus"), ("glass", "glass"), ("scissors", "scissors"), ("gas", "gas"),
-        ("octopus", "octopus"), ("hot dogs", "hot dog"), ("sheep", "sheep"), ("ties", "tie"), ("stairs", "stairs"), ("shoes", "shoe"),
+        ("brushes", "brush"), ("tomatoes", "tomato"), ("people", "person"), ("mice", "mouse"),
+        ("wolves", "wolf"), ("geese", "goose"), ("buses", "bus"), ("horses", "horse"), ("roses", "rose"),
+        ("cookies", "cookie"), ("glasses", "glasses"), ("bus", "bus"), ("glass", "glass"),
+        ("scissors", "scissors"), ("gas", "gas"), ("octopus", "octopus"), ("hot dogs", "hot dog"),
+        ("sheep", "sheep"), ("ties", "tie"), ("stairs", "stairs"), ("shoes", "shoe"),
     ],
 )  # fmt: skip
 def test_singular(plural: str, expected: str) -> None:
