@@ -58,7 +58,7 @@ def _is_cut(text: str) -> bool:
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """Millions of small objects are made, none of which is garbage: looking for some takes longer than parsing."""
+    """Of the millions of objects made none is garbage; to look for some takes longer than parsing."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:

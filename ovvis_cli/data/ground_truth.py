@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Final, TypeVar, cast, get_args
 
@@ -39,6 +40,10 @@ class DataSetIndex:
     videos: Mapping[int, AnnotatedVideo]
     categories: Mapping[int, AnnotatedCategory]
     has_ground_truth: bool
+
+    def first(self, limit: int | None) -> "DataSetIndex":
+        """Only the first `limit` videos of the file; None: all."""
+        return replace(self, videos=dict(islice(self.videos.items(), limit)))
 
 
 def read_index(path: Path) -> DataSetIndex:
@@ -122,7 +127,9 @@ def _video(entry: Entry) -> AnnotatedVideo:
             raise named.error("file_names must be texts")
         file_names = tuple(cast(Sequence[str], names))
         if length is not None and length != len(file_names):
-            _log.warning("%s: video %d: length %d but %d file_names", entry.path, video_id, length, len(names))
+            _log.warning(
+                "%s: video %d: length %d but %d file_names", entry.path, video_id, length, len(names)
+            )
     height, width = named.integer("height"), named.integer("width")
     if height < 1 or width < 1:
         raise named.error(f"height {height} and width {width} are no frame size")
@@ -154,7 +161,9 @@ def _tracks(
     entries = _usable(entries, index=index, lenient=lenient)
     segmentations = [
         Segmentations(
-            where=entry.where, items=entry.value("segmentations"), video=index.videos[entry.integer("video_id")]
+            where=entry.where,
+            items=entry.value("segmentations"),
+            video=index.videos[entry.integer("video_id")],
         )
         for entry in entries
     ]
@@ -236,3 +245,12 @@ def _warn(entries: Sequence[Entry], *, path: Path) -> None:
             "so it does here",
             path,
         )
+
+
+def first_videos(ground_truth: GroundTruth, *, limit: int | None) -> GroundTruth:
+    """The first `limit` videos of the file and what is in them; all categories. None: everything."""
+    if limit is None:
+        return ground_truth
+    videos = dict(islice(ground_truth.videos.items(), limit))
+    tracks = tuple(track for track in ground_truth.tracks if track.video_id in videos)
+    return replace(ground_truth, videos=videos, tracks=tracks)

@@ -77,7 +77,7 @@ def warn_unknown_categories(
     more = f" (and {len(unknown) - 1} more)" if len(unknown) > 1 else ""
     zero_based = min(track.category_id for track in unknown) == 0 and 0 not in categories
     _log.warning(
-        "%s: entry %d%s: category_id %d is not in the annotation file; left out, as the official evaluator does%s",
+        "%s: entry %d%s: category_id %d is not in the annotation file; left out, as officially%s",
         path,
         first.entry,
         more,

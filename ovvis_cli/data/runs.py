@@ -1,8 +1,8 @@
 """Run-length encoded masks as intervals of pixels: many at once, and never trusted.
 
-COCO's compressed form writes each run as characters of 6 bits; from the fourth run on it writes the difference
-to the run before the last. pycocotools loops for ever over masks whose runs do not add up to the frame, so
-nothing that a file says reaches it: strings are decoded here, in numpy, and checked.
+COCO's compressed form writes each run as characters of 6 bits; from the fourth run on it writes the
+difference to the run before the last. pycocotools loops for ever over masks whose runs do not add up to the
+frame, so nothing that a file says reaches it: strings are decoded here, in numpy, and checked.
 """
 
 from collections.abc import Sequence
@@ -130,7 +130,9 @@ def _undo_differences(
     return lengths
 
 
-def _segmented_sums(values: Int[np.ndarray, " R"], *, segment: Int[np.ndarray, " R"]) -> Int[np.ndarray, " R"]:
+def _segmented_sums(
+    values: Int[np.ndarray, " R"], *, segment: Int[np.ndarray, " R"]
+) -> Int[np.ndarray, " R"]:
     """Running sums that begin anew with each segment; segments are ascending."""
     if values.size == 0:
         return values

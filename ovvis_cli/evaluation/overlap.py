@@ -8,9 +8,7 @@ from jaxtyping import Float, Int
 from ovvis_cli.data.tracks import MaskTrack
 
 
-def track_ious(
-    predicted: Sequence[MaskTrack], annotated: Sequence[MaskTrack]
-) -> Float[np.ndarray, "D G"]:
+def track_ious(predicted: Sequence[MaskTrack], annotated: Sequence[MaskTrack]) -> Float[np.ndarray, "D G"]:
     """Intersections over unions, each summed over all frames of the video; 0 where both are never seen.
 
     Where two tracks have different numbers of frames, only those that both have count.
@@ -31,9 +29,7 @@ def frame_ious(
     return np.divide(common, unions, out=np.zeros(unions.shape), where=unions > 0)
 
 
-def _intersections(
-    predicted: Sequence[MaskTrack], annotated: Sequence[MaskTrack]
-) -> Int[np.ndarray, "D G"]:
+def _intersections(predicted: Sequence[MaskTrack], annotated: Sequence[MaskTrack]) -> Int[np.ndarray, "D G"]:
     starts, ends, owner = _all_intervals(predicted)
     common = np.zeros((len(predicted), len(annotated)), dtype=np.int64)
     for g, track in enumerate(annotated):

@@ -1,0 +1,196 @@
+"""`ovvis evaluate`: the official figures of a data set, of a model or of a results file."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+
+import typer
+
+from ovvis_cli.config import default_model
+from ovvis_cli.console import Console, JsonValue
+from ovvis_cli.errors import UsageError
+from ovvis_cli.options import (
+    DEFAULT_BATCH_SIZE,
+    BatchSizeOption,
+    ClassifierOption,
+    DeviceOption,
+    JsonOption,
+    ModelOption,
+    OverwriteOption,
+    PrecisionOption,
+    QuietOption,
+    TrackerOption,
+)
+
+if TYPE_CHECKING:
+    from ovvis_cli.data.catalog import DataSetFiles
+    from ovvis_cli.data.ground_truth import DataSetIndex
+    from ovvis_cli.engine import Engine
+    from ovvis_cli.evaluation.run import RunOptions, RunOutcome
+
+DataSetName = Literal["ytvis2019", "ytvis2021", "ytvis2022", "ovis", "burst", "lvvis", "uvo", "diorama"]
+SplitName = Literal["train", "val", "test"]
+
+
+def evaluate(  # noqa: PLR0913  each option is a parameter
+    *,
+    dataset: Annotated[
+        DataSetName | None, typer.Option("--dataset", help="Whose rules, splits and folders.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", metavar="DIR", help="Folder with the data set.")
+    ] = None,
+    split: Annotated[SplitName, typer.Option("--split", help="Part of the data set.")] = "val",
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="DIR", help="Folder for results and figures."),
+    ] = None,
+    predictions: Annotated[
+        Path | None,
+        typer.Option("--predictions", metavar="FILE", help="Score this results file; no model is run."),
+    ] = None,
+    annotations: Annotated[
+        Path | None,
+        typer.Option("--annotations", metavar="FILE", help="Ground truth, in place of that in --data."),
+    ] = None,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only the first N videos.")] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only look whether the files are complete and sound.")
+    ] = False,
+    lenient: Annotated[
+        bool,
+        typer.Option("--lenient", help="Read plain mistakes in files as the official code does."),
+    ] = False,
+    model: ModelOption = None,
+    tracker: TrackerOption = "rollout",
+    classifier: ClassifierOption = "instclip",
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
+    batch_size: BatchSizeOption = DEFAULT_BATCH_SIZE,
+    workers: Annotated[int, typer.Option("--workers", min=1, help="Threads that decode frames.")] = 2,
+    overwrite: OverwriteOption = False,
+    quiet: QuietOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Measure a model, or score a results file, with the official metrics of a data set."""
+    console = Console(quiet=quiet, json=json)
+    target = _Target(
+        data_set=dataset, data=data, split=split, annotations=annotations, limit=limit, lenient=lenient
+    )
+    if predictions is not None:
+        _score(console, target=target, predictions=predictions, output=output, about={})
+        return
+    files = target.files()
+    index = target.index(files)
+    from ovvis_cli.engine import start_engine
+    from ovvis_cli.evaluation.run import RunOptions
+
+    engine = start_engine(
+        model or default_model(), device=device, precision=precision, tracker=tracker, classifier=classifier
+    )
+    options = RunOptions(
+        output=output or Path("ovvis-evaluation") / f"{files.spec.name}-{split}",
+        batch_size=batch_size,
+        num_workers=workers,
+        overwrite=overwrite,
+    )
+    outcome = _run(console, files=files, index=index, engine=engine, options=options)
+    about = {"model": _about_model(engine), "seconds_per_frame": outcome.seconds_per_frame}
+    _score(console, target=target, predictions=outcome.results, output=options.output, about=about)
+
+
+class _Target(NamedTuple):
+    """What the options say about the data set."""
+
+    data_set: "DataSetName | None"
+    data: Path | None
+    split: "SplitName"
+    annotations: Path | None
+    limit: int | None
+    lenient: bool
+
+    def files(self) -> "DataSetFiles":
+        """The split on disk. Raises UsageError when the options do not say where."""
+        from ovvis_cli.data.catalog import DATA_SETS, find_files
+
+        if self.data_set is None or self.data is None:
+            missing = "--dataset" if self.data_set is None else "--data"
+            raise UsageError(
+                f"{missing} is missing",
+                hint="give --dataset NAME --data DIR, or --annotations FILE --predictions FILE",
+            )
+        return find_files(DATA_SETS[self.data_set], self.data, split=self.split)
+
+    def truth(self) -> Path:
+        """The annotation file. Raises UsageError when there is none."""
+        if self.annotations is not None:
+            return self.annotations
+        found = self.files().annotations
+        if found is None:
+            raise UsageError("this split comes without annotations", hint="name a file with --annotations")
+        return found
+
+    def index(self, files: "DataSetFiles") -> "DataSetIndex":
+        """The videos to run."""
+        from ovvis_cli.data.ground_truth import read_index
+
+        return read_index(self.truth()).first(self.limit)
+
+
+def _run(
+    console: Console,
+    *,
+    files: "DataSetFiles",
+    index: "DataSetIndex",
+    engine: "Engine",
+    options: "RunOptions",
+) -> "RunOutcome":
+    from ovvis_cli.evaluation.run import run_data_set
+
+    num_frames = sum(video.num_frames for video in index.videos.values())
+    with console.progress(files.spec.title, total=num_frames) as progress:
+        return run_data_set(files, index, engine=engine, options=options, on_frames=progress.advance)
+
+
+def _score(
+    console: Console,
+    *,
+    target: _Target,
+    predictions: Path,
+    output: Path | None,
+    about: Mapping[str, JsonValue],
+) -> None:
+    from ovvis_cli.evaluation.report import metrics_json, score_table, write_metrics
+    from ovvis_cli.evaluation.session import ScoringRequest, score_files
+
+    request = ScoringRequest(
+        annotations=target.truth(),
+        predictions=predictions,
+        data_set=target.data_set,
+        limit=target.limit,
+        lenient=target.lenient,
+    )
+    with console.progress("scoring", total=None, unit="classes") as progress:
+        scored = score_files(request, on_class=progress.update)
+    content = metrics_json(
+        scored.sections,
+        about={
+            "data_set": target.data_set,
+            "split": target.split,
+            "num_videos": scored.num_videos,
+            "num_objects": scored.num_objects,
+            "num_predictions": scored.num_predictions,
+            **about,
+        },
+    )
+    for section in scored.sections:
+        table = score_table(section)
+        console.table(table.columns, table.rows, title=table.title)
+    if output is not None:
+        console.write(str(write_metrics(output, content)))
+    console.emit(content)
+
+
+def _about_model(engine: "Engine") -> dict[str, JsonValue]:
+    info = engine.model_info
+    return {"name": info.name, "weights_sha256": info.weights_sha256, **engine.settings}

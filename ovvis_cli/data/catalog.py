@@ -1,0 +1,197 @@
+"""The data sets that ovvis evaluates on: where users have their files, and how each is to be scored."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final, Literal, get_args
+
+from ovvis_cli.errors import AnnotationError
+from ovvis_cli.vocabulary.categories import TableName
+
+DataSetName = Literal["ytvis2019", "ytvis2021", "ytvis2022", "ovis", "burst", "lvvis", "uvo", "diorama"]
+SplitName = Literal["train", "val", "test"]
+DATA_SET_NAMES: Final[tuple[DataSetName, ...]] = get_args(DataSetName)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataSetSpec:
+    """One data set. In the patterns of places, {split} stands for each spelling of the split in turn."""
+
+    name: DataSetName
+    title: str
+    table: TableName  # of its categories
+    max_entries: int  # results of one video, as the papers submit them
+    folders: tuple[str, ...]  # names that its folder goes by within the folder that the user gives
+    split_names: Mapping[SplitName, tuple[str, ...]]
+    annotations: tuple[str, ...]
+    frames: tuple[str, ...]
+    server: str = ""  # where results go when the ground truth is private
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataSetFiles:
+    """One split of a data set on disk. `annotations` is None where none are shipped (LV-VIS test)."""
+
+    spec: DataSetSpec
+    split: SplitName
+    annotations: Path | None
+    frames: Path
+
+
+def find_files(spec: DataSetSpec, folder: Path, *, split: SplitName) -> DataSetFiles:
+    """Where the files of a split are in `folder`, in any of the layouts in use.
+
+    Raises:
+        AnnotationError: they are not there; all places that were looked at are named.
+    """
+    if not folder.is_dir():
+        raise AnnotationError(f"{folder} is no folder", hint=f"--data: the folder with {spec.title}")
+    roots = [folder, *(folder / name for name in spec.folders if (folder / name).is_dir())]
+    annotations = [
+        path for path in _places(spec.annotations, roots, spec=spec, split=split) if path.is_file()
+    ]
+    frames = [path for path in _places(spec.frames, roots, spec=spec, split=split) if path.is_dir()]
+    optional = spec.name == "lvvis" and split == "test"
+    if not annotations and not optional:
+        looked = _shown(spec.annotations, spec=spec, split=split)
+        raise AnnotationError(f"{folder}: no annotation file of {spec.title}, split {split}", hint=looked)
+    if not frames:
+        looked = _shown(spec.frames, spec=spec, split=split)
+        raise AnnotationError(f"{folder}: no folder with frames of {spec.title}, split {split}", hint=looked)
+    return DataSetFiles(
+        spec=spec, split=split, annotations=annotations[0] if annotations else None, frames=frames[0]
+    )
+
+
+def _places(
+    patterns: tuple[str, ...], roots: list[Path], *, spec: DataSetSpec, split: SplitName
+) -> list[Path]:
+    return [
+        root / pattern.format(split=name)
+        for root in roots
+        for pattern in patterns
+        for name in spec.split_names[split]
+    ]
+
+
+def _shown(patterns: tuple[str, ...], *, spec: DataSetSpec, split: SplitName) -> str:
+    places = [pattern.format(split=name) for pattern in patterns for name in spec.split_names[split]]
+    return "looked for " + ", ".join(dict.fromkeys(places))
+
+
+_VALID: Final = MappingProxyType({"train": ("train",), "val": ("valid", "val"), "test": ("test",)})
+_VAL: Final = MappingProxyType({"train": ("train",), "val": ("val",), "test": ("test",)})
+_YTVIS_ANNOTATIONS: Final = (
+    "{split}.json",
+    "{split}/instances.json",
+    "annotations/{split}.json",
+    "annotations/instances_{split}.json",
+)
+
+_SPECS: Final = (
+    DataSetSpec(
+        name="ytvis2019",
+        title="YouTube-VIS 2019",
+        table="ytvis2019",
+        max_entries=10,
+        folders=("ytvis_2019", "ytvis2019", "youtube-vis-2019"),
+        split_names=_VALID,
+        annotations=_YTVIS_ANNOTATIONS,
+        frames=("{split}/JPEGImages",),
+        server="CodaLab competitions 6064 and 7682",
+    ),
+    DataSetSpec(
+        name="ytvis2021",
+        title="YouTube-VIS 2021",
+        table="ytvis2021",
+        max_entries=10,
+        folders=("ytvis_2021", "ytvis2021", "youtube-vis-2021"),
+        split_names=_VALID,
+        annotations=_YTVIS_ANNOTATIONS,
+        frames=("{split}/JPEGImages",),
+        server="CodaLab competition 7680",
+    ),
+    DataSetSpec(
+        name="ytvis2022",
+        title="YouTube-VIS 2022",
+        table="ytvis2021",
+        max_entries=10,
+        folders=("ytvis_2022", "ytvis2022", "youtube-vis-2022"),
+        split_names=_VALID,
+        annotations=_YTVIS_ANNOTATIONS,
+        frames=("{split}/JPEGImages",),
+        server="the CodaLab competition of YouTube-VIS 2022",
+    ),
+    DataSetSpec(
+        name="ovis",
+        title="OVIS",
+        table="ovis",
+        max_entries=20,
+        folders=("ovis", "OVIS"),
+        split_names=_VALID,
+        annotations=(
+            "annotations/annotations_{split}.json",
+            "annotations_{split}.json",
+            "annotation_{split}.json",
+            "annotations/annotation_{split}.json",
+        ),
+        frames=("Images/{split}", "{split}/JPEGImages", "{split}"),
+        server="CodaLab competition 4763",
+    ),
+    DataSetSpec(
+        name="burst",
+        title="BURST",
+        table="burst",
+        max_entries=50,
+        folders=("burst", "BURST"),
+        split_names=_VAL,
+        annotations=(
+            "annotations/{split}/all_classes.json",
+            "annotations/{split}/{split}.json",
+            "{split}/all_classes.json",
+        ),
+        frames=("frames/{split}", "{split}"),
+    ),
+    DataSetSpec(
+        name="lvvis",
+        title="LV-VIS",
+        table="lvvis",
+        max_entries=50,
+        folders=("lvvis", "LVVIS", "LV-VIS"),
+        split_names=_VAL,
+        annotations=(
+            "{split}_instances.json",
+            "{split}/{split}_instances.json",
+            "{split}/{split}_instances_.json",
+            "{split}/{split}_ytvis_style.json",
+        ),
+        frames=("{split}/JPEGImages",),
+        server="Codabench competition 1748",
+    ),
+    DataSetSpec(
+        name="uvo",
+        title="UVO dense v1.0",
+        table="uvo",
+        max_entries=100,
+        folders=("UVOv1.0", "uvo", "UVO"),
+        split_names=_VAL,
+        annotations=(
+            "VideoDenseSet/UVO_video_{split}_dense.json",
+            "VideoDenseSet/UVO_video_{split}_dense_with_label.json",
+        ),
+        frames=("uvo_videos_dense_frames",),
+    ),
+    DataSetSpec(
+        name="diorama",
+        title="diorama",
+        table="diorama",
+        max_entries=50,
+        folders=("diorama",),
+        split_names=_VAL,
+        annotations=("{split}/instances.json",),
+        frames=("{split}/JPEGImages",),
+    ),
+)
+
+DATA_SETS: Final[Mapping[DataSetName, DataSetSpec]] = MappingProxyType({spec.name: spec for spec in _SPECS})

@@ -1,0 +1,150 @@
+"""A model over the videos of a data set: resumable a video at a time, same results however often stopped."""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from ovvis_cli.data.catalog import DataSetFiles
+from ovvis_cli.data.frames import frame_paths
+from ovvis_cli.data.ground_truth import DataSetIndex
+from ovvis_cli.data.tracks import AnnotatedCategory, AnnotatedVideo
+from ovvis_cli.engine import Engine
+from ovvis_cli.evaluation.predictions import (
+    RESULTS_NAME,
+    PredictionStore,
+    VideoPredictions,
+    result_entries,
+    write_results,
+)
+from ovvis_cli.evaluation.protocol import Protocol, predict_video
+from ovvis_cli.labelling import embed_classes
+from ovvis_cli.vocabulary.categories import load_table
+from ovvis_cli.vocabulary.names import Vocabulary
+from ovvis_cli.vocabulary.words import prompt_text
+
+_PROTOCOL_VERSION: Final = 1  # to be raised when the same settings give other results
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """How to run; nothing here changes results beyond rounding."""
+
+    output: Path
+    batch_size: int
+    num_workers: int
+    overwrite: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOutcome:
+    """What a run leaves: the results file, and how long its videos took."""
+
+    results: Path
+    num_videos: int
+    num_frames: int
+    seconds_per_frame: float | None  # whole: decoding, networks, tracker, masks; None without frames
+
+
+def run_data_set(
+    files: DataSetFiles,
+    index: DataSetIndex,
+    *,
+    engine: Engine,
+    options: RunOptions,
+    on_frames: Callable[[int], None] = lambda done: None,
+) -> RunOutcome:
+    """Runs the videos of `index` that have no results in the output folder yet, and writes the results file.
+
+    Args:
+        files: where the frames are.
+        index: the videos to run, and the categories to ask for.
+        engine: the model.
+        options: where to write, and how.
+        on_frames: told of the frames of each video that is done.
+
+    Raises:
+        UsageError: the output folder holds results of something else, and not `overwrite`.
+        VideoError: a frame is missing or unreadable.
+        ResourceError: the disk is full or not writable.
+    """
+    vocabulary = vocabulary_of(files, list(index.categories.values()))
+    protocol = _protocol(files, vocabulary, engine=engine, options=options)
+    store = PredictionStore(options.output, fingerprint=_fingerprint(files, vocabulary, engine=engine))
+    if options.overwrite:
+        store.clear()
+    videos = list(index.videos.values())
+    num_frames, seconds = 0, 0.0
+    for video in videos:
+        predictions = _predictions(video, files=files, store=store, protocol=protocol)
+        num_frames += predictions.num_frames
+        seconds += predictions.seconds
+        on_frames(predictions.num_frames)
+    results = options.output / RESULTS_NAME
+    write_results(results, (result_entries(store.load(video.video_id)) for video in videos))
+    return RunOutcome(
+        results=results,
+        num_videos=len(videos),
+        num_frames=num_frames,
+        seconds_per_frame=seconds / num_frames if num_frames else None,
+    )
+
+
+def vocabulary_of(files: DataSetFiles, categories: Sequence[AnnotatedCategory]) -> Vocabulary:
+    """All categories of a data set, in the words that its table puts into prompts."""
+    table = load_table(files.spec.table).by_id()
+    prompts = []
+    for category in categories:
+        known = table.get(category.category_id)
+        same = known is not None and known.name == category.name
+        prompts.append(known.prompt if known is not None and same else prompt_text(category.name))
+    return Vocabulary(
+        names=tuple(category.name for category in categories),
+        prompts=tuple(prompts),
+        category_ids=tuple(category.category_id for category in categories),
+        table=files.spec.table,
+    )
+
+
+def _predictions(
+    video: AnnotatedVideo, *, files: DataSetFiles, store: PredictionStore, protocol: Protocol
+) -> VideoPredictions:
+    if store.has(video.video_id):
+        return store.load(video.video_id)
+    paths = frame_paths(video, folder=files.frames)
+    predictions = predict_video(protocol, video, paths=paths)
+    store.save(predictions)
+    return predictions
+
+
+def _protocol(
+    files: DataSetFiles, vocabulary: Vocabulary, *, engine: Engine, options: RunOptions
+) -> Protocol:
+    one_class = len(vocabulary) == 1
+    return Protocol(
+        engine=engine,
+        embeds=None if one_class else embed_classes(engine.model, vocabulary=vocabulary, distractors=False),
+        category_ids=vocabulary.category_ids,
+        max_entries=files.spec.max_entries,
+        batch_size=options.batch_size,
+        num_workers=options.num_workers,
+    )
+
+
+def _fingerprint(files: DataSetFiles, vocabulary: Vocabulary, *, engine: Engine) -> str:
+    """Hex digest of what results depend on; not on which videos are run."""
+    model = engine.model_info
+    content = {
+        "version": _PROTOCOL_VERSION,
+        "data_set": files.spec.name,
+        "split": files.split,
+        "max_entries": files.spec.max_entries,
+        "prompts": vocabulary.prompts,
+        "category_ids": vocabulary.category_ids,
+        "model": [model.name, model.weights_sha256, repr(engine.model.spec)],
+        "settings": engine.settings,
+    }
+    canonical = json.dumps(content, sort_keys=True, allow_nan=False)
+    return hashlib.sha256(canonical.encode("utf-8")).hexdigest()
