@@ -11,6 +11,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.stream import Disposition
 from av.video.reformatter import ColorRange
 
 FIRST_LEVEL, LEVEL_STEP, MAX_FRAMES = 10, 4, 60
@@ -31,7 +32,7 @@ class VideoSpec:
     audio: str | None = None  # codec of the sound, a 440 Hz tone
     audio_rate: int = 44_100
     audio_s: float | None = None  # None for as long as the pictures
-    container_format: str | None = None
+    title: str | None = None
     index_first: bool = True  # MP4: False puts the index at the end, where cutting off loses it
 
 
@@ -92,7 +93,7 @@ def write_video(path: Path, images: Sequence[np.ndarray], spec: VideoSpec | None
     """Encodes uint8 RGB pictures (RGBA where the pixel format has alpha), with a tone if `spec.audio`."""
     spec = spec or VideoSpec()
     flags = {"movflags": "+faststart"} if path.suffix in {".mp4", ".mov"} and spec.index_first else {}
-    with av.open(str(path), "w", format=spec.container_format, options=flags) as container:
+    with av.open(str(path), "w", options=flags) as container:
         stream = container.add_stream(spec.codec, rate=spec.rate, options={"crf": "10"} | spec.options)
         height, width = images[0].shape[:2] if images else (32, 48)
         stream.width, stream.height, stream.pix_fmt = width, height, spec.pix_fmt
@@ -101,6 +102,8 @@ def write_video(path: Path, images: Sequence[np.ndarray], spec: VideoSpec | None
             stream.codec_context.color_range = ColorRange.JPEG  # swscale makes grey of full range
         if spec.display_matrix:
             stream.set_display_matrix(spec.display_matrix)
+        if spec.title:
+            container.metadata["title"] = spec.title
         sound = container.add_stream(spec.audio, rate=spec.audio_rate, layout="mono") if spec.audio else None
         container.start_encoding()
         for index, image in enumerate(images):
@@ -170,3 +173,16 @@ def _encode_tone(container, stream, *, length_s: float) -> None:
         frame.sample_rate, frame.pts, frame.time_base = stream.rate, start, Fraction(1, stream.rate)
         container.mux(stream.encode(frame))
     container.mux(stream.encode(None))
+
+
+def write_song_with_cover(path: Path) -> Path:
+    """A tone with a cover picture, as music players store it: a picture stream, but no video."""
+    with av.open(str(path), "w") as container:
+        sound = container.add_stream("libmp3lame", rate=44_100, layout="mono")
+        cover = container.add_stream("mjpeg", rate=1)
+        cover.width, cover.height, cover.pix_fmt = 48, 32, "yuvj420p"
+        cover.disposition = Disposition.attached_pic
+        container.mux(cover.encode(av.VideoFrame.from_ndarray(corner_image(), format="rgb24")))
+        container.mux(cover.encode(None))
+        _encode_tone(container, sound, length_s=0.5)
+    return path

@@ -84,6 +84,7 @@ def _open_container(location: str | Path) -> Iterator[InputContainer]:
             str(location) if is_url else f"file:{location}",
             timeout=_NETWORK_TIMEOUT_S if is_url else None,
             options={"rtsp_transport": "tcp"} if str(location).startswith("rtsp") else {},
+            metadata_errors="replace",  # titles in unknown encodings must not stop anyone
         )
     except (av.error.FFmpegError, OSError) as error:
         raise _open_error(location, error) from error

@@ -114,7 +114,10 @@ def _rgb(frame: av.VideoFrame, *, reformatter: VideoReformatter) -> UInt8[np.nda
     space = int(frame.colorspace)
     if space not in _KNOWN_SPACES:  # unspecified: what players assume
         space = Colorspace.ITU709 if frame.height >= _HD_HEIGHT_PX else Colorspace.ITU601
-    converted = reformatter.reformat(frame, format="rgb24", src_colorspace=space, threads=1)
+    try:
+        converted = reformatter.reformat(frame, format="rgb24", src_colorspace=space, threads=1)
+    except (av.error.FFmpegError, ValueError) as error:
+        raise VideoError(f"pictures in {frame.format.name} cannot be turned into RGB: {error}") from error
     return _orientation(frame).apply(cast(np.ndarray, converted.to_ndarray()))
 
 

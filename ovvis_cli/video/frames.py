@@ -60,7 +60,7 @@ class ReadReport:
     def add_error(self, error: BaseException) -> None:
         """Counts one undecodable packet or image."""
         self.errors += 1
-        self.first_error = self.first_error or str(error)
+        self.first_error = self.first_error or getattr(error, "strerror", None) or str(error)
 
     def message(self) -> str:
         """One line for the user, empty when nothing was lost."""

@@ -48,6 +48,7 @@ class SoundTrack:
         self._end_s = None if end_s is None else source.origin_s + end_s
         self._is_cut = start_s > 0
         self._waiting: Packet[AudioStream] | None = None
+        self._num_damaged = 0
         if stream.codec_context.codec.canonical_name in _COPIED_CODECS:
             self.mode: SoundMode = "copied"
             self._packets = self._copied(stream, target=output.add_stream_from_template(stream))
@@ -62,9 +63,17 @@ class SoundTrack:
                 self._waiting = next(self._packets, None)
             packet = self._waiting
             if packet is None or (time_s is not None and _time_s(packet) > time_s):
-                return
+                break
             self._waiting = None
-            self._output.mux(packet)
+            try:
+                self._output.mux(packet)
+            except (
+                av.error.ArgumentError,
+                av.error.InvalidDataError,
+            ):  # the packet's fault; a full disk is not
+                self._num_damaged += 1
+        if time_s is None and self._num_damaged:
+            logger.warning("%d damaged pieces of sound are left out", self._num_damaged)
 
     def _copied(self, stream: AudioStream, *, target: AudioStream) -> Iterator[Packet[AudioStream]]:
         time_base = fraction(stream.time_base)
@@ -81,14 +90,12 @@ class SoundTrack:
     def _transcoded(self, stream: AudioStream, *, target: AudioStream) -> Iterator[Packet[AudioStream]]:
         for packet in self._read(stream):
             try:
-                frames = stream.decode(packet)
-            except av.error.FFmpegError as error:
-                logger.warning("a damaged piece of sound is left out: %s", error)
-                continue
-            for frame in frames:
-                if frame.pts is not None and frame.time_base:
-                    frame.pts -= round(self._start_s / fraction(frame.time_base))
-                yield from target.encode(frame)
+                for frame in stream.decode(packet):
+                    if frame.pts is not None and frame.time_base:
+                        frame.pts -= round(self._start_s / fraction(frame.time_base))
+                    yield from target.encode(frame)
+            except (av.error.FFmpegError, ValueError):  # ValueError: the form of the sound changed
+                self._num_damaged += 1
         yield from target.encode(None)
 
     def _read(self, stream: AudioStream) -> Iterator[Packet[AudioStream]]:
@@ -110,8 +117,12 @@ class SoundTrack:
 
 
 def sound_stream(container: InputContainer) -> AudioStream | None:
-    """The sound stream to carry over: the first that is known how to be decoded."""
-    return next((stream for stream in container.streams.audio if stream.codec_context is not None), None)
+    """The sound stream to carry over: the first that is known how to be decoded and has a sound header."""
+    for stream in container.streams.audio:
+        context = stream.codec_context
+        if context is not None and context.sample_rate > 0 and context.channels > 0:
+            return stream
+    return None
 
 
 def _add_aac_stream(output: OutputContainer, *, like: AudioStream) -> AudioStream:

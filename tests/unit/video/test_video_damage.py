@@ -8,6 +8,7 @@ import pytest
 
 from ovvis_cli.errors import VideoError
 from ovvis_cli.video.reader import ReadReport, probe, read_frames
+from ovvis_cli.video.writer import OverlayWriter
 from tests import media
 
 
@@ -57,6 +58,35 @@ def test_empty_file(tmp_path):
 
 def test_audio_only(tmp_path):
     assert "song.m4a: has sound but no picture" in refused(media.write_audio(tmp_path / "song.m4a"))
+
+
+def test_a_cover_picture_is_no_video(tmp_path):
+    path = media.write_song_with_cover(tmp_path / "song.mp3")
+
+    assert "song.mp3: has sound but no picture" in refused(path)
+
+
+def test_a_title_in_an_unknown_encoding_stops_nothing(tmp_path):
+    path = media.write_video(tmp_path / "clip.mkv", media.numbered_images(3), media.VideoSpec(title="TITLE"))
+    path.write_bytes(path.read_bytes().replace(b"TITLE", b"\xff\xfe\xfa\x80\x81"))
+
+    assert len(list(read_frames(path))) == 3
+
+
+def test_damaged_sound_does_not_spoil_the_overlay(tmp_path):
+    spec = media.VideoSpec(audio="mp2", audio_s=1.0)
+    path = media.write_video(tmp_path / "clip.ts", media.numbered_images(30), spec)
+    data = bytearray(path.read_bytes())
+    for start in range(len(data) // 3, len(data) - 400, 1000):
+        data[start + 20 : start + 80] = b"\x55" * 60
+    path.write_bytes(bytes(data))
+
+    with OverlayWriter(tmp_path / "out.mp4", width=48, height=32, source=path) as writer:
+        for index, image in enumerate(media.numbered_images(30)):
+            writer.write(image, time_s=index / 30)
+
+    assert writer.sound == "transcoded"
+    assert len(list(read_frames(tmp_path / "out.mp4"))) == 30
 
 
 def test_zero_frames(tmp_path):
