@@ -1,13 +1,12 @@
 """Other words for the same video: labels from the stored instance tokens, without running the networks."""
 
-import shutil
 from dataclasses import replace
 
 import torch
 
 from ovvis_cli.errors import RecordError
-from ovvis_cli.exporters.export import output_path, saved_formats
 from ovvis_cli.labelling import ClassEmbeds, label_tracks
+from ovvis_cli.record.layout import remove_exports
 from ovvis_cli.record.reader import Record, TrackTokens
 from ovvis_cli.record.schema import TrackEntry, TrackLabel, VocabularyInfo
 
@@ -31,7 +30,7 @@ def relabel(record: Record, *, vocabulary: VocabularyInfo, embeds: ClassEmbeds) 
         )
     labels = _labels(stored, embeds=embeds, vocabulary=vocabulary)
     tracks = tuple(_relabelled(track, labels=labels, record=record) for track in record.header.tracks)
-    _remove_stale_exports(record)
+    remove_exports(record.folder, record.header.saved)
     return record.with_header(replace(record.header, vocabulary=vocabulary, tracks=tracks))
 
 
@@ -57,14 +56,3 @@ def _relabelled(track: TrackEntry, *, labels: dict[int, TrackLabel], record: Rec
         )
     label = labels[track.track_id]
     return replace(track, label=label.label, score=label.score, runner_up=label.runner_up)
-
-
-def _remove_stale_exports(record: Record) -> None:
-    for name in saved_formats(record):
-        path = output_path(record, name)
-        if name == "rle":  # the record's own masks, which know no labels
-            continue
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)

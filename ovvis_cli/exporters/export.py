@@ -48,7 +48,8 @@ def ensure_exports(
 ) -> tuple[Record, dict[ExportFormat, Path]]:
     """Makes the formats that are not yet beside the record; returns it with them noted, and their files.
 
-    Outputs appear whole or not at all, so one that exists is done: a killed run goes on with the next.
+    Outputs appear whole or not at all and are noted in the record afterwards, so a killed run goes on with
+    the first that is not both noted and there.
 
     Args:
         record: what to export.
@@ -63,14 +64,14 @@ def ensure_exports(
         ResourceError: the disk is full or not writable.
     """
     paths = {name: output_path(record, name) for name in formats}
-    saved = (*record.header.saved, *(name for name in paths if name not in record.header.saved))
-    if saved != record.header.saved:
-        record = record.with_header(replace(record.header, saved=saved))
     for name, path in sorted(
         paths.items(), key=lambda item: item[0] == "overlay"
     ):  # it alone needs the video
-        if remake or not path.exists():
+        noted = name in record.header.saved
+        if remake or not noted or not path.exists():
             export_one(record, name, output=path, source=source, overlay_progress=overlay_progress)
+        if not noted:  # only now: what is noted and exists is known to belong to this record
+            record = record.with_header(replace(record.header, saved=(*record.header.saved, name)))
     return record, paths
 
 

@@ -30,7 +30,8 @@ def export_mots(record: Record, output: Path) -> Path:
     with atomic_path(output) as partial, partial.open("w", encoding="ascii", newline="\n") as out:
         for frame in record.frames():
             flat = flatten(frame, values=numbers, frame_hw=frame_hw)
-            for track_id, number in numbers.items():
+            for track_id in sorted(entry.track_id for entry in frame.instances if entry.track_id in numbers):
+                number = numbers[track_id]
                 mask = flat == number
                 if mask.any():
                     (rle,) = encode_masks(mask[None])

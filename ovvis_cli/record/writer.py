@@ -8,6 +8,7 @@ Lines behind the last checkpoint are cut off on resume and computed again, so th
 those of an uninterrupted one byte by byte.
 """
 
+import contextlib
 import json
 import logging
 import os
@@ -26,6 +27,7 @@ from torch import Tensor
 
 from ovvis_cli.atomic import disk_errors, write_bytes_atomic, write_text_atomic
 from ovvis_cli.errors import RecordError
+from ovvis_cli.record.layout import remove_exports
 from ovvis_cli.record.reader import Record
 from ovvis_cli.record.schema import (
     CHECKPOINT_NAME,
@@ -185,7 +187,11 @@ class RecordWriter:
                 hint="add --overwrite to replace it, or choose another folder with --output",
             )
         self.restart_reason = "the finished record is overwritten as asked"
+        saved: tuple[str, ...] = ()
+        with contextlib.suppress(RecordError):  # a damaged one says nothing of its exports
+            saved = Record.open(self.folder).header.saved
         with disk_errors(self.folder):
+            remove_exports(self.folder, saved)
             (self.folder / HEADER_NAME).unlink()
             (self.folder / CHECKPOINT_NAME).unlink(missing_ok=True)
 

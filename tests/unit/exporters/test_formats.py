@@ -13,14 +13,26 @@ import pytest
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
-from ovvis_cli.errors import RecordError, UsageError
+from ovvis_cli.errors import RecordError, UsageError, VideoError
 from ovvis_cli.exporters import DEFAULT_NAMES
 from ovvis_cli.exporters.colors import track_color
 from ovvis_cli.exporters.davis import palette_png
 from ovvis_cli.exporters.export import EXPORTERS, ensure_exports, output_path, saved_formats
 from ovvis_cli.record.reader import Record
 from ovvis_cli.record.serialise import header_to_text
-from tests.records import BOARD, DOG, FRAME_HW, NUM_FRAMES, UNKNOWN, masks_of, write_record
+from ovvis_cli.record.writer import RecordWriter
+from tests.records import (
+    BOARD,
+    DOG,
+    FRAME_HW,
+    NUM_FRAMES,
+    UNKNOWN,
+    finalise,
+    frame_line,
+    masks_of,
+    source_info,
+    write_record,
+)
 
 
 @pytest.fixture
@@ -222,6 +234,27 @@ def test_mask_of_another_size(record, tmp_path):
     masks.write_text(masks.read_text().replace("[32,48]", "[48,32]"))
     with pytest.raises(RecordError, match=r"masks.jsonl:1: track 1 does not fit a frame of 48x32"):
         EXPORTERS["coco"](record, tmp_path / "coco.json")
+
+
+def test_export_of_an_overwritten_record_is_not_taken_for_done(record, video):
+    ensure_exports(record, ["ytvis", "csv"])
+    info = source_info(video)
+    with RecordWriter(record.folder, fingerprint=record.header.fingerprint, overwrite=True) as writer:
+        writer.resume()
+        assert sorted(path.name for path in record.folder.iterdir()) == ["masks.jsonl", "tokens.safetensors"]
+        (record.folder / "ytvis.json").write_text("of another record, whose note was lost")
+        writer.append(frame_line(0))
+        again = finalise(writer, info=info, num_frames=1)
+    again, paths = ensure_exports(again, ["ytvis"])
+    assert json.loads(paths["ytvis"].read_text())[0]["segmentations"][1:] == [None] * (NUM_FRAMES - 1)
+    assert again.header.saved == ("ytvis",)
+
+
+def test_export_that_fails_is_not_noted(record):
+    with pytest.raises(VideoError):  # this clip is none
+        ensure_exports(record, ["overlay", "csv"])
+    assert Record.open(record.folder).header.saved == ("csv",)
+    assert not (record.folder / "overlay.mp4").exists()
 
 
 def test_ensure_exports_makes_what_is_missing_and_remembers_it(record):
