@@ -44,7 +44,7 @@ def segment(  # noqa: PLR0913  each option is a parameter
     inputs: Annotated[
         list[str],
         typer.Argument(
-            metavar="INPUT...",
+            metavar="INPUT",
             help="Videos, folders, image folders, URLs or camera numbers.",
             show_default=False,
         ),
