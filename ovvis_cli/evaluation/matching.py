@@ -14,6 +14,7 @@ def match_tracks(
     ignored: Bool[np.ndarray, "L G"],
     reusable: Bool[np.ndarray, " G"],
     thresholds: Float[np.ndarray, " T"],
+    taking: Bool[np.ndarray, " D"] | None = None,
 ) -> Int[np.ndarray, "L T D"]:
     """The object that each prediction finds, `NO_MATCH` for none; for each of L ranges and T thresholds.
 
@@ -25,6 +26,7 @@ def match_tracks(
         ignored: objects that do not count in a range.
         reusable: objects that may be taken any number of times.
         thresholds: ascending.
+        taking: predictions that take what they find from those after them; None: all.
     """
     num_predictions, num_objects = ious.shape
     num_ranges, num_thresholds = ignored.shape[0], len(thresholds)
@@ -41,6 +43,7 @@ def match_tracks(
         best = num_objects - 1 - from_end
         found = choice.any(axis=2)
         matches[:, :, d] = np.where(found, best, NO_MATCH)
-        lane, step = np.nonzero(found & ~reusable[best])
-        free[lane, step, best[lane, step]] = False
+        if taking is None or taking[d]:
+            lane, step = np.nonzero(found & ~reusable[best])
+            free[lane, step, best[lane, step]] = False
     return matches

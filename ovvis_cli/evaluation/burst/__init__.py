@@ -1,0 +1,1 @@
+"""BURST's official evaluation: HOTA, DetA, AssA and track AP by class, without TrackEval."""

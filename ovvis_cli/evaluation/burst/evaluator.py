@@ -1,0 +1,210 @@
+"""BURST's official evaluation by class, from its own annotations and results.
+
+    tracks --by sequence and class--> frames --> HOTA
+                                  '-> tracks --> AP          means over classes: all, common, uncommon
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import Final
+
+import numpy as np
+from jaxtyping import Bool
+
+from ovvis_cli.data.burst import BurstFile, BurstSequence, BurstTrack
+from ovvis_cli.evaluation.burst.frames import ClassFrames, ClassRules, Similarity, class_frames
+from ovvis_cli.evaluation.burst.hota import Hota, combine, sequence_hota
+from ovvis_cli.evaluation.burst.track_map import TrackMap, TrackMatches, class_map, match_sequence
+from ovvis_cli.vocabulary.categories import BurstLists, burst_lists
+
+_MAX_DETECTIONS: Final = 300  # of one frame
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """Detections and tracks of one class that count in HOTA."""
+
+    num_predicted: int
+    num_annotated: int
+    num_predicted_ids: int
+    num_annotated_ids: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BurstClass:
+    """The figures of one class that is annotated; `sequences` holds HOTA of each by name."""
+
+    category_id: int
+    is_common: bool
+    hota: Hota
+    track_map: TrackMap
+    counts: Counts
+    sequences: Mapping[str, Hota]
+
+
+def evaluate_burst(
+    ground_truth: BurstFile,
+    results: BurstFile,
+    *,
+    similarity: Similarity = "boxes",
+    on_class: Callable[[int], None] = lambda done: None,
+) -> tuple[BurstClass, ...]:
+    """The official class-guided figures of every annotated class, by ascending id.
+
+    Args:
+        ground_truth: sequences with annotations.
+        results: of the same sequences; they may lack some.
+        similarity: of detections in HOTA. The official code compares boxes, though masks are meant.
+        on_class: told how many classes are done.
+    """
+    lists = burst_lists()
+    pairs = _pairs(ground_truth, results, lists=lists)
+    category_ids = sorted({track.category_id for pair in pairs for track in pair.annotated})
+    classes = []
+    for category_id in category_ids:
+        classes.append(_class(category_id, pairs=pairs, similarity=similarity, lists=lists))
+        on_class(len(classes))
+    return tuple(classes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pair:
+    """One sequence with what is annotated and predicted in it, after the official filters."""
+
+    sequence: BurstSequence
+    annotated: tuple[BurstTrack, ...]
+    predicted: tuple[BurstTrack, ...]
+    seen: Bool[np.ndarray, " T"]  # frames in which anything is annotated
+
+
+def _pairs(ground_truth: BurstFile, results: BurstFile, *, lists: BurstLists) -> list[_Pair]:
+    """All sequences, by name as the official evaluator orders them."""
+    predicted = _unique_ids([results.sequences[name] for name in results.sequences])
+    pairs = []
+    for name in sorted(ground_truth.sequences, key=lambda name: name.replace("/", "-")):
+        sequence = ground_truth.sequences[name]
+        annotated = tuple(
+            track
+            for track in _merged(sequence.tracks, lists=lists)
+            if track.category_id not in lists.distractor_ids
+        )
+        own = predicted[name].tracks if name in predicted else ()
+        seen = np.zeros(len(sequence.frames), dtype=bool)
+        for track in annotated:
+            seen |= track.is_listed
+        pairs.append(
+            _Pair(
+                sequence=sequence,
+                annotated=annotated,
+                predicted=_limited(_merged(own, lists=lists), num_frames=len(sequence.frames)),
+                seen=seen,
+            )
+        )
+    return pairs
+
+
+def _merged(tracks: Sequence[BurstTrack], *, lists: BurstLists) -> tuple[BurstTrack, ...]:
+    """The tracks with categories that mean the same under one id."""
+    return tuple(
+        replace(track, category_id=lists.merged_into.get(track.category_id, track.category_id))
+        for track in tracks
+    )
+
+
+def _unique_ids(sequences: Sequence[BurstSequence]) -> dict[str, BurstSequence]:
+    """The sequences with new ids for tracks whose id occurs in several; others keep theirs, be it 0."""
+    places: dict[int, set[str]] = {}
+    for sequence in sequences:
+        for track in sequence.tracks:
+            places.setdefault(track.track_id, set()).add(sequence.name)
+    fresh = count(max(places, default=0) + 1)
+    return {
+        sequence.name: replace(
+            sequence,
+            tracks=tuple(
+                replace(track, track_id=next(fresh)) if len(places[track.track_id]) > 1 else track
+                for track in sequence.tracks
+            ),
+        )
+        for sequence in sequences
+    }
+
+
+def _limited(tracks: tuple[BurstTrack, ...], *, num_frames: int) -> tuple[BurstTrack, ...]:
+    """The tracks with at most 300 detections a frame, those with the highest scores."""
+    if len(tracks) <= _MAX_DETECTIONS:
+        return tracks
+    listed = np.stack([track.is_listed for track in tracks])
+    scores = np.stack([track.scores for track in tracks])
+    kept = np.zeros(listed.shape, dtype=bool)
+    for t in range(num_frames):
+        own = np.flatnonzero(listed[:, t])
+        kept[own[np.argsort(-scores[own, t], kind="stable")[:_MAX_DETECTIONS]], t] = True
+    return tuple(
+        _only(track, kept[n]) if (kept[n] != listed[n]).any() else track
+        for n, track in enumerate(tracks)
+        if kept[n].any()
+    )
+
+
+def _only(track: BurstTrack, frames: Bool[np.ndarray, " T"]) -> BurstTrack:
+    masks = track.masks
+    inside = frames[masks.starts.astype(np.int64) // masks.frame_pixels]
+    return replace(
+        track,
+        is_listed=frames,
+        masks=replace(
+            masks,
+            starts=masks.starts[inside],
+            ends=masks.ends[inside],
+            frame_areas=np.where(frames, masks.frame_areas, 0),
+        ),
+    )
+
+
+def _class(
+    category_id: int, *, pairs: Sequence[_Pair], similarity: Similarity, lists: BurstLists
+) -> BurstClass:
+    hotas: dict[str, Hota] = {}
+    detections: list[ClassFrames] = []
+    matches: list[TrackMatches] = []
+    for pair in pairs:
+        annotated = [track for track in pair.annotated if track.category_id == category_id]
+        predicted = [track for track in pair.predicted if track.category_id == category_id]
+        rules = ClassRules(
+            is_negative=category_id in pair.sequence.negative_ids,
+            is_not_exhaustive=category_id in pair.sequence.not_exhaustive_ids,
+        )
+        frames = class_frames(
+            annotated,
+            predicted,
+            seen=pair.seen,
+            sequence=pair.sequence,
+            rules=rules,
+            similarity=similarity,
+        )
+        detections.append(frames)
+        hotas[pair.sequence.name] = sequence_hota(frames)
+        if annotated or rules.is_negative:
+            matches.append(
+                match_sequence(annotated, predicted, is_not_exhaustive=rules.is_not_exhaustive)
+            )
+    return BurstClass(
+        category_id=category_id,
+        is_common=category_id in lists.known_ids,
+        hota=combine(list(hotas.values())),
+        track_map=class_map(matches),
+        counts=_counts(detections),
+        sequences=hotas,
+    )
+
+
+def _counts(detections: Sequence[ClassFrames]) -> Counts:
+    frames = [frame for own in detections for frame in own.frames]
+    return Counts(
+        num_predicted=sum(frame.predicted_ids.size for frame in frames),
+        num_annotated=sum(frame.annotated_ids.size for frame in frames),
+        num_predicted_ids=sum(own.num_predicted_ids for own in detections),
+        num_annotated_ids=sum(own.num_annotated_ids for own in detections),
+    )
