@@ -67,7 +67,8 @@ class OverlayWriter:
             path: The MP4 file to make; its folder exists.
             width: Of every picture, in pixels.
             height: Of every picture, in pixels.
-            source: What was read, for its sound and its time base; None or a source without sound gives none.
+            source: What was read, for its sound and its time base; it is opened a second time, so None for a
+                live stream.
             start_s: Time in the source that becomes zero in the file.
             end_s: Where the sound ends, in the source's time; None for its whole length.
         """

@@ -115,7 +115,7 @@ def test_only_the_sound_of_the_range_comes_along(tmp_path, codec):
 
 
 def test_sound_is_read_no_further_than_the_pictures(tmp_path):
-    spec = media.VideoSpec(audio="aac", audio_s=20)
+    spec = media.VideoSpec(audio="aac", audio_s=8)
     source = media.write_video(tmp_path / "clip.mkv", media.numbered_images(10), spec)
     muxed_s = []
     with OverlayWriter(tmp_path / "out.mp4", width=48, height=32, source=source) as writer:
@@ -126,7 +126,7 @@ def test_sound_is_read_no_further_than_the_pictures(tmp_path):
         before_end = len(muxed_s)
 
     assert 0 < before_end < 30
-    assert len(muxed_s) > 800
+    assert len(muxed_s) > 300
 
 
 def test_without_source_or_sound(tmp_path):
