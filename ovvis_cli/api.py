@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from ovvis_cli.engine import DEFAULT_MODEL, start_engine
+from ovvis_cli.config import default_model
+from ovvis_cli.engine import start_engine
 from ovvis_cli.errors import UsageError
 from ovvis_cli.exporters import ExportFormat
 from ovvis_cli.exporters.export import ensure_exports
@@ -135,7 +136,7 @@ def segment(  # noqa: PLR0913  one parameter for each option of the command
     end_s: float | None = None,
     stride: int = 1,
     batch_size: int = DEFAULT_BATCH_SIZE,
-    model: str | Path = DEFAULT_MODEL,
+    model: str | Path | None = None,
     device: str = "auto",
     precision: str = "auto",
     tracker: TrackerName = "rollout",
@@ -166,7 +167,7 @@ def segment(  # noqa: PLR0913  one parameter for each option of the command
         end_s: where to end; None for the end of the video.
         stride: analyse every so many frames.
         batch_size: frames computed together.
-        model: a name of the catalog, or the path of a weights file.
+        model: a name of the catalog, or the path of a weights file; None for the best one installed.
         device: "auto", "cpu", "cuda" or "mps".
         precision: "auto", "fp32", "bf16" or "fp16".
         tracker: "rollout" or "adjacent".
@@ -181,7 +182,8 @@ def segment(  # noqa: PLR0913  one parameter for each option of the command
     sources = expand_inputs([str(source)])
     if len(sources) != 1:
         raise UsageError(f"{source} holds {len(sources)} videos", hint="call segment() for each of them")
-    engine = start_engine(model, device=device, precision=precision, tracker=tracker, classifier=classifier)
+    chosen = default_model() if model is None else model
+    engine = start_engine(chosen, device=device, precision=precision, tracker=tracker, classifier=classifier)
     asked = ask(
         engine.model, names, distractors=distractors, score_threshold=score_threshold, max_tracks=max_tracks
     )

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 import torch
@@ -14,8 +13,6 @@ from ovvis_cli.record.schema import ModelInfo, SettingValue
 from ovvis_models.catalog import ClassifierName, LoadedModel, TrackerName, load, segmenter_for
 from ovvis_models.segmenter import VideoSegmenter
 from ovvis_models.structures import WindowPrediction
-
-DEFAULT_MODEL: Final = "instformer-tiny"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +57,7 @@ class Engine:
 
 
 def start_engine(
-    model: str | Path = DEFAULT_MODEL,
+    model: str | Path,
     *,
     device: str = "auto",
     precision: str = "auto",

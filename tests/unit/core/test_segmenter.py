@@ -17,7 +17,7 @@ SHAPE = geometry(FRAME_HW, short_side=64, max_side=128, divisor=32)
 
 
 class FilmNetwork:
-    """Stands in for InstFormer: a film of moving squares, whose proposals are read off the frame's first pixels.
+    """Stands in for InstFormer: a film of moving bars, whose proposals are read off the first pixel.
 
     The frame tells which objects are visible; proposals come in an order that depends on the frame's seed.
     """

@@ -12,6 +12,7 @@ from .conftest import FRAME_HW, NUM_FRAMES, write_images
 @pytest.fixture(autouse=True)
 def _small_engine(monkeypatch, engine):
     monkeypatch.setattr(api, "start_engine", lambda *_, **__: engine)
+    monkeypatch.setattr(api, "default_model", lambda: "instformer-tiny")
 
 
 def run(video, tmp_path, **options):
