@@ -21,7 +21,7 @@ class ClipStage:
     plain_share: float  # of the pictures, the first ones: objects on one colour
     window_probability: float  # share of steps in which positions come from a random part of their grid
     name_weight: float  # of the loss over bare names, beside the loss over captions
-    patch_weight: float  # of the same for the mean of the patches
+    anchor_weight: float  # of the loss against the kinds' anchors
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

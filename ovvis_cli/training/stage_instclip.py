@@ -80,6 +80,7 @@ def instclip_stage(
         )
 
     def losses(batch: InstanceBatch) -> dict[str, Tensor]:
+        student.visual.eval()  # frozen, the statistics of its norms as well
         images = normalised(batch.images.to(device))
         tokens = student.encode_instances(images, batch.mask_logits.to(device))[batch.valid.to(device)]
         with torch.no_grad():

@@ -3,25 +3,15 @@
 Source: Early Convolutions Help Transformers See Better (Xiao et al., NeurIPS 2021). A transformer trained on
 few pictures learns several times faster when its patches are read by a few small convolutions than by one
 large one.
-Every norm is local to a pixel, so that an object looks the same in a crop and in a large frame.
+Norms are of the batch: with norms of a pixel's own channels, all pictures had nearly the same embedding for
+hundreds of steps (measured). In evaluation they are fixed, so that an object looks the same in a crop and in a
+frame.
 """
 
 from collections.abc import Sequence
 
 from jaxtyping import Float
 from torch import Tensor, nn
-
-
-class ChannelNorm(nn.Module):
-    """Layer norm over the channels of each pixel."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.norm = nn.LayerNorm(channels)
-
-    def forward(self, maps: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
-        """The same shape, each pixel normalised."""
-        return self.norm(maps.movedim(1, -1)).movedim(-1, 1)
 
 
 class ConvStem(nn.Module):
@@ -52,13 +42,13 @@ class _Stage(nn.Module):
         super().__init__()
         self.shrink = nn.Sequential(
             nn.Conv2d(in_channels, out_channels, kernel_size=3, stride=2, padding=1, bias=False),
-            ChannelNorm(out_channels),
+            nn.BatchNorm2d(out_channels),
             nn.GELU(),
         )
         self.residual = (
             nn.Sequential(
                 nn.Conv2d(out_channels, out_channels, kernel_size=3, padding=1, bias=False),
-                ChannelNorm(out_channels),
+                nn.BatchNorm2d(out_channels),
                 nn.GELU(),
             )
             if has_residual
