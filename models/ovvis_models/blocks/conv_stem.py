@@ -4,7 +4,7 @@ Source: Early Convolutions Help Transformers See Better (Xiao et al., NeurIPS 20
 few pictures learns several times faster when its patches are read by a few small convolutions than by one
 large one.
 Norms are of the batch: with norms of a pixel's own channels, all pictures had nearly the same embedding for
-hundreds of steps (measured). In evaluation they are fixed, so that an object looks the same in a crop and in a
+hundreds of steps (measured). In evaluation they are fixed: an object looks the same in a crop and in a
 frame.
 """
 
