@@ -236,7 +236,7 @@ INSTFORMER_TINY: Final = ModelSpec(
     ),
     clip=VIT_TINY_16,
     instclip=InstClipSpec(num_instance_tokens=1, lora_rank=8, lora_alpha=16.0),
-    proposal_input=ImageInput(short_side=256, max_side=512, mean=_IMAGENET_MEAN, std=_IMAGENET_STD),
+    proposal_input=ImageInput(short_side=240, max_side=480, mean=_IMAGENET_MEAN, std=_IMAGENET_STD),
     clip_input=ImageInput(short_side=240, max_side=480, mean=_pixels(CLIP_MEAN), std=_pixels(CLIP_STD)),
     association=AssociationSpec(
         hidden_dim=128, rules=AssociationRules(), score_floor=0.25, duplicate_iou=0.7
