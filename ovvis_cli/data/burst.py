@@ -64,7 +64,12 @@ def read_burst(path: Path) -> BurstFile:
     Raises:
         AnnotationError: the file is missing or malformed.
     """
-    whole = _whole(read_json(path), path=path)
+    return parse_burst(read_json(path), path=path)
+
+
+def parse_burst(document: object, *, path: Path) -> BurstFile:
+    """As `read_burst`, of what was read from `path`."""
+    whole = _whole(document, path=path)
     sequences = {}
     for entry in objects_of(whole.items("sequences"), path=path, name="sequences entry"):
         named = _named(entry)
@@ -84,7 +89,12 @@ def read_burst_results(path: Path, *, ground_truth: BurstFile) -> BurstFile:
     Raises:
         AnnotationError: the file is missing or malformed, or is of another split.
     """
-    whole = _whole(read_json(path), path=path)
+    return parse_burst_results(read_json(path), path=path, ground_truth=ground_truth)
+
+
+def parse_burst_results(document: object, *, path: Path, ground_truth: BurstFile) -> BurstFile:
+    """As `read_burst_results`, of what was read from `path`."""
+    whole = _whole(document, path=path)
     split = whole.optional_text("split")
     if split is not None and ground_truth.split is not None and split != ground_truth.split:
         raise AnnotationError(f"{path}: split {split} does not match {ground_truth.split} of the annotations")

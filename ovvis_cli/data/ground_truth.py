@@ -52,7 +52,7 @@ def read_index(path: Path) -> DataSetIndex:
     Raises:
         AnnotationError: the file is missing or malformed.
     """
-    return _index(_read_document(path), path=path)
+    return _index(_whole(read_json(path), path=path), path=path)
 
 
 def read_ground_truth(path: Path, *, lenient: bool = False) -> GroundTruth:
@@ -68,7 +68,12 @@ def read_ground_truth(path: Path, *, lenient: bool = False) -> GroundTruth:
         NoGroundTruthError: the file has no annotations.
         AnnotationError: the file is missing or malformed.
     """
-    document = _read_document(path)
+    return parse_ground_truth(read_json(path), path=path, lenient=lenient)
+
+
+def parse_ground_truth(content: object, *, path: Path, lenient: bool = False) -> GroundTruth:
+    """As `read_ground_truth`, of what was read from `path`."""
+    document = _whole(content, path=path)
     index = _index(document, path=path)
     if not index.has_ground_truth:
         raise NoGroundTruthError(
@@ -82,8 +87,7 @@ def read_ground_truth(path: Path, *, lenient: bool = False) -> GroundTruth:
     )
 
 
-def _read_document(path: Path) -> JsonObject:
-    document = read_json(path)
+def _whole(document: object, *, path: Path) -> JsonObject:
     if not isinstance(document, dict):
         raise AnnotationError(
             f"{path}: the annotation file must be an object with videos, categories, annotations, "

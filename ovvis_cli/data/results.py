@@ -28,21 +28,16 @@ def read_results(
     Raises:
         AnnotationError: the file is missing or malformed.
     """
-    document = read_json(path)
+    return parse_results(read_json(path), path=path, videos=videos, lenient=lenient)
+
+
+def parse_results(
+    document: object, *, path: Path, videos: Mapping[int, AnnotatedVideo], lenient: bool = False
+) -> tuple[PredictedTrack, ...]:
+    """As `read_results`, of what was read from `path`."""
     if not isinstance(document, list):
         keys = f' with the key "{next(iter(document))}"' if isinstance(document, dict) and document else ""
         raise AnnotationError(f"{path}: results must be a list; found {kind_of(document)}{keys}")
-    return tracks_of_entries(document, path=path, videos=videos, lenient=lenient)
-
-
-def tracks_of_entries(
-    document: Sequence[object],
-    *,
-    path: Path,
-    videos: Mapping[int, AnnotatedVideo],
-    lenient: bool = False,
-) -> tuple[PredictedTrack, ...]:
-    """The entries of a results list that was read from `path`; as `read_results`."""
     entries = objects_of(document, path=path, name="entry")
     if not entries:
         _log.warning("%s: the list of results is empty", path)

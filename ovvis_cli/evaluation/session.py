@@ -1,18 +1,24 @@
 """One evaluation from files to figures: what `ovvis evaluate` does, without its console."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
+from ovvis_cli.data.burst import BurstFile, is_burst, parse_burst, parse_burst_results
+from ovvis_cli.data.burst_conversion import to_burst_results, to_ground_truth, to_predictions
 from ovvis_cli.data.catalog import DataSetName
-from ovvis_cli.data.ground_truth import first_videos, read_ground_truth
-from ovvis_cli.data.results import read_results, warn_unknown_categories
+from ovvis_cli.data.documents import read_json
+from ovvis_cli.data.ground_truth import first_videos, parse_ground_truth
+from ovvis_cli.data.results import parse_results, warn_unknown_categories
+from ovvis_cli.data.tracks import GroundTruth, PredictedTrack
+from ovvis_cli.evaluation.burst.scoring import score_burst
 from ovvis_cli.evaluation.scoring import ScoreSection, rules_of, score_tracks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoringRequest:
-    """Which files to score, and by whose rules; None: those of YouTube-VIS."""
+    """Which files to score, and by whose rules; None: those of YouTube-VIS, or BURST for its own format."""
 
     annotations: Path
     predictions: Path
@@ -38,17 +44,64 @@ def score_files(request: ScoringRequest, *, on_class: Callable[[int], None] = la
         NoGroundTruthError: the annotation file has no annotations.
         AnnotationError: a file is missing or malformed.
     """
-    everything = read_ground_truth(request.annotations, lenient=request.lenient)
-    predictions = read_results(request.predictions, videos=everything.videos, lenient=request.lenient)
-    ground_truth = first_videos(everything, limit=request.limit)
-    if request.limit is not None:
-        predictions = tuple(track for track in predictions if track.video_id in ground_truth.videos)
+    annotations = read_json(request.annotations)
+    if is_burst(annotations):
+        truth = parse_burst(annotations, path=request.annotations)
+        return _score_burst(request, truth=truth, on_class=on_class)
+    everything = parse_ground_truth(annotations, path=request.annotations, lenient=request.lenient)
+    del annotations  # the document is larger than what is read from it
+    predictions = _results(request, videos_of=everything)
+    return _score_tracks(
+        request,
+        ground_truth=first_videos(everything, limit=request.limit),
+        predictions=predictions,
+        on_class=on_class,
+    )
+
+
+def _results(request: ScoringRequest, *, videos_of: GroundTruth) -> tuple[PredictedTrack, ...]:
+    document = read_json(request.predictions)
+    return parse_results(document, path=request.predictions, videos=videos_of.videos, lenient=request.lenient)
+
+
+def _score_tracks(
+    request: ScoringRequest,
+    *,
+    ground_truth: GroundTruth,
+    predictions: tuple[PredictedTrack, ...],
+    on_class: Callable[[int], None],
+) -> Scored:
+    own = tuple(track for track in predictions if track.video_id in ground_truth.videos)
     if not rules_of(request.data_set, ground_truth).relabel_predictions:
-        warn_unknown_categories(predictions, categories=ground_truth.categories, path=request.predictions)
-    sections = score_tracks(ground_truth, predictions, data_set=request.data_set, on_class=on_class)
+        warn_unknown_categories(own, categories=ground_truth.categories, path=request.predictions)
     return Scored(
-        sections=sections,
+        sections=score_tracks(ground_truth, own, data_set=request.data_set, on_class=on_class),
         num_videos=len(ground_truth.videos),
         num_objects=len(ground_truth.tracks),
-        num_predictions=len(predictions),
+        num_predictions=len(own),
     )
+
+
+def _score_burst(request: ScoringRequest, *, truth: BurstFile, on_class: Callable[[int], None]) -> Scored:
+    """Both the benchmark's figures and those of CLIP-VIS and OVFormer, whichever form the results have."""
+    converted = to_ground_truth(truth)
+    document = read_json(request.predictions)
+    if isinstance(document, dict):
+        results = parse_burst_results(document, path=request.predictions, ground_truth=truth)
+        predictions = to_predictions(results, ground_truth=truth)
+    else:
+        predictions = parse_results(
+            document, path=request.predictions, videos=converted.videos, lenient=request.lenient
+        )
+        results = to_burst_results(predictions, ground_truth=truth)
+    ground_truth = first_videos(converted, limit=request.limit)
+    by_papers = _score_tracks(
+        replace(request, data_set="burst"),
+        ground_truth=ground_truth,
+        predictions=predictions,
+        on_class=on_class,
+    )
+    kept = replace(truth, sequences=dict(islice(truth.sequences.items(), request.limit)))
+    papers, *sound = by_papers.sections
+    renamed = (replace(papers, name="papers_ap"), *(replace(part, name="sound_ap") for part in sound))
+    return replace(by_papers, sections=(*score_burst(kept, results, on_class=on_class), *renamed))

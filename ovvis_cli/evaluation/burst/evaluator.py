@@ -1,13 +1,13 @@
 """BURST's official evaluation by class, from its own annotations and results.
 
-    tracks --by sequence and class--> frames --> HOTA
-                                  '-> tracks --> AP          means over classes: all, common, uncommon
+tracks --by sequence and class--> frames --> HOTA
+                              '-> tracks --> AP          means over classes: all, common, uncommon
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from jaxtyping import Bool
@@ -66,6 +66,47 @@ def evaluate_burst(
         classes.append(_class(category_id, pairs=pairs, similarity=similarity, lists=lists))
         on_class(len(classes))
     return tuple(classes)
+
+
+def evaluate_open_world(
+    ground_truth: BurstFile, results: BurstFile, *, subset: Literal["all", "common", "uncommon"]
+) -> Hota:
+    """The official open-world figures: labels do not count, objects are those of some categories only.
+
+    False positives are unknown there, so only recall, association and OWTA mean anything.
+    """
+    lists = burst_lists()
+    rules = ClassRules(is_negative=False, is_not_exhaustive=False)
+    parts = []
+    for pair in _pairs(_subset(ground_truth, subset=subset, lists=lists), results, lists=lists):
+        frames = class_frames(
+            pair.annotated,
+            pair.predicted,
+            seen=pair.seen,
+            sequence=pair.sequence,
+            rules=rules,
+            similarity="boxes",
+        )
+        parts.append(sequence_hota(frames))
+    return combine(parts)
+
+
+def _subset(file: BurstFile, *, subset: Literal["all", "common", "uncommon"], lists: BurstLists) -> BurstFile:
+    """The file with the tracks of common or of uncommon categories only."""
+    if subset == "all":
+        return file
+    sequences = {
+        name: replace(
+            sequence,
+            tracks=tuple(
+                track
+                for track in sequence.tracks
+                if (track.category_id in lists.known_ids) == (subset == "common")
+            ),
+        )
+        for name, sequence in file.sequences.items()
+    }
+    return replace(file, sequences=sequences)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,9 +228,7 @@ def _class(
         detections.append(frames)
         hotas[pair.sequence.name] = sequence_hota(frames)
         if annotated or rules.is_negative:
-            matches.append(
-                match_sequence(annotated, predicted, is_not_exhaustive=rules.is_not_exhaustive)
-            )
+            matches.append(match_sequence(annotated, predicted, is_not_exhaustive=rules.is_not_exhaustive))
     return BurstClass(
         category_id=category_id,
         is_common=category_id in lists.known_ids,

@@ -112,7 +112,9 @@ def _similarities(
     if similarity == "masks":
         return frame_ious(masks, predicted_masks, num_frames=num_frames)
     boxes = np.stack([boxes_xyxy(own, frame_hw=sequence.frame_hw) for own in masks], axis=1)
-    predicted_boxes = np.stack([boxes_xyxy(own, frame_hw=sequence.frame_hw) for own in predicted_masks], axis=1)
+    predicted_boxes = np.stack(
+        [boxes_xyxy(own, frame_hw=sequence.frame_hw) for own in predicted_masks], axis=1
+    )
     return _box_ious(boxes[:, :, None], predicted_boxes[:, None])
 
 
