@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -42,7 +42,7 @@ def load_checkpoint(path: Path, *, model: nn.Module, average: nn.Module, optimiz
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         model.load_state_dict(_under(tensors, "model."))
         average.load_state_dict(_under(tensors, "average."))
-    except (OSError, RuntimeError, KeyError, TypeError) as error:
+    except (SafetensorError, OSError, RuntimeError, KeyError, TypeError) as error:
         raise WeightsError(
             f"{path}: not a checkpoint of this stage", hint="delete it to train the stage from its start"
         ) from error

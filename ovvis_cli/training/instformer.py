@@ -62,13 +62,17 @@ def train_stages(recipe: Recipe, run: Run, *, stages: tuple[StageName, ...] = ST
 
 
 def with_budget(recipe: Recipe, budget: float) -> Recipe:
-    """The recipe with `budget` times as many steps in every stage."""
+    """The recipe with `budget` times as many steps in every stage, and as many clips for the rollout."""
     return replace(
         recipe,
         clip=replace(recipe.clip, schedule=scaled(recipe.clip.schedule, budget)),
         proposals=replace(recipe.proposals, schedule=scaled(recipe.proposals.schedule, budget)),
         instclip=replace(recipe.instclip, schedule=scaled(recipe.instclip.schedule, budget)),
-        rollout=replace(recipe.rollout, schedule=scaled(recipe.rollout.schedule, budget)),
+        rollout=replace(
+            recipe.rollout,
+            schedule=scaled(recipe.rollout.schedule, budget),
+            num_clips=max(2, round(recipe.rollout.num_clips * budget)),
+        ),
     )
 
 

@@ -62,8 +62,8 @@ def instclip_stage(
     """The stage; `teacher` is the frozen CLIP of stage 0 and `student` an InstCLIP built on a copy of it."""
     device = teacher.logit_scale.device
     names = [kind.name for kind in BASE_KINDS]
-    with torch.inference_mode():
-        class_embeds = encode_vocabulary(TextEncoder(teacher), tokenize, names).to(device).clone()
+    with torch.no_grad():
+        class_embeds = encode_vocabulary(TextEncoder(teacher), tokenize, names).to(device)
     scale = teacher.logit_scale.detach().exp().clamp(max=100.0)
     seed = settings.schedule.seed
 

@@ -1,0 +1,50 @@
+"""Recipes are read strictly."""
+
+from importlib import resources
+
+import pytest
+
+from ovvis_cli.errors import RecipeError
+from ovvis_cli.training.instformer import with_budget
+from ovvis_cli.training.recipe import load_recipe, parse_recipe
+
+TEXT = (resources.files("ovvis_cli.recipes") / "instformer_tiny.toml").read_text(encoding="utf-8")
+
+
+def test_every_packaged_recipe_loads():
+    names = [
+        entry.name for entry in resources.files("ovvis_cli.recipes").iterdir() if entry.name.endswith(".toml")
+    ]
+    assert names
+    for name in names:
+        recipe = load_recipe(name.removesuffix(".toml").replace("_", "-"))
+        assert recipe.clip.schedule.steps > 0
+
+
+def test_an_unknown_recipe_names_those_there_are():
+    with pytest.raises(RecipeError, match="instformer-tiny"):
+        load_recipe("instformer-huge")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("image_px = 96", "image_px = 96\nimage_pixels = 96", "unknown key 'image_pixels' in \\[clip\\]"),
+        ("image_px = 96\n", "", "\\[clip\\] lacks 'image_px'"),
+        ("image_px = 96", 'image_px = "large"', "image_px: expected int, found 'large'"),
+        ("[clip.schedule]", "[clip.timetable]", "'schedule' is missing"),
+        ("[clip]", "[clip", "test.toml"),
+    ],
+)
+def test_a_wrong_key_is_named(old, new, told):
+    assert old in TEXT
+    with pytest.raises(RecipeError, match=told):
+        parse_recipe(TEXT.replace(old, new, 1), where="test.toml")
+
+
+def test_a_budget_scales_every_stage():
+    recipe = parse_recipe(TEXT, where="test.toml")
+    double = with_budget(recipe, 2.0)
+    for stage in ("clip", "proposals", "instclip", "rollout"):
+        assert getattr(double, stage).schedule.steps == 2 * getattr(recipe, stage).schedule.steps
+    assert double.rollout.num_clips == 2 * recipe.rollout.num_clips
