@@ -55,10 +55,16 @@ class BurstLists:
     merged_into: Mapping[int, int]
 
 
+def table_name(text: str) -> TableName:
+    """The table that a user means, in any case. Raises UsageError, listing the tables, when there is none."""
+    for name in TABLE_NAMES:
+        if name == text.casefold():
+            return name
+    raise UsageError(f"no vocabulary named '{text}'", hint=f"one of {', '.join(TABLE_NAMES)}")
+
+
 def load_table(name: TableName) -> CategoryTable:
-    """The table of one data set. Raises UsageError for a name that is none of `TABLE_NAMES`."""
-    if name not in TABLE_NAMES:
-        raise UsageError(f"no vocabulary named '{name}'", hint=f"one of {', '.join(TABLE_NAMES)}")
+    """The table of one data set."""
     return _diorama_table() if name == "diorama" else _table_from_file(name)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ovvis_cli.errors import UsageError, VocabularyError
-from ovvis_cli.vocabulary.categories import TABLE_NAMES, CategoryTable, TableName, load_table
+from ovvis_cli.vocabulary.categories import CategoryTable, TableName, load_table, table_name
 from ovvis_cli.vocabulary.words import fold, prompt_text
 
 MAX_NAME_LENGTH = 200
@@ -54,7 +54,7 @@ def resolve_vocabulary(
         return parse_classes(classes)
     if classes_file is not None:
         return read_classes_file(classes_file)
-    return vocabulary_of_table(load_table(_table_name(table or "")))
+    return vocabulary_of_table(load_table(table_name(table or "")))
 
 
 def parse_classes(text: str) -> Vocabulary:
@@ -136,10 +136,3 @@ def _check_name(name: str, *, position: int, where: str) -> None:
             f"class name {position} in {where} is {len(name)} characters long",
             hint=f"at most {MAX_NAME_LENGTH}; a name is a short noun phrase",
         )
-
-
-def _table_name(text: str) -> TableName:
-    for name in TABLE_NAMES:
-        if name == text.casefold():
-            return name
-    raise UsageError(f"no vocabulary named '{text}'", hint=f"one of {', '.join(TABLE_NAMES)}")

@@ -1,7 +1,7 @@
 """Which everyday nouns mean nearly the same, or contain one another: the table behind the distractors."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -53,18 +53,25 @@ def general_taxonomy() -> Taxonomy:
     return build_taxonomy(content["tree"], over=content["over"], parts=content["parts"])
 
 
-Tree = list["str | dict[str, Tree]"]
-"""Nodes are `names|separated|so`, with children under a dict; a leading `*` marks a group."""
+def build_taxonomy(
+    tree: Sequence[object], *, over: Mapping[str, list[str]], parts: Mapping[str, list[str]]
+) -> Taxonomy:
+    """The table from its written form.
 
+    A node of `tree` is a text `name|synonym|...`, or a dict from such a text to the list of its child nodes;
+    a leading `*` marks a group. `over` adds groups across the tree (name -> members), `parts` lists parts of
+    wholes.
 
-def build_taxonomy(tree: Tree, *, over: Mapping[str, list[str]], parts: Mapping[str, list[str]]) -> Taxonomy:
-    """The table from its written form. `over` adds groups across the tree: name -> members."""
+    Raises:
+        TypeError: a node is neither text nor dict.
+    """
     concepts: list[Concept] = []
 
-    def add(nodes: Tree, ancestors: frozenset[int]) -> None:
+    def add(nodes: Iterable[object], ancestors: frozenset[int]) -> None:
         for node in nodes:
-            entries = {node: []} if isinstance(node, str) else node
-            for written, children in entries.items():
+            if not isinstance(node, str | dict):
+                raise TypeError(f"a node of the taxonomy must be text or dict, not {node!r}")
+            for written, children in ({node: []} if isinstance(node, str) else node).items():
                 names = tuple(written.removeprefix("*").split("|"))
                 is_group = written.startswith("*")
                 concepts.append(Concept(names=names, ancestors=ancestors, is_group=is_group))

@@ -1,6 +1,6 @@
 """The seam between proposals and the vision-language model."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor
@@ -12,6 +12,7 @@ CLIP_STD: tuple[float, float, float] = (0.26862954, 0.26130258, 0.27577711)
 """Channel standard deviations belonging to `CLIP_MEAN`."""
 
 
+@runtime_checkable
 class InstanceEncoder(Protocol):
     """Turns proposals into tokens of CLIP's joint image and text space.
 

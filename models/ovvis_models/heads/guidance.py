@@ -5,7 +5,7 @@ paper's own). A bias is added to the attention logits of the patches before the 
 block and head.
 """
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -15,6 +15,7 @@ from torch.nn import functional
 TINY_PROBABILITY = 1e-12  # keeps the logarithm finite where a mask is certain to be absent
 
 
+@runtime_checkable
 class Guidance(Protocol):
     """Makes attention biases from mask logits; an `nn.Module`, so that a learned form fits too."""
 

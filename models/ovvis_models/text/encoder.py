@@ -12,10 +12,10 @@ from torch.nn import functional
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptStart:
-    """What P tokens that many prompts begin with leave behind for the tokens after them."""
+    """What P tokens that many prompts begin with leave behind for the tokens after them; S is 1 then."""
 
-    keys: tuple[Float[Tensor, "1 heads P head_dim"], ...]  # a block each
-    values: tuple[Float[Tensor, "1 heads P head_dim"], ...]
+    keys: tuple[Float[Tensor, "S heads P head_dim"], ...]  # a block each
+    values: tuple[Float[Tensor, "S heads P head_dim"], ...]
 
     def __len__(self) -> int:
         return int(self.keys[0].shape[2])

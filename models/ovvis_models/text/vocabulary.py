@@ -7,7 +7,7 @@ sixteenth of the work of 77-token rows.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -23,6 +23,7 @@ Progress: TypeAlias = Callable[[int, int], None]
 _MIN_NAMES_TO_SPLIT = 16  # with fewer names, batches of one template would be too small to pay
 
 
+@runtime_checkable
 class Tokenize(Protocol):
     """Texts to token rows: start token, words, end token (the highest id), padding."""
 

@@ -3,7 +3,7 @@
 import pytest
 
 from ovvis_cli.errors import UsageError
-from ovvis_cli.vocabulary.categories import TABLE_NAMES, TableName, burst_lists, load_table
+from ovvis_cli.vocabulary.categories import TABLE_NAMES, TableName, burst_lists, load_table, table_name
 from ovvis_cli.vocabulary.words import fold
 
 SIZES: dict[TableName, int] = {
@@ -71,6 +71,7 @@ def test_diorama_numbers_its_kinds_as_its_annotations_do() -> None:
     ]
 
 
-def test_unknown_table() -> None:
-    with pytest.raises(UsageError, match="no vocabulary named"):
-        load_table("imagenet")  # type: ignore[arg-type]
+def test_table_names_are_understood_in_any_case() -> None:
+    assert table_name("LVVIS") == "lvvis"
+    with pytest.raises(UsageError, match="no vocabulary named 'imagenet'"):
+        table_name("imagenet")
