@@ -6,7 +6,7 @@
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ from ovvis_models.trackers.tracker import Tracker, tracking_tokens
 _TRACKER, _TRACKS, _NUM_FRAMES = "tracker.", "tracks.", "num_frames"
 
 
+@runtime_checkable
 class FrameNetwork(Protocol):
     """What a network must do to be segmented with."""
 

@@ -1,7 +1,5 @@
 """What is summed up of every track while a video runs: some floats a track, whatever its length."""
 
-from typing import Self
-
 import numpy as np
 import torch
 from jaxtyping import Float, Int
@@ -52,7 +50,7 @@ class TrackTable:
         return {name: torch.from_numpy(np.array(self._rows[name])) for name in self._rows.dtype.names or ()}
 
     @classmethod
-    def from_tensors(cls, tensors: dict[str, Tensor]) -> Self:
+    def from_tensors(cls, tensors: dict[str, Tensor]) -> "TrackTable":
         """The table that `to_tensors` wrote.
 
         Raises:

@@ -1,7 +1,6 @@
 """What a tracker carries from frame to frame: explicit, small, independent of the video's length."""
 
 from dataclasses import dataclass, replace
-from typing import Self
 
 import torch
 from jaxtyping import Float, Int
@@ -19,7 +18,7 @@ class TrackState:
     next_track_id: int
 
     @classmethod
-    def empty(cls, num_features: int, *, hidden_dim: int, device: torch.device) -> Self:
+    def empty(cls, num_features: int, *, hidden_dim: int, device: torch.device) -> "TrackState":
         """The state before the first frame: no tracks."""
         return cls(
             expected_tokens=torch.zeros((0, num_features), device=device),
@@ -34,7 +33,7 @@ class TrackState:
         """How many tracks are alive."""
         return self.track_ids.shape[0]
 
-    def select(self, slots: Int[Tensor, " K"]) -> Self:
+    def select(self, slots: Int[Tensor, " K"]) -> "TrackState":
         """The state of only these slots, in the order given."""
         return replace(
             self,
@@ -44,7 +43,7 @@ class TrackState:
             frames_unseen=self.frames_unseen[slots],
         )
 
-    def to(self, device: torch.device) -> Self:
+    def to(self, device: torch.device) -> "TrackState":
         """The same state on another device."""
         return replace(
             self,
@@ -65,7 +64,7 @@ class TrackState:
         }
 
     @classmethod
-    def from_tensors(cls, tensors: dict[str, Tensor]) -> Self:
+    def from_tensors(cls, tensors: dict[str, Tensor]) -> "TrackState":
         """The state that `to_tensors` wrote.
 
         Raises:

@@ -1,6 +1,6 @@
 """The seam that every tracker fits, and the tokens that trackers compare."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -10,6 +10,7 @@ from torch import Tensor
 from ovvis_models.trackers.state import TrackState
 
 
+@runtime_checkable
 class Tracker(Protocol):
     """Gives the proposals of one frame their track ids. Holds no state: it is passed in and handed back."""
 
