@@ -31,7 +31,7 @@ class OvvisError(Exception):
         return f"{self.message} ({self.hint})" if self.hint else self.message
 
 
-class SomeInputsFailed(OvvisError):
+class SomeInputsFailed(OvvisError):  # noqa: N818 - an outcome, in the words of the exit code table
     """Some inputs of a batch failed; the others are done."""
 
     exit_code = 1

@@ -1,1 +1,1 @@
-
+"""Parts that turn features into answers: classifiers, guidance, adapters."""

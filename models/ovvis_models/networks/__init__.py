@@ -1,1 +1,1 @@
-
+"""Whole networks: composition only."""
