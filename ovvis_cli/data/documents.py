@@ -27,7 +27,7 @@ def read_json(path: Path) -> object:
     if not text.strip():
         raise AnnotationError(f"{path}: the file is empty", hint="it was probably not written to its end")
     try:
-        with _no_collection():
+        with without_collection():
             return json.loads(text)
     except json.JSONDecodeError as error:
         raise AnnotationError(
@@ -51,14 +51,9 @@ def kind_of(value: object) -> str:
     return "a list" if isinstance(value, list) else "an object"
 
 
-def _is_cut(text: str) -> bool:
-    closing = {"[": "]", "{": "}"}.get(text.lstrip()[0])
-    return closing is not None and not text.rstrip().endswith(closing)
-
-
 @contextmanager
-def _no_collection() -> Iterator[None]:
-    """Of the millions of objects made none is garbage; to look for some takes longer than parsing."""
+def without_collection() -> Iterator[None]:
+    """For reading: of the millions of objects made none is garbage, and to look for some takes longer."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -66,3 +61,8 @@ def _no_collection() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
+
+
+def _is_cut(text: str) -> bool:
+    closing = {"[": "]", "{": "}"}.get(text.lstrip()[0])
+    return closing is not None and not text.rstrip().endswith(closing)

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ovvis_cli.data.documents import kind_of, read_json
+from ovvis_cli.data.documents import kind_of, read_json, without_collection
 from ovvis_cli.data.entries import Entry, objects_of
 from ovvis_cli.data.segmentations import Segmentations, read_mask_tracks
 from ovvis_cli.data.tracks import AnnotatedCategory, AnnotatedVideo, PredictedTrack
@@ -34,19 +34,24 @@ def read_results(
 def parse_results(
     document: object, *, path: Path, videos: Mapping[int, AnnotatedVideo], lenient: bool = False
 ) -> tuple[PredictedTrack, ...]:
-    """As `read_results`, of what was read from `path`."""
+    """As `read_results`, of what was read from `path`, which is used up: its masks are taken out."""
     if not isinstance(document, list):
         keys = f' with the key "{next(iter(document))}"' if isinstance(document, dict) and document else ""
         raise AnnotationError(f"{path}: results must be a list; found {kind_of(document)}{keys}")
+    with without_collection():
+        return _tracks(document, path=path, videos=videos, lenient=lenient)
+
+
+def _tracks(
+    document: Sequence[object], *, path: Path, videos: Mapping[int, AnnotatedVideo], lenient: bool
+) -> tuple[PredictedTrack, ...]:
     entries = objects_of(document, path=path, name="entry")
     if not entries:
         _log.warning("%s: the list of results is empty", path)
-    segmentations = [
-        Segmentations(
-            where=entry.where, items=entry.value("segmentations"), video=_video_of(entry, videos=videos)
-        )
+    segmentations = (
+        Segmentations(where=entry.where, items=_taken(entry), video=_video_of(entry, videos=videos))
         for entry in entries
-    ]
+    )
     return tuple(
         PredictedTrack(
             entry=number,
@@ -79,6 +84,13 @@ def warn_unknown_categories(
         first.category_id,
         "; the ids look 0-based, then all others count for a wrong class" if zero_based else "",
     )
+
+
+def _taken(entry: Entry) -> object:
+    """The masks, taken out of the document: they are most of it, and once read no longer needed."""
+    segmentations = entry.value("segmentations")
+    entry.content["segmentations"] = None
+    return segmentations
 
 
 def _video_of(entry: Entry, *, videos: Mapping[int, AnnotatedVideo]) -> AnnotatedVideo:

@@ -1,4 +1,4 @@
-"""Run-length encoded masks as intervals of pixels: many at once, and never trusted.
+"""Run-length encoded masks, many at once, and never trusted.
 
 COCO's compressed form writes each run as characters of 6 bits; from the fourth run on it writes the
 difference to the run before the last. pycocotools loops for ever over masks whose runs do not add up to the
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Int, UInt8
 
 _FIRST_CHARACTER = 48
 _CONTINUES, _NEGATIVE, _VALUE = 0x20, 0x10, 0x1F
@@ -26,37 +26,42 @@ class MaskError(ValueError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Runs:
-    """The runs of N masks, one after the other; mask n has runs[offsets[n]:offsets[n + 1]]."""
+class RunPairs:
+    """The runs of N masks, as pairs of a background and the foreground run after it.
 
-    lengths: Int[np.ndarray, " R"]
+    Mask n has the pairs offsets[n]:offsets[n + 1]; its last foreground run is 0 where the mask has none.
+    """
+
+    background: Int[np.ndarray, " P"]
+    foreground: Int[np.ndarray, " P"]
     offsets: Int[np.ndarray, " N+1"]
 
 
-def decode_counts(strings: Sequence[str]) -> Runs:
+def decode_counts(strings: Sequence[str]) -> RunPairs:
     """The runs of compressed masks.
 
     Raises:
         MaskError: a string holds characters that are not part of the encoding, or ends within a run.
     """
-    sizes = np.fromiter(map(len, strings), dtype=np.int64, count=len(strings))
-    characters = _characters("".join(strings), strings=strings)
-    first_character = np.concatenate([[0], np.cumsum(sizes)])
-    last_of_run = (characters & _CONTINUES) == 0
-    _check_ends(last_of_run, sizes=sizes, first_character=first_character, strings=strings)
-    values = _values(characters, last_of_run=last_of_run)
-    runs_before = np.concatenate([[0], np.cumsum(last_of_run)])
-    offsets = runs_before[first_character]
-    return Runs(lengths=_undo_differences(values, offsets=offsets), offsets=offsets)
+    ends = np.cumsum(np.fromiter(map(len, strings), dtype=np.int64, count=len(strings)))
+    characters = _characters("".join(strings), strings=strings, ends=ends)
+    last_characters = np.flatnonzero(characters < _CONTINUES)
+    num_characters = np.diff(last_characters, prepend=-1)
+    runs_before = np.searchsorted(last_characters, ends)
+    num_runs = np.diff(runs_before, prepend=0)
+    _check_ends(characters, num_characters=num_characters, strings=strings, ends=ends)
+    values = _values(characters, last_characters=last_characters, num_characters=num_characters)
+    return _undo_differences(values, num_runs=num_runs)
 
 
-def check_totals(runs: Runs, num_pixels: Int[np.ndarray, " N"]) -> None:
+def check_totals(runs: RunPairs, num_pixels: Int[np.ndarray, " N"]) -> None:
     """Raises MaskError for a negative run, and where the runs do not add up to `num_pixels` of the mask."""
-    mask_of_run = np.repeat(np.arange(len(num_pixels)), np.diff(runs.offsets))
-    if (runs.lengths < 0).any():
-        index = int(mask_of_run[np.argmax(runs.lengths < 0)])
+    negative = (runs.background < 0) | (runs.foreground < 0)
+    if negative.any():
+        index = int(np.searchsorted(runs.offsets, np.argmax(negative), side="right")) - 1
         raise MaskError("negative run length", index=index)
-    totals = np.bincount(mask_of_run, weights=runs.lengths, minlength=len(num_pixels)).astype(np.int64)
+    sums = np.concatenate([[0], np.cumsum(runs.background + runs.foreground)])
+    totals = np.diff(sums[runs.offsets])
     if (totals != num_pixels).any():
         index = int(np.argmax(totals != num_pixels))
         total, wanted = int(totals[index]), int(num_pixels[index])
@@ -64,15 +69,15 @@ def check_totals(runs: Runs, num_pixels: Int[np.ndarray, " N"]) -> None:
         raise MaskError(f"runs add up to {total}, {less_or_more} than {wanted} pixels", index=index)
 
 
-def _characters(text: str, *, strings: Sequence[str]) -> Int[np.ndarray, " S"]:
+def _characters(text: str, *, strings: Sequence[str], ends: Int[np.ndarray, " N"]) -> UInt8[np.ndarray, " S"]:
+    """The 6 bits of each character."""
     try:
-        codes = np.frombuffer(text.encode("ascii"), dtype=np.uint8).astype(np.int64) - _FIRST_CHARACTER
+        codes = np.frombuffer(text.encode("ascii"), dtype=np.uint8) - np.uint8(_FIRST_CHARACTER)
     except UnicodeEncodeError:
         index = next(n for n, string in enumerate(strings) if not string.isascii())
         raise MaskError("counts cannot be decoded: there are characters beyond ASCII", index=index) from None
-    wrong = (codes < 0) | (codes > (_CONTINUES | _VALUE))
+    wrong = codes > (_CONTINUES | _VALUE)  # those before the first character wrap around
     if wrong.any():
-        ends = np.cumsum([len(string) for string in strings])
         place = int(np.argmax(wrong))
         index = int(np.searchsorted(ends, place, side="right"))
         raise MaskError(_wrong_character(strings[index], text[place]), index=index)
@@ -86,57 +91,64 @@ def _wrong_character(string: str, character: str) -> str:
 
 
 def _check_ends(
-    last_of_run: np.ndarray,
+    characters: UInt8[np.ndarray, " S"],
     *,
-    sizes: Int[np.ndarray, " N"],
-    first_character: Int[np.ndarray, " N+1"],
+    num_characters: Int[np.ndarray, " R"],
     strings: Sequence[str],
+    ends: Int[np.ndarray, " N"],
 ) -> None:
-    filled = np.flatnonzero(sizes)
-    cut = ~last_of_run[first_character[filled + 1] - 1]
+    filled = np.flatnonzero(np.diff(ends, prepend=0))
+    cut = characters[ends[filled] - 1] >= _CONTINUES
     if cut.any():
         raise MaskError("counts cannot be decoded: it ends within a run", index=int(filled[np.argmax(cut)]))
-    ends = np.flatnonzero(last_of_run)
-    long = np.diff(ends, prepend=-1) > _MAX_CHARACTERS
-    if long.any():
-        place = int(ends[np.argmax(long)])
-        index = int(np.searchsorted(first_character, place, side="right")) - 1
-        raise MaskError(f"counts cannot be decoded: a run of {len(strings[index])} characters", index=index)
+    if num_characters.size and num_characters.max() > _MAX_CHARACTERS:
+        place = int(num_characters[: np.argmax(num_characters > _MAX_CHARACTERS) + 1].sum()) - 1
+        index = int(np.searchsorted(ends, place, side="right"))
+        raise MaskError(
+            f"counts cannot be decoded: a run of more than {_MAX_CHARACTERS} characters", index=index
+        )
 
 
-def _values(characters: Int[np.ndarray, " S"], *, last_of_run: np.ndarray) -> Int[np.ndarray, " R"]:
-    """The number that each run writes: little-endian groups of five bits in two's complement."""
-    ends = np.flatnonzero(last_of_run)
-    if ends.size == 0:
-        return np.zeros(0, dtype=np.int64)
-    starts = np.concatenate([[0], ends[:-1] + 1])
-    num_characters = ends - starts + 1
-    shifts = _BITS * (np.arange(len(characters)) - np.repeat(starts, num_characters))
-    values = np.add.reduceat((characters & _VALUE) << shifts, starts)
-    negative = (characters[ends] & _NEGATIVE) != 0
-    return np.asarray(values - np.where(negative, np.int64(1) << (_BITS * num_characters), 0))
-
-
-def _undo_differences(
-    values: Int[np.ndarray, " R"], *, offsets: Int[np.ndarray, " N+1"]
+def _values(
+    characters: UInt8[np.ndarray, " S"],
+    *,
+    last_characters: Int[np.ndarray, " R"],
+    num_characters: Int[np.ndarray, " R"],
 ) -> Int[np.ndarray, " R"]:
+    """The number that each run writes: little-endian groups of five bits in two's complement."""
+    highest = characters[last_characters].astype(np.int64)
+    values = (highest & _VALUE) - ((highest & _NEGATIVE) << 1)
+    longer = np.flatnonzero(num_characters > 1)
+    for before in range(1, int(num_characters.max(initial=1))):
+        longer = longer[num_characters[longer] > before]
+        values[longer] = (values[longer] << _BITS) + (characters[last_characters[longer] - before] & _VALUE)
+    return values
+
+
+def _undo_differences(values: Int[np.ndarray, " R"], *, num_runs: Int[np.ndarray, " N"]) -> RunPairs:
     """Runs from what was written: from the fourth on, a run is added to the one two before it."""
-    num_runs = np.diff(offsets)
-    place = np.arange(len(values)) - np.repeat(offsets[:-1], num_runs)
-    mask = np.repeat(np.arange(len(num_runs)), num_runs)
-    lengths = values.copy()
-    for chain in ((place % 2 == 1), (place % 2 == 0) & (place > 0)):  # 1, 3, 5 ... and 2, 4, 6 ...
-        lengths[chain] = _segmented_sums(values[chain], segment=mask[chain])
-    return lengths
+    num_pairs = (num_runs + 1) // 2
+    offsets = np.concatenate([[0], np.cumsum(num_pairs)])
+    paired = np.zeros(2 * offsets[-1], dtype=np.int64)  # every mask begins at an even place
+    shift = 2 * offsets[:-1] - (np.cumsum(num_runs) - num_runs)
+    paired[np.arange(len(values)) + np.repeat(shift, num_runs)] = values
+    background, foreground = paired[0::2], paired[1::2]
+    first = offsets[:-1][num_pairs > 0]
+    first_background = background[first]
+    background[first] = 0  # no part of the chain of differences
+    background = _segmented_sums(background, offsets=offsets, sizes=num_pairs)
+    background[first] = first_background
+    foreground = _segmented_sums(foreground, offsets=offsets, sizes=num_pairs)
+    odd = np.flatnonzero(num_runs % 2 == 1)
+    foreground[offsets[odd + 1] - 1] = 0  # there is no such run
+    return RunPairs(background=background, foreground=foreground, offsets=offsets)
 
 
 def _segmented_sums(
-    values: Int[np.ndarray, " R"], *, segment: Int[np.ndarray, " R"]
-) -> Int[np.ndarray, " R"]:
-    """Running sums that begin anew with each segment; segments are ascending."""
-    if values.size == 0:
-        return values
+    values: Int[np.ndarray, " P"], *, offsets: Int[np.ndarray, " N+1"], sizes: Int[np.ndarray, " N"]
+) -> Int[np.ndarray, " P"]:
+    """Running sums that begin anew with each segment."""
     sums = np.cumsum(values)
-    first = np.flatnonzero(np.diff(segment, prepend=segment[0] - 1))
-    before = np.concatenate([[0], sums[first[1:] - 1]])
-    return np.asarray(sums - np.repeat(before, np.diff(np.append(first, len(values)))))
+    before = np.concatenate([[0], sums])[offsets[:-1]]
+    sums -= np.repeat(before, sizes)
+    return sums

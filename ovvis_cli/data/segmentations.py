@@ -1,7 +1,7 @@
 """The `segmentations` of annotations and results: checked, and turned into mask tracks."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,12 +10,12 @@ from jaxtyping import Int
 from pycocotools import mask as coco_mask
 
 from ovvis_cli.data.documents import kind_of
-from ovvis_cli.data.runs import MaskError, Runs, check_totals, decode_counts
+from ovvis_cli.data.runs import MaskError, RunPairs, check_totals, decode_counts
 from ovvis_cli.data.tracks import AnnotatedVideo, MaskTrack
 from ovvis_cli.errors import AnnotationError
 
 _MAX_POINT = 100  # frame sides that a polygon's points may lie away; farther ones cost memory without end
-_CHUNK_MASKS = 20_000
+_CHUNK_MASKS = 500  # decoded together: many, but what they need should stay in the cache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,7 @@ class Segmentations:
 
 
 def read_mask_tracks(
-    entries: Sequence[Segmentations], *, path: Path, lenient: bool = False
+    entries: Iterable[Segmentations], *, path: Path, lenient: bool = False
 ) -> Iterator[MaskTrack]:
     """One mask track an entry, in order. Many are decoded at once, so that it is fast.
 
@@ -97,9 +97,8 @@ def _collect(chunk: Sequence[Segmentations], *, path: Path) -> _Masks:
     frames: list[int] = []
     num_pixels: list[int] = []
     for number, entry in enumerate(chunk):
-        assert isinstance(entry.items, list)  # noqa: S101 - `_count_items` has refused anything else
         height, width = entry.video.frame_hw
-        for frame, item in enumerate(entry.items):
+        for frame, item in enumerate(_items(entry)):
             if item is None or item == []:  # no polygon at all is no mask
                 continue
             try:
@@ -115,6 +114,12 @@ def _collect(chunk: Sequence[Segmentations], *, path: Path) -> _Masks:
         frame=np.asarray(frames, dtype=np.int64),
         num_pixels=np.asarray(num_pixels, dtype=np.int64),
     )
+
+
+def _items(entry: Segmentations) -> list[object]:
+    if not isinstance(entry.items, list):
+        raise TypeError("`_count_items` has refused anything but lists")
+    return entry.items
 
 
 def _counts(item: object, *, video: AnnotatedVideo) -> str:
@@ -186,20 +191,19 @@ def _corners(polygon: object, *, frame_hw: tuple[int, int]) -> list[float]:
     return corners
 
 
-def _tracks_of(chunk: Sequence[Segmentations], *, masks: _Masks, runs: Runs) -> Iterator[MaskTrack]:
-    starts, ends, interval_mask = _intervals(masks, runs=runs)
-    areas = np.bincount(interval_mask, weights=ends - starts, minlength=len(masks.entry)).astype(np.int64)
-    numbers = np.arange(len(chunk) + 1)
-    mask_bounds = np.searchsorted(masks.entry, numbers)
-    interval_bounds = np.searchsorted(interval_mask, mask_bounds)
+def _tracks_of(chunk: Sequence[Segmentations], *, masks: _Masks, runs: RunPairs) -> Iterator[MaskTrack]:
+    starts, ends, offsets = _intervals(masks, runs=runs)
+    sums = np.concatenate([[0], np.cumsum(ends - starts)])
+    areas = np.diff(sums[offsets])
+    bounds = np.searchsorted(masks.entry, np.arange(len(chunk) + 1))
     for number, entry in enumerate(chunk):
-        assert isinstance(entry.items, list)  # noqa: S101 - as above
-        own = slice(mask_bounds[number], mask_bounds[number + 1])
-        frame_areas = np.zeros(len(entry.items), dtype=np.int64)
+        own = slice(bounds[number], bounds[number + 1])
+        num_frames = len(_items(entry))
+        frame_areas = np.zeros(num_frames, dtype=np.int64)
         frame_areas[masks.frame[own]] = areas[own]
         frame_pixels = entry.video.frame_hw[0] * entry.video.frame_hw[1]
-        dtype = np.uint32 if frame_pixels * len(entry.items) < 2**32 else np.int64
-        intervals = slice(interval_bounds[number], interval_bounds[number + 1])
+        dtype = np.uint32 if frame_pixels * num_frames < 2**32 else np.int64
+        intervals = slice(offsets[own.start], offsets[own.stop])
         yield MaskTrack(
             starts=starts[intervals].astype(dtype),
             ends=ends[intervals].astype(dtype),
@@ -208,15 +212,12 @@ def _tracks_of(chunk: Sequence[Segmentations], *, masks: _Masks, runs: Runs) -> 
         )
 
 
-def _intervals(masks: _Masks, *, runs: Runs) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Starts and ends of all runs of foreground, and the mask that each belongs to."""
-    num_runs = np.diff(runs.offsets)
-    mask_of_run = np.repeat(np.arange(len(num_runs)), num_runs)
-    ends = np.cumsum(runs.lengths)
-    run_in_mask = np.arange(len(runs.lengths)) - np.repeat(runs.offsets[:-1], num_runs)
-    pixels_before = np.cumsum(masks.num_pixels) - masks.num_pixels  # of earlier masks: these all are complete
-    to_track = masks.frame * masks.num_pixels - pixels_before
-    chosen = np.flatnonzero((run_in_mask % 2 == 1) & (runs.lengths > 0))
-    owner = mask_of_run[chosen]
-    shifted_ends = ends[chosen] + to_track[owner]
-    return shifted_ends - runs.lengths[chosen], shifted_ends, owner
+def _intervals(masks: _Masks, *, runs: RunPairs) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Starts and ends of foreground intervals that are not empty; mask n has offsets[n]:offsets[n + 1]."""
+    ends = np.cumsum(runs.background + runs.foreground)
+    pixels_before = np.cumsum(masks.num_pixels) - masks.num_pixels  # earlier masks are complete
+    ends += np.repeat(masks.frame * masks.num_pixels - pixels_before, np.diff(runs.offsets))
+    starts = ends - runs.foreground
+    filled = runs.foreground > 0
+    offsets = np.concatenate([[0], np.cumsum(filled)])[runs.offsets]
+    return starts[filled], ends[filled], offsets

@@ -66,7 +66,7 @@ def _means(classes: Sequence[BurstClass]) -> dict[str, float | None]:
 
 
 def _open_world(ground_truth: BurstFile, results: BurstFile) -> dict[str, Metrics]:
-    groups = {}
+    groups: dict[str, Metrics] = {}
     for subset in ("all", "common", "uncommon"):
         hota = evaluate_open_world(ground_truth, results, subset=subset)
         seen = hota.true_positives[0] + hota.false_negatives[0] > 0

@@ -1,4 +1,4 @@
-"""BURST's track AP: as YouTube-VIS's, but federated, with other ranges and thresholds, any number of tracks."""
+"""BURST's track AP: YouTube-VIS's, but federated, with other ranges and thresholds, any number of tracks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
