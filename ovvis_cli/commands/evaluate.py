@@ -81,7 +81,7 @@ def evaluate(  # noqa: PLR0913  each option is a parameter
         _score(console, target=target, predictions=predictions, output=output, about={})
         return
     files = target.files()
-    index = target.index(files)
+    index = target.videos()
     from ovvis_cli.engine import start_engine
     from ovvis_cli.evaluation.run import RunOptions
 
@@ -130,7 +130,7 @@ class _Target(NamedTuple):
             raise UsageError("this split comes without annotations", hint="name a file with --annotations")
         return found
 
-    def index(self, files: "DataSetFiles") -> "DataSetIndex":
+    def videos(self) -> "DataSetIndex":
         """The videos to run."""
         from ovvis_cli.data.ground_truth import read_index
 

@@ -91,7 +91,7 @@ def segment(  # noqa: PLR0913  each option is a parameter
     from ovvis_cli.engine import start_engine
     from ovvis_cli.job import AnalyseOptions
     from ovvis_cli.pipeline import ask
-    from ovvis_cli.run import RunOptions, segment_video
+    from ovvis_cli.run import RunOptions, make_folder, segment_video
     from ovvis_cli.video.inputs import expand_inputs
     from ovvis_cli.vocabulary.names import resolve_vocabulary
 
@@ -108,6 +108,7 @@ def segment(  # noqa: PLR0913  each option is a parameter
         output=output, formats=parse_formats(save, option="--save"), analysis=analysis, overwrite=overwrite
     )
     sources = expand_inputs(inputs)
+    make_folder(output)  # rather now than after the model was loaded
     engine = start_engine(
         model or default_model(), device=device, precision=precision, tracker=tracker, classifier=classifier
     )
@@ -203,7 +204,11 @@ def _as_json(outcome: "Done[VideoRun] | Failed") -> dict[str, JsonValue]:
     named: dict[str, JsonValue] = {"input": outcome.source.location, "name": outcome.source.name}
     if isinstance(outcome, Failed):
         error = outcome.error
-        told = {"message": error.message, "hint": error.hint, "exit_code": error.exit_code}
+        told: dict[str, JsonValue] = {
+            "message": error.message,
+            "hint": error.hint,
+            "exit_code": error.exit_code,
+        }
         return named | {"status": "failed", "error": told}
     run = outcome.result
     return named | {

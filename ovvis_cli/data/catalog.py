@@ -80,8 +80,12 @@ def _shown(patterns: tuple[str, ...], *, spec: DataSetSpec, split: SplitName) ->
     return "looked for " + ", ".join(dict.fromkeys(places))
 
 
-_VALID: Final = MappingProxyType({"train": ("train",), "val": ("valid", "val"), "test": ("test",)})
-_VAL: Final = MappingProxyType({"train": ("train",), "val": ("val",), "test": ("test",)})
+_VALID: Final[Mapping[SplitName, tuple[str, ...]]] = MappingProxyType(
+    {"train": ("train",), "val": ("valid", "val"), "test": ("test",)}
+)
+_VAL: Final[Mapping[SplitName, tuple[str, ...]]] = MappingProxyType(
+    {"train": ("train",), "val": ("val",), "test": ("test",)}
+)
 _YTVIS_ANNOTATIONS: Final = (
     "{split}.json",
     "{split}/instances.json",

@@ -94,7 +94,8 @@ def fit(
     optimizer = torch.optim.AdamW(
         _groups(trained, schedule.weight_decay), lr=schedule.learning_rate, fused=True
     )
-    average = AveragedModel(stage.model, multi_avg_fn=get_ema_multi_avg_fn(schedule.average_decay))
+    moving = get_ema_multi_avg_fn(schedule.average_decay)  # type: ignore[no-untyped-call]
+    average = AveragedModel(stage.model, multi_avg_fn=moving)
     torch.manual_seed(schedule.seed)
     first = 0
     if checkpoint.is_file():

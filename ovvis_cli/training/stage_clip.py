@@ -213,7 +213,8 @@ def forget_unseen_tokens(clip: CLIP, spec: ClipSpec) -> None:
     looks = [f"a {pattern} {color} object" for color in NAMED_COLORS for pattern in PATTERNS]
     texts = [template.format(name) for template in PROMPT_TEMPLATES for name in names]
     captions = [f"{article} {name}" for article in ("a", "an") for name in names]
-    seen = tokenize([*texts, *looks, *captions], context_length=spec.text.context_length).unique()
+    tokens = tokenize([*texts, *looks, *captions], context_length=spec.text.context_length)
+    seen = torch.unique(tokens)  # type: ignore[no-untyped-call]
     kept = torch.zeros(len(clip.token_embedding.weight), 1)
     kept[seen] = 1
     with torch.no_grad():

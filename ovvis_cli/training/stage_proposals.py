@@ -126,7 +126,7 @@ def _moved(target: Target, device: torch.device) -> Target:
 def pool(base: Sequence[Kind], nameless: Sequence[Kind], nameless_share: float) -> tuple[Kind, ...]:
     """Kinds to draw from uniformly, such that about `nameless_share` of the draws are nameless shapes."""
     repeats = round(nameless_share / (1 - nameless_share) * len(base) / len(nameless))
-    return (*base, *(nameless * repeats))
+    return (*base, *(tuple(nameless) * repeats))
 
 
 def with_centers(image: UInt8[np.ndarray, "H W 3"], masks: Bool[np.ndarray, "n H W"]) -> FrameSample:

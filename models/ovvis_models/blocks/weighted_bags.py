@@ -39,7 +39,7 @@ class _WeightedBags(torch.autograd.Function):
         ctx: torch.autograd.function.NestedIOFunction, grad: Tensor
     ) -> tuple[Tensor | None, None, Tensor | None]:
         table, indices, weights = ctx.saved_tensors
-        needs_table, _, needs_weights = ctx.needs_input_grad
+        needs_table, _, needs_weights = ctx.needs_input_grad  # type: ignore[misc]
         return (
             _table_gradient(table, indices, weights, grad) if needs_table else None,
             None,

@@ -47,10 +47,12 @@ class GuidedQueries(nn.Module):
     def __init__(self, num_queries: int, *, width: int) -> None:
         super().__init__()
         self.num_queries = num_queries
-        self.heatmap = nn.Sequential(nn.Conv2d(width, width, 3, padding=1), nn.ReLU(), nn.Conv2d(width, 1, 1))
+        to_logit = nn.Conv2d(width, 1, 1)
+        self.heatmap = nn.Sequential(nn.Conv2d(width, width, 3, padding=1), nn.ReLU(), to_logit)
         self.content_proj = nn.Linear(width, width)
         self.position_proj = nn.Linear(width, width)
-        nn.init.constant_(self.heatmap[-1].bias, HEATMAP_PRIOR_LOGIT)
+        assert to_logit.bias is not None, "built with a bias"
+        nn.init.constant_(to_logit.bias, HEATMAP_PRIOR_LOGIT)
 
     def forward(self, features: PixelFeatures) -> InitialQueries:
         """Return one query for each of the best places, best first, and the map's logits.

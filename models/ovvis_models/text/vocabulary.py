@@ -51,9 +51,9 @@ def encode_vocabulary(
     num_groups = len(templates) if len(names) >= _MIN_NAMES_TO_SPLIT else 1
     prompts = [fill(template, name) for template in templates for name in names]
     tokens = tokenize(prompts, context_length=text_encoder.context_length)
-    embeds = []
+    embeds: list[Tensor] = []
     for group in tokens.chunk(num_groups):  # a template each
-        done = sum(map(len, embeds))
+        done = sum(len(part) for part in embeds)
         tell = None if progress is None else _offset(progress, done=done, total=len(prompts))
         embeds.append(encode_prompts(text_encoder, group, batch_size=batch_size, progress=tell))
     mean = torch.cat(embeds).reshape(len(templates), len(names), -1).mean(dim=0)
