@@ -1,6 +1,6 @@
 """`ovvis evaluate`: the official figures of a data set, of a model or of a results file."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
@@ -8,7 +8,7 @@ import typer
 
 from ovvis_cli.config import default_model
 from ovvis_cli.console import Console, JsonValue
-from ovvis_cli.errors import UsageError
+from ovvis_cli.errors import AnnotationError, UsageError
 from ovvis_cli.options import (
     DEFAULT_BATCH_SIZE,
     BatchSizeOption,
@@ -24,9 +24,8 @@ from ovvis_cli.options import (
 
 if TYPE_CHECKING:
     from ovvis_cli.data.catalog import DataSetFiles
-    from ovvis_cli.data.ground_truth import DataSetIndex
     from ovvis_cli.engine import Engine
-    from ovvis_cli.evaluation.run import RunOptions, RunOutcome
+    from ovvis_cli.evaluation.run import RunOptions
 
 DataSetName = Literal["ytvis2019", "ytvis2021", "ytvis2022", "ovis", "burst", "lvvis", "uvo", "diorama"]
 SplitName = Literal["train", "val", "test"]
@@ -77,26 +76,26 @@ def evaluate(  # noqa: PLR0913  each option is a parameter
     target = _Target(
         data_set=dataset, data=data, split=split, annotations=annotations, limit=limit, lenient=lenient
     )
+    if check:
+        _check(console, target=target)
+        return
     if predictions is not None:
         _score(console, target=target, predictions=predictions, output=output, about={})
         return
-    files = target.files()
-    index = target.videos()
     from ovvis_cli.engine import start_engine
     from ovvis_cli.evaluation.run import RunOptions
 
-    engine = start_engine(
-        model or default_model(), device=device, precision=precision, tracker=tracker, classifier=classifier
-    )
+    files = target.files()
     options = RunOptions(
         output=output or Path("ovvis-evaluation") / f"{files.spec.name}-{split}",
         batch_size=batch_size,
         num_workers=workers,
         overwrite=overwrite,
     )
-    outcome = _run(console, files=files, index=index, engine=engine, options=options)
-    about = {"model": _about_model(engine), "seconds_per_frame": outcome.seconds_per_frame}
-    _score(console, target=target, predictions=outcome.results, output=options.output, about=about)
+    engine = start_engine(
+        model or default_model(), device=device, precision=precision, tracker=tracker, classifier=classifier
+    )
+    _run(console, target=target, files=files, engine=engine, options=options)
 
 
 class _Target(NamedTuple):
@@ -130,26 +129,35 @@ class _Target(NamedTuple):
             raise UsageError("this split comes without annotations", hint="name a file with --annotations")
         return found
 
-    def videos(self) -> "DataSetIndex":
-        """The videos to run."""
-        from ovvis_cli.data.ground_truth import read_index
-
-        return read_index(self.truth()).first(self.limit)
-
 
 def _run(
     console: Console,
     *,
+    target: _Target,
     files: "DataSetFiles",
-    index: "DataSetIndex",
     engine: "Engine",
     options: "RunOptions",
-) -> "RunOutcome":
+) -> None:
+    """Runs the model, then scores what it found or packs it for the server."""
+    from ovvis_cli.data.index import load_index
     from ovvis_cli.evaluation.run import run_data_set
 
+    index = load_index(files, annotations=target.annotations).first(target.limit)
     num_frames = sum(video.num_frames for video in index.videos.values())
     with console.progress(files.spec.title, total=num_frames) as progress:
-        return run_data_set(files, index, engine=engine, options=options, on_frames=progress.advance)
+        outcome = run_data_set(files, index, engine=engine, options=options, on_frames=progress.advance)
+    info = engine.model_info
+    about: dict[str, JsonValue] = {
+        "model": {"name": info.name, "weights_sha256": info.weights_sha256, **engine.settings},
+        "num_frames": outcome.num_frames,
+        "seconds_per_frame": outcome.seconds_per_frame,
+    }
+    if index.has_ground_truth:
+        _score(console, target=target, predictions=outcome.results, output=options.output, about=about)
+        for path in outcome.others:
+            console.write(str(path))
+    else:
+        _tell_archives(console, target=target, results=outcome.results, archives=outcome.others, about=about)
 
 
 def _score(
@@ -160,8 +168,10 @@ def _score(
     output: Path | None,
     about: Mapping[str, JsonValue],
 ) -> None:
+    """Scores a results file; where the ground truth is private it is checked and packed for the server."""
+    from ovvis_cli.data.ground_truth import NoGroundTruthError
     from ovvis_cli.evaluation.report import metrics_json, score_table, write_metrics
-    from ovvis_cli.evaluation.session import ScoringRequest, score_files
+    from ovvis_cli.evaluation.session import ScoringRequest, pack_results, score_files
 
     request = ScoringRequest(
         annotations=target.truth(),
@@ -170,19 +180,23 @@ def _score(
         limit=target.limit,
         lenient=target.lenient,
     )
-    with console.progress("scoring", total=None, unit="classes") as progress:
-        scored = score_files(request, on_class=progress.update)
-    content = metrics_json(
-        scored.sections,
-        about={
-            "data_set": target.data_set,
-            "split": target.split,
-            "num_videos": scored.num_videos,
-            "num_objects": scored.num_objects,
-            "num_predictions": scored.num_predictions,
-            **about,
-        },
-    )
+    try:
+        with console.progress("scoring", total=None, unit="classes") as progress:
+            scored = score_files(request, on_class=progress.update)
+    except NoGroundTruthError:
+        if output is None:
+            raise
+        archives = pack_results(request, folder=output)
+        _tell_archives(console, target=target, results=predictions, archives=archives, about=about)
+        return
+    numbers: dict[str, JsonValue] = {
+        "data_set": target.data_set,
+        "split": target.split,
+        "num_videos": scored.num_videos,
+        "num_objects": scored.num_objects,
+        "num_predictions": scored.num_predictions,
+    }
+    content = metrics_json(scored.sections, about={**numbers, **about})
     for section in scored.sections:
         table = score_table(section)
         console.table(table.columns, table.rows, title=table.title)
@@ -191,6 +205,49 @@ def _score(
     console.emit(content)
 
 
-def _about_model(engine: "Engine") -> dict[str, JsonValue]:
-    info = engine.model_info
-    return {"name": info.name, "weights_sha256": info.weights_sha256, **engine.settings}
+def _tell_archives(
+    console: Console,
+    *,
+    target: _Target,
+    results: Path,
+    archives: Sequence[Path],
+    about: Mapping[str, JsonValue],
+) -> None:
+    from ovvis_cli.data.catalog import DATA_SETS
+
+    server = DATA_SETS[target.data_set].server if target.data_set is not None else ""
+    console.note(
+        f"no figures: the ground truth is private; submit to {server or 'the server of the data set'}"
+    )
+    for path in archives:
+        console.write(str(path))
+    files: list[JsonValue] = [str(path) for path in archives]
+    console.emit(
+        {
+            "data_set": target.data_set,
+            "split": target.split,
+            "results": str(results),
+            "submissions": files,
+            **about,
+        }
+    )
+
+
+def _check(console: Console, *, target: _Target) -> None:
+    """Says what is missing or malformed. Raises AnnotationError if an evaluation would stop or be wrong."""
+    from ovvis_cli.data.check import check_data_set
+
+    files = target.files()
+    with console.progress("checking", total=None, unit="videos") as progress:
+        findings = list(check_data_set(files, annotations=target.annotations, on_video=progress.update))
+    for finding in findings:
+        console.write(f"{'error' if finding.is_serious else 'note'}: {finding.where}: {finding.what}")
+    serious = sum(finding.is_serious for finding in findings)
+    told: list[JsonValue] = [
+        {"where": finding.where, "what": finding.what, "is_serious": finding.is_serious}
+        for finding in findings
+    ]
+    console.emit({"data_set": target.data_set, "split": target.split, "findings": told})
+    if serious:
+        raise AnnotationError(f"{files.spec.title}, split {target.split}: {serious} errors in its files")
+    console.write(f"{files.spec.title}, split {target.split}: complete")

@@ -26,6 +26,7 @@ class DataSetSpec:
     split_names: Mapping[SplitName, tuple[str, ...]]
     annotations: tuple[str, ...]
     frames: tuple[str, ...]
+    num_videos: Mapping[SplitName, tuple[int, ...]]  # as published; where sources differ, all of them
     server: str = ""  # where results go when the ground truth is private
 
 
@@ -101,6 +102,7 @@ _SPECS: Final = (
         max_entries=10,
         folders=("ytvis_2019", "ytvis2019", "youtube-vis-2019"),
         split_names=_VALID,
+        num_videos=MappingProxyType({"train": (2238,), "val": (302,), "test": (343,)}),
         annotations=_YTVIS_ANNOTATIONS,
         frames=("{split}/JPEGImages",),
         server="CodaLab competitions 6064 and 7682",
@@ -112,6 +114,7 @@ _SPECS: Final = (
         max_entries=10,
         folders=("ytvis_2021", "ytvis2021", "youtube-vis-2021"),
         split_names=_VALID,
+        num_videos=MappingProxyType({"train": (2985,), "val": (421,), "test": (453,)}),
         annotations=_YTVIS_ANNOTATIONS,
         frames=("{split}/JPEGImages",),
         server="CodaLab competition 7680",
@@ -123,6 +126,7 @@ _SPECS: Final = (
         max_entries=10,
         folders=("ytvis_2022", "ytvis2022", "youtube-vis-2022"),
         split_names=_VALID,
+        num_videos=MappingProxyType({"train": (2985,), "val": (492,)}),
         annotations=_YTVIS_ANNOTATIONS,
         frames=("{split}/JPEGImages",),
         server="the CodaLab competition of YouTube-VIS 2022",
@@ -134,6 +138,7 @@ _SPECS: Final = (
         max_entries=20,
         folders=("ovis", "OVIS"),
         split_names=_VALID,
+        num_videos=MappingProxyType({"train": (607,), "val": (140,), "test": (154,)}),
         annotations=(
             "annotations/annotations_{split}.json",
             "annotations_{split}.json",
@@ -150,6 +155,7 @@ _SPECS: Final = (
         max_entries=50,
         folders=("burst", "BURST"),
         split_names=_VAL,
+        num_videos=MappingProxyType({"train": (500,), "val": (988, 993), "test": (1421,)}),
         annotations=(
             "annotations/{split}/all_classes.json",
             "annotations/{split}/{split}.json",
@@ -164,6 +170,7 @@ _SPECS: Final = (
         max_entries=50,
         folders=("lvvis", "LVVIS", "LV-VIS"),
         split_names=_VAL,
+        num_videos=MappingProxyType({"train": (3083,), "val": (837,), "test": (908,)}),
         annotations=(
             "{split}_instances.json",
             "{split}/{split}_instances.json",
@@ -180,6 +187,7 @@ _SPECS: Final = (
         max_entries=100,
         folders=("UVOv1.0", "uvo", "UVO"),
         split_names=_VAL,
+        num_videos=MappingProxyType({"train": (503,), "val": (256,)}),
         annotations=(
             "VideoDenseSet/UVO_video_{split}_dense.json",
             "VideoDenseSet/UVO_video_{split}_dense_with_label.json",
@@ -193,6 +201,7 @@ _SPECS: Final = (
         max_entries=50,
         folders=("diorama",),
         split_names=_VAL,
+        num_videos=MappingProxyType({}),  # as many as wanted
         annotations=("{split}/instances.json",),
         frames=("{split}/JPEGImages",),
     ),

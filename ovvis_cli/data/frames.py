@@ -51,12 +51,6 @@ def read_frames(
                 left.cancel()
 
 
-def image_size(path: Path) -> tuple[int, int]:
-    """Height and width of an image file. Raises VideoError as `read_frames`."""
-    height, width = _decode(path).shape[:2]
-    return height, width
-
-
 def _read_frame(path: Path, *, frame_hw: tuple[int, int]) -> UInt8[np.ndarray, "H0 W0 3"]:
     image = _decode(path)
     if image.shape[:2] != frame_hw:

@@ -52,7 +52,12 @@ def read_index(path: Path) -> DataSetIndex:
     Raises:
         AnnotationError: the file is missing or malformed.
     """
-    return _index(_whole(read_json(path), path=path), path=path)
+    return parse_index(read_json(path), path=path)
+
+
+def parse_index(content: object, *, path: Path) -> DataSetIndex:
+    """As `read_index`, of what was read from `path`."""
+    return _index(_whole(content, path=path), path=path)
 
 
 def read_ground_truth(path: Path, *, lenient: bool = False) -> GroundTruth:

@@ -2,24 +2,28 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from ovvis_cli.data.burst import read_burst
 from ovvis_cli.data.catalog import DataSetFiles
 from ovvis_cli.data.frames import frame_paths
 from ovvis_cli.data.ground_truth import DataSetIndex
+from ovvis_cli.data.splits import category_splits
 from ovvis_cli.data.tracks import AnnotatedCategory, AnnotatedVideo
 from ovvis_cli.engine import Engine
 from ovvis_cli.evaluation.predictions import (
     RESULTS_NAME,
     PredictionStore,
+    ResultEntry,
     VideoPredictions,
     result_entries,
     write_results,
 )
 from ovvis_cli.evaluation.protocol import Protocol, predict_video
+from ovvis_cli.evaluation.submission import BURST_RESULTS_NAME, write_burst_results, write_submissions
 from ovvis_cli.labelling import embed_classes
 from ovvis_cli.vocabulary.categories import load_table
 from ovvis_cli.vocabulary.names import Vocabulary
@@ -43,6 +47,7 @@ class RunOutcome:
     """What a run leaves: the results file, and how long its videos took."""
 
     results: Path
+    others: tuple[Path, ...]  # BURST's own format; archives for the server where ground truth is private
     num_videos: int
     num_frames: int
     seconds_per_frame: float | None  # whole: decoding, networks, tracker, masks; None without frames
@@ -83,13 +88,32 @@ def run_data_set(
         seconds += predictions.seconds
         on_frames(predictions.num_frames)
     results = options.output / RESULTS_NAME
-    write_results(results, (result_entries(store.load(video.video_id)) for video in videos))
+    write_results(results, _entries(videos, store=store))
     return RunOutcome(
         results=results,
+        others=_other_files(files, index, store=store, results=results),
         num_videos=len(videos),
         num_frames=num_frames,
         seconds_per_frame=seconds / num_frames if num_frames else None,
     )
+
+
+def _entries(videos: Iterable[AnnotatedVideo], *, store: PredictionStore) -> Iterator[list[ResultEntry]]:
+    return (result_entries(store.load(video.video_id)) for video in videos)
+
+
+def _other_files(
+    files: DataSetFiles, index: DataSetIndex, *, store: PredictionStore, results: Path
+) -> tuple[Path, ...]:
+    folder = results.parent
+    if not index.has_ground_truth:
+        splits = category_splits(files.spec.name, index.categories.values())
+        return write_submissions(folder, results=results, splits=splits)
+    if files.spec.name == "burst" and files.annotations is not None:
+        path = folder / BURST_RESULTS_NAME
+        entries = _entries(index.videos.values(), store=store)
+        return (write_burst_results(path, entries, ground_truth=read_burst(files.annotations)),)
+    return ()
 
 
 def vocabulary_of(files: DataSetFiles, categories: Sequence[AnnotatedCategory]) -> Vocabulary:

@@ -9,11 +9,13 @@ from ovvis_cli.data.burst import BurstFile, is_burst, parse_burst, parse_burst_r
 from ovvis_cli.data.burst_conversion import to_burst_results, to_ground_truth, to_predictions
 from ovvis_cli.data.catalog import DataSetName
 from ovvis_cli.data.documents import read_json
-from ovvis_cli.data.ground_truth import first_videos, parse_ground_truth
-from ovvis_cli.data.results import parse_results, warn_unknown_categories
+from ovvis_cli.data.ground_truth import first_videos, parse_ground_truth, read_index
+from ovvis_cli.data.results import parse_results, read_results, warn_unknown_categories
+from ovvis_cli.data.splits import category_splits
 from ovvis_cli.data.tracks import GroundTruth, PredictedTrack
 from ovvis_cli.evaluation.burst.scoring import score_burst
 from ovvis_cli.evaluation.scoring import ScoreSection, rules_of, score_tracks
+from ovvis_cli.evaluation.submission import write_submissions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,20 @@ def score_files(request: ScoringRequest, *, on_class: Callable[[int], None] = la
         predictions=predictions,
         on_class=on_class,
     )
+
+
+def pack_results(request: ScoringRequest, *, folder: Path) -> tuple[Path, ...]:
+    """The archives for the server that keeps the ground truth, of a results file that was found sound.
+
+    Raises:
+        AnnotationError: a file is missing or malformed.
+        ResourceError: the disk is full or not writable.
+    """
+    index = read_index(request.annotations)
+    predictions = read_results(request.predictions, videos=index.videos, lenient=request.lenient)
+    warn_unknown_categories(predictions, categories=index.categories, path=request.predictions)
+    splits = category_splits(request.data_set, index.categories.values())
+    return write_submissions(folder, results=request.predictions, splits=splits)
 
 
 def _results(request: ScoringRequest, *, videos_of: GroundTruth) -> tuple[PredictedTrack, ...]:

@@ -37,10 +37,16 @@ def slow_metrics(ground_truth: dict[str, Any], predictions: list[dict[str, Any]]
     video_ids = sorted(video["id"] for video in ground_truth["videos"])
     precisions, recalls = defaultdict(list), defaultdict(list)
     for category_id in sorted(category["id"] for category in ground_truth["categories"]):
-        keys = [(category_id, video_id) for video_id in video_ids]
+        keys = [
+            (category_id, video_id)
+            for video_id in video_ids
+            if (category_id, video_id) in objects or (category_id, video_id) in tracks
+        ]
         for name, area in AREAS.items():
             if not any(
-                _inside(_area(annotation["areas"]), area) for key in keys for annotation in objects[key]
+                _inside(_area(annotation["areas"]), area)
+                for key in keys
+                for annotation in objects.get(key, ())
             ):
                 continue
             for step, threshold in enumerate(THRESHOLDS):
@@ -78,10 +84,10 @@ def _one(
     verdicts = []  # (score, found, ignored)
     num_objects = 0
     for key in keys:
-        outside = [not _inside(_area(annotation["areas"]), area) for annotation in objects[key]]
+        outside = [not _inside(_area(annotation["areas"]), area) for annotation in objects.get(key, ())]
         num_objects += outside.count(False)
         taken: set[int] = set()
-        for rank, entry in enumerate(tracks[key][:limit]):
+        for rank, entry in enumerate(tracks.get(key, ())[:limit]):
             best, best_iou = -1, threshold
             for wanted in (False, True):  # objects that count come first
                 if best < 0:
