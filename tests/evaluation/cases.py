@@ -8,7 +8,8 @@ from typing import Any
 
 from tests.evaluation.broken import broken_files, is_malformed_folder, outcome_of
 from tests.evaluation.comparison import Number, compare
-from tests.evaluation.figures import burst_figures, dataset_figures, quirk_figures
+from tests.evaluation.figures import dataset_figures, quirk_figures
+from tests.evaluation.figures_burst import burst_figures, burst_folder_figures
 
 _RESULT_KEYS = ("metrics_per_evaluator", "official", "variant_hota_with_mask_iou_not_official")
 
@@ -54,7 +55,10 @@ def malformed_cases(folder: Path) -> Iterator[Case]:
 def _folder_case(folder: Path) -> Case:
     expected = _read(folder / "expected.json")
     if "fixture" in expected:
-        ours = dataset_figures(folder, fixture=expected["fixture"])
+        fixture = expected["fixture"]
+        ours = (
+            burst_folder_figures(folder) if fixture == "burst" else dataset_figures(folder, fixture=fixture)
+        )
         return Case(name=folder.name, numbers=tuple(compare(expected, ours)))
     case = {"ground_truth": _read(folder / "ground_truth.json")}
     for name in ("predictions", "predictions_burst"):
