@@ -10,7 +10,7 @@ from jaxtyping import UInt8
 
 from ovvis_cli.device import DTYPES, Precision, resolve_device, resolve_precision
 from ovvis_cli.record.schema import ModelInfo, SettingValue
-from ovvis_models.catalog import ClassifierName, LoadedModel, TrackerName, load, segmenter_for
+from ovvis_models.catalog import ClassifierName, LoadedModel, TrackerName, load, segmenter_for, tracker_for
 from ovvis_models.segmenter import VideoSegmenter
 from ovvis_models.structures import WindowPrediction
 
@@ -61,10 +61,10 @@ def start_engine(
     *,
     device: str = "auto",
     precision: str = "auto",
-    tracker: TrackerName = "rollout",
+    tracker: TrackerName | None = None,
     classifier: ClassifierName = "instclip",
 ) -> Engine:
-    """Loads a model and puts it on its device.
+    """Loads a model and puts it on its device; `tracker` None is the model's own.
 
     Raises:
         UsageError: no such device or precision.
@@ -75,4 +75,6 @@ def start_engine(
     resolved = resolve_precision(precision, place)
     loaded = load(model)
     loaded.network.to(place)
-    return Engine(model=loaded, device=place, precision=resolved, tracker=tracker, classifier=classifier)
+    chosen = tracker or loaded.spec.default_tracker
+    tracker_for(loaded, chosen)  # raises now where the model has none of that name
+    return Engine(model=loaded, device=place, precision=resolved, tracker=chosen, classifier=classifier)

@@ -8,18 +8,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Final
 
 from ovvis_models.errors import MismatchedWeightsError, MissingWeightsError, UnknownModelError
 from ovvis_models.heads.classifier import CLIP_MEAN, CLIP_STD
 from ovvis_models.heads.guidance import LogProbabilityGuidance
 from ovvis_models.heads.masked_crops import MaskedCrops
-from ovvis_models.networks.clip import VIT_B_32, VIT_TINY_16, ClipSpec, build_clip
+from ovvis_models.networks.clip import VIT_B_32, VIT_TINY_16, build_clip
 from ovvis_models.networks.instclip import InstCLIP
 from ovvis_models.networks.instformer import InstFormer
 from ovvis_models.networks.mask2former import BackboneSpec, Mask2FormerSpec, build_mask2former
 from ovvis_models.preprocess import ImageInput
 from ovvis_models.segmenter import VideoSegmenter
+from ovvis_models.sources import CLIP_VIT_B_32, MASK2FORMER_R50
+from ovvis_models.specs import (
+    AssociationSpec,
+    ClassifierName,
+    InstClipSpec,
+    ModelSpec,
+    TrackerName,
+    ZooWeights,
+)
 from ovvis_models.text.encoder import TextEncoder
 from ovvis_models.trackers.adjacent import AdjacentTracker
 from ovvis_models.trackers.assignment import AssociationRules
@@ -28,54 +37,6 @@ from ovvis_models.trackers.tracker import Tracker
 from ovvis_models.weights import load_weights, read_metadata, weights_hash
 
 ZOO: Final = Path(__file__).with_name("zoo")
-
-TrackerName = Literal["rollout", "adjacent"]
-ClassifierName = Literal["instclip", "masked-crops"]
-TextDomain = Literal["web", "diorama"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InstClipSpec:
-    """The numbers of InstCLIP beyond its CLIP."""
-
-    num_instance_tokens: int  # 1: one learned token for every proposal
-    lora_rank: int
-    lora_alpha: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AssociationSpec:
-    """The numbers from proposals to tracks."""
-
-    hidden_dim: int  # of the rollout tracker's recurrent layer
-    rules: AssociationRules
-    score_floor: float  # object score below which a proposal is ignored
-    duplicate_iou: float  # mask overlap above which the worse of two proposals is
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ZooWeights:
-    """A weights file that comes with the package; `sha256` None while the model is being trained."""
-
-    file_name: str
-    sha256: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelSpec:
-    """Everything about a model but its weights."""
-
-    name: str
-    description: str
-    proposals: Mask2FormerSpec
-    clip: ClipSpec
-    instclip: InstClipSpec
-    proposal_input: ImageInput
-    clip_input: ImageInput
-    association: AssociationSpec
-    text_domain: TextDomain  # what CLIP has read: the web, or only the diorama's captions
-    weights: ZooWeights | None  # None: none to be had yet
-    licence: str  # of the weights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +89,6 @@ def load(name_or_path: str | Path) -> LoadedModel:
 def build_instformer(spec: ModelSpec) -> InstFormer:
     """The network of any spec with random weights, on the CPU."""
     clip = build_clip(spec.clip)
-    association = spec.association
     return InstFormer(
         proposals=build_mask2former(spec.proposals),
         instance_encoder=InstCLIP(
@@ -139,34 +99,42 @@ def build_instformer(spec: ModelSpec) -> InstFormer:
             lora_alpha=spec.instclip.lora_alpha,
         ),
         text_encoder=TextEncoder(clip),
-        tracker=RolloutTracker(
-            spec.proposals.width + spec.clip.embed_dim,
-            hidden_dim=association.hidden_dim,
-            rules=association.rules,
-        ),
+        tracker=_rollout(spec),
         proposal_input=spec.proposal_input,
         clip_input=spec.clip_input,
     )
 
 
 def segmenter_for(
-    model: LoadedModel, *, tracker: TrackerName = "rollout", classifier: ClassifierName = "instclip"
+    model: LoadedModel, *, tracker: TrackerName | None = None, classifier: ClassifierName = "instclip"
 ) -> VideoSegmenter:
-    """A segmenter for one video. Any tracker goes with any classifier; all share the model's weights."""
+    """A segmenter for one video. Any tracker goes with any classifier; all share the model's weights.
+
+    Raises:
+        MissingWeightsError: when the model has no trained tracker, but one is asked for.
+    """
     association = model.spec.association
     return VideoSegmenter(
         model.network if classifier == "instclip" else with_masked_crops(model),
-        tracker_for(model, tracker),
+        tracker_for(model, tracker or model.spec.default_tracker),
         score_floor=association.score_floor,
         duplicate_iou=association.duplicate_iou,
     )
 
 
 def tracker_for(model: LoadedModel, name: TrackerName) -> Tracker:
-    """The tracker of that name, with the model's rules."""
-    if name == "rollout":
-        return model.network.tracker
-    return AdjacentTracker(model.spec.association.rules)
+    """The tracker of that name, with the model's rules.
+
+    Raises:
+        MissingWeightsError: when the model has no trained tracker, but one is asked for.
+    """
+    if name == "adjacent":
+        return AdjacentTracker(model.spec.association.rules)
+    if model.network.tracker is None:
+        raise MissingWeightsError(
+            f"{model.spec.name} has no trained rollout tracker", hint="use adjacent, or add an adapter file"
+        )
+    return model.network.tracker
 
 
 def with_masked_crops(model: LoadedModel) -> InstFormer:
@@ -191,11 +159,20 @@ def with_masked_crops(model: LoadedModel) -> InstFormer:
     return baseline.eval()
 
 
+def _rollout(spec: ModelSpec) -> RolloutTracker | None:
+    if spec.association.hidden_dim is None:
+        return None
+    return RolloutTracker(
+        spec.proposals.width + spec.clip.embed_dim,
+        hidden_dim=spec.association.hidden_dim,
+        rules=spec.association.rules,
+    )
+
+
 def _zoo_file(spec: ModelSpec) -> tuple[Path, str | None]:
     if spec.weights is None:
         raise MissingWeightsError(
-            f"{spec.name} has no weights yet",
-            hint="train it, or name a weights file of it instead of the model",
+            f"{spec.name} is not installed: no weights", hint=f"ovvis models pull {spec.name}"
         )
     return ZOO / spec.weights.file_name, spec.weights.sha256
 
@@ -248,7 +225,7 @@ INSTFORMER_TINY: Final = ModelSpec(
 
 INSTFORMER_R50: Final = ModelSpec(
     name="instformer-r50",
-    description="the paper's model: ResNet-50, 100 learned queries, CLIP ViT-B/32",
+    description="for camera footage: COCO proposals (ResNet-50) and CLIP ViT-B/32, training-free",
     proposals=Mask2FormerSpec(
         backbone=BackboneSpec(name="resnet50", frozen_norm=True),
         width=256,
@@ -260,18 +237,20 @@ INSTFORMER_R50: Final = ModelSpec(
         decoder_ffn_dim=2048,
         queries="learned",
         num_queries=100,
-        num_classes=None,
+        num_classes=80,
     ),
     clip=VIT_B_32,
-    instclip=InstClipSpec(num_instance_tokens=100, lora_rank=8, lora_alpha=16.0),
+    instclip=InstClipSpec(num_instance_tokens=1, lora_rank=None, lora_alpha=16.0),
     proposal_input=ImageInput(short_side=480, max_side=1333, mean=_IMAGENET_MEAN, std=_IMAGENET_STD),
     clip_input=ImageInput(short_side=480, max_side=1333, mean=_pixels(CLIP_MEAN), std=_pixels(CLIP_STD)),
     association=AssociationSpec(
-        hidden_dim=256, rules=AssociationRules(), score_floor=0.25, duplicate_iou=0.7
+        hidden_dim=None, rules=AssociationRules(), score_floor=0.25, duplicate_iou=0.7
     ),
     text_domain="web",
     weights=None,
-    licence="",
+    sources=(MASK2FORMER_R50, CLIP_VIT_B_32),
+    licence="CC BY-NC 4.0 and MIT",
+    proposal_ap=43.7,
 )
 
 CATALOG: Final[Mapping[str, ModelSpec]] = MappingProxyType(

@@ -20,6 +20,7 @@ from ovvis_models.networks.clip import build_clip
 from ovvis_models.networks.instclip import InstCLIP
 from ovvis_models.networks.instformer import InstFormer
 from ovvis_models.text.encoder import TextEncoder
+from ovvis_models.trackers.rollout import RolloutTracker
 from ovvis_models.weights import save_weights
 
 StageName = Literal["clip", "proposals", "instclip", "rollout"]
@@ -95,7 +96,7 @@ def assembled(spec: ModelSpec, run: Run, *, stages: tuple[StageName, ...]) -> In
     if "instclip" in stages:
         load_average(run.checkpoint("instclip"), _instclip(network))
     if "rollout" in stages:
-        load_average(run.checkpoint("rollout"), network.tracker)
+        load_average(run.checkpoint("rollout"), _rollout(network))
     return network.eval().to(run.device)
 
 
@@ -125,13 +126,19 @@ def _train_rollout(recipe: Recipe, spec: ModelSpec, run: Run) -> None:
     torch.manual_seed(recipe.rollout.schedule.seed)
     network = assembled(spec, run, stages=("clip", "proposals", "instclip"))
     clips = collect_tokens(recipe.rollout, network, device=run.device, on_clip=run.on_clip)
-    _fit(rollout_stage(recipe.rollout, clips, tracker=network.tracker, device=run.device), run)
+    _fit(rollout_stage(recipe.rollout, clips, tracker=_rollout(network), device=run.device), run)
 
 
 def _instclip(network: InstFormer) -> InstCLIP:
     encoder = network.instance_encoder
     assert isinstance(encoder, InstCLIP), "the catalogue builds InstFormers with InstCLIP"
     return encoder
+
+
+def _rollout(network: InstFormer) -> RolloutTracker:
+    tracker = network.tracker
+    assert tracker is not None, "only models with a rollout tracker are trained"
+    return tracker
 
 
 def _fit(stage: Stage[Sample, Batch], run: Run) -> None:

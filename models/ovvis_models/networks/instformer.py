@@ -32,7 +32,7 @@ class InstFormer(nn.Module):
         proposals: Mask2Former,
         instance_encoder: InstanceEncoder,
         text_encoder: TextEncoder,
-        tracker: RolloutTracker,
+        tracker: RolloutTracker | None,
         proposal_input: ImageInput,
         clip_input: ImageInput,
         max_instances: int | None = None,
@@ -43,7 +43,7 @@ class InstFormer(nn.Module):
             proposals: the proposal network.
             instance_encoder: InstCLIP, or another module that makes tokens of masks.
             text_encoder: of the same CLIP as `instance_encoder`.
-            tracker: held for its weights only, which belong to this network.
+            tracker: held for its weights only, which belong to this network; None without a trained one.
             proposal_input: what `proposals` wants to see.
             clip_input: what `instance_encoder` wants to see.
             max_instances: only so many proposals of a frame, by object score, get a token and are handed on;

@@ -116,7 +116,7 @@ def test_unknown_names_list_the_known_ones():
 
 
 def test_models_without_weights_say_so():
-    with pytest.raises(MissingWeightsError, match="instformer-r50 has no weights yet"):
+    with pytest.raises(MissingWeightsError, match="instformer-r50 is not installed"):
         load("instformer-r50")
 
 

@@ -1,0 +1,84 @@
+"""Where the weights of models are published: what `ovvis models pull` fetches, and under which terms.
+
+Nothing here opens a connection. A checksum that the publisher does not give is None, and the command says so.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+Part = Literal["proposals", "clip"]
+"""What of a model a published file holds: the proposal network, or both towers of CLIP."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebFile:
+    """A file at an address of its own."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HubFile:
+    """A file of a repository on a model hub, pinned to one revision."""
+
+    repository: str
+    revision: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightsSource:
+    """One published file."""
+
+    part: Part
+    location: WebFile | HubFile
+    file_name: str  # under which it is kept until it is installed; unique among all sources
+    sha256: str | None  # in hexadecimal, None where it is not known
+    md5_start: str | None  # first digits of the MD5 sum, as the publisher writes them into the file name
+    size_bytes: int | None  # None where it is not known
+    approximate_bytes: int  # from the number of parameters; what is shown and what bounds a download
+    licence: str  # of the weights
+    trained_on: str
+
+
+CLIP_VIT_B_32: Final = WeightsSource(
+    part="clip",
+    location=HubFile(
+        repository="timm/vit_base_patch32_clip_224.openai",
+        revision="a6f597a30f7b82c51704746581f9a4e41421e878",
+        path="open_clip_model.safetensors",
+    ),
+    file_name="openai_clip_vit_b_32.safetensors",
+    sha256="e6d1bd7789aa45192b3bf90570a789b478bae1b74ebcce7eddd908e83a2b7c31",
+    md5_start=None,
+    size_bytes=605_143_284,
+    approximate_bytes=605_000_000,
+    licence="MIT",
+    trained_on="400 million images and captions of the web (unpublished)",
+)
+"""OpenAI's weights as open_clip publishes them: the same numbers as the original file, but no pickle."""
+
+
+def _mask2former(*, config: str, md5_start: str, num_parameters: int) -> WeightsSource:
+    """The official COCO instance segmentation checkpoint of a configuration."""
+    folder = "https://dl.fbaipublicfiles.com/maskformer/mask2former/coco/instance"
+    return WeightsSource(
+        part="proposals",
+        location=WebFile(url=f"{folder}/maskformer2_{config}/model_final_{md5_start}.pkl"),
+        file_name=f"mask2former_{config}_{md5_start}.pkl",
+        sha256=None,
+        md5_start=md5_start,
+        size_bytes=None,
+        approximate_bytes=4 * num_parameters,
+        licence="CC BY-NC 4.0 (not for commercial use)",
+        trained_on="COCO 2017 instances, 80 categories",
+    )
+
+
+MASK2FORMER_R50: Final = _mask2former(config="R50_bs16_50ep", md5_start="3c8ec9", num_parameters=43_970_000)
+MASK2FORMER_SWIN_T: Final = _mask2former(
+    config="swin_tiny_bs16_50ep", md5_start="86143f", num_parameters=47_400_000
+)
+MASK2FORMER_SWIN_B: Final = _mask2former(
+    config="swin_base_IN21k_384_bs16_50ep", md5_start="83d103", num_parameters=106_900_000
+)

@@ -1,0 +1,65 @@
+"""All there is to say about a model but its weights: frozen numbers; `catalog` makes networks of them."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ovvis_models.networks.clip import ClipSpec
+from ovvis_models.networks.mask2former import Mask2FormerSpec
+from ovvis_models.preprocess import ImageInput
+from ovvis_models.sources import WeightsSource
+from ovvis_models.trackers.assignment import AssociationRules
+
+TrackerName = Literal["rollout", "adjacent"]
+ClassifierName = Literal["instclip", "masked-crops"]
+TextDomain = Literal["web", "diorama"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstClipSpec:
+    """The numbers of InstCLIP beyond its CLIP."""
+
+    num_instance_tokens: int  # 1: one learned token for every proposal
+    lora_rank: int | None  # None: without LoRA
+    lora_alpha: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssociationSpec:
+    """The numbers from proposals to tracks."""
+
+    hidden_dim: int | None  # of the rollout tracker's recurrent layer; None: training-free association only
+    rules: AssociationRules
+    score_floor: float  # object score below which a proposal is ignored
+    duplicate_iou: float  # mask overlap above which the worse of two proposals is
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZooWeights:
+    """A weights file that comes with the package; `sha256` None while the model is being trained."""
+
+    file_name: str
+    sha256: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSpec:
+    """Everything about a model but its weights."""
+
+    name: str
+    description: str
+    proposals: Mask2FormerSpec
+    clip: ClipSpec
+    instclip: InstClipSpec
+    proposal_input: ImageInput
+    clip_input: ImageInput
+    association: AssociationSpec
+    text_domain: TextDomain  # what CLIP has read: the web, or only the diorama's captions
+    weights: ZooWeights | None  # None: they do not come with the package
+    sources: tuple[WeightsSource, ...] = ()  # the published files that make up its weights, a part each
+    licence: str  # of the weights
+    proposal_ap: float | None = None  # published mask AP of the proposal network on COCO, in percent
+
+    @property
+    def default_tracker(self) -> TrackerName:
+        """The learned tracker where there is one."""
+        return "adjacent" if self.association.hidden_dim is None else "rollout"
