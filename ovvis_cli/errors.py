@@ -10,6 +10,7 @@
     │   └── RecordError           ValueError: a record folder
     ├── ModelError (4)            unknown model
     │   └── WeightsError          missing, corrupt or ill-fitting weights
+    │       └── DownloadError     OSError: their server cannot be reached, or refuses
     ├── ResourceError (5)         device, memory or disk
     └── SomeInputsFailed (1)      a batch went on, but some inputs of it failed
 
@@ -79,6 +80,12 @@ class ModelError(OvvisError):
 
 class WeightsError(ModelError):
     """A weights file is missing, corrupt, or belongs to another network."""
+
+
+class DownloadError(WeightsError, OSError):
+    """A server of published weights cannot be reached, or refuses."""
+
+    __str__ = OvvisError.__str__
 
 
 class ResourceError(OvvisError):
