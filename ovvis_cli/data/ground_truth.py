@@ -26,6 +26,7 @@ from ovvis_cli.errors import AnnotationError
 _log = logging.getLogger(__name__)
 
 _OCCLUSIONS: Final[frozenset[str]] = frozenset(get_args(Occlusion))
+_OPTIONAL: Final = (("areas", "computed from the masks"), ("iscrowd", "taken as 0"))
 _Item = TypeVar("_Item", AnnotatedVideo, AnnotatedCategory)
 
 
@@ -60,7 +61,7 @@ def parse_index(content: object, *, path: Path) -> DataSetIndex:
     return _index(_whole(content, path=path), path=path)
 
 
-def read_ground_truth(path: Path, *, lenient: bool = False) -> GroundTruth:
+def read_ground_truth(path: Path, *, lenient: bool = False, is_converted: bool = False) -> GroundTruth:
     """Everything in an annotation file.
 
     Args:
@@ -68,15 +69,18 @@ def read_ground_truth(path: Path, *, lenient: bool = False) -> GroundTruth:
         lenient: read what is plainly wrong as the official code does: annotations with the same id are all
             the last of them, mask lists may have any length, annotations of unknown videos or categories are
             left out.
+        is_converted: from BURST, so that nobody expects areas and crowds.
 
     Raises:
         NoGroundTruthError: the file has no annotations.
         AnnotationError: the file is missing or malformed.
     """
-    return parse_ground_truth(read_json(path), path=path, lenient=lenient)
+    return parse_ground_truth(read_json(path), path=path, lenient=lenient, is_converted=is_converted)
 
 
-def parse_ground_truth(content: object, *, path: Path, lenient: bool = False) -> GroundTruth:
+def parse_ground_truth(
+    content: object, *, path: Path, lenient: bool = False, is_converted: bool = False
+) -> GroundTruth:
     """As `read_ground_truth`, of what was read from `path`."""
     document = _whole(content, path=path)
     index = _index(document, path=path)
@@ -85,11 +89,10 @@ def parse_ground_truth(content: object, *, path: Path, lenient: bool = False) ->
             f"{path}: this split has no public ground truth",
             hint="write the results with `ovvis evaluate --output` and submit them to the server",
         )
-    return GroundTruth(
-        videos=index.videos,
-        categories=index.categories,
-        tracks=_tracks(document["annotations"], index=index, path=path, lenient=lenient),
-    )
+    entries = _entries(document["annotations"], index=index, path=path, lenient=lenient)
+    _warn(entries, optional=() if is_converted else _OPTIONAL)
+    tracks = _tracks(entries, index=index, path=path, lenient=lenient)
+    return GroundTruth(videos=index.videos, categories=index.categories, tracks=tracks)
 
 
 def _whole(document: object, *, path: Path) -> JsonObject:
@@ -160,14 +163,17 @@ def _category(entry: Entry) -> AnnotatedCategory:
     )
 
 
-def _tracks(
-    annotations: object, *, index: DataSetIndex, path: Path, lenient: bool
-) -> tuple[GroundTruthTrack, ...]:
+def _entries(annotations: object, *, index: DataSetIndex, path: Path, lenient: bool) -> list[Entry]:
     if not isinstance(annotations, list):
         raise AnnotationError(f"{path}: annotations must be a list, not {kind_of(annotations)}")
     listed = objects_of(annotations, path=path, name="annotations entry")
     entries = [replace(entry, where=f"annotation {entry.integer('id')}") for entry in listed]
-    entries = _usable(entries, index=index, lenient=lenient)
+    return _usable(entries, index=index, lenient=lenient)
+
+
+def _tracks(
+    entries: Sequence[Entry], *, index: DataSetIndex, path: Path, lenient: bool
+) -> tuple[GroundTruthTrack, ...]:
     segmentations = [
         Segmentations(
             where=entry.where,
@@ -177,9 +183,7 @@ def _tracks(
         for entry in entries
     ]
     masks = read_mask_tracks(segmentations, path=path, lenient=lenient)
-    tracks = tuple(_track(entry, masks=own) for entry, own in zip(entries, masks, strict=True))
-    _warn(entries, path=path)
-    return tracks
+    return tuple(_track(entry, masks=own) for entry, own in zip(entries, masks, strict=True))
 
 
 def _usable(entries: Sequence[Entry], *, index: DataSetIndex, lenient: bool) -> list[Entry]:
@@ -242,17 +246,18 @@ def _occlusions(entry: Entry) -> tuple[Occlusion | None, ...]:
     return tuple(cast(Sequence[Occlusion | None], levels))
 
 
-def _warn(entries: Sequence[Entry], *, path: Path) -> None:
-    for key, remedy in (("areas", "computed from the masks"), ("iscrowd", "taken as 0")):
+def _warn(entries: Sequence[Entry], *, optional: Sequence[tuple[str, str]]) -> None:
+    for key, remedy in optional:
         without = [entry.where for entry in entries if key not in entry.content]
         if without:
             more = f" (and {len(without) - 1} more)" if len(without) > 1 else ""
+            path = entries[0].path
             _log.warning("%s: %s%s: key %s is missing: %s", path, without[0], more, key, remedy)
     if any(entry.integer("id") == 0 for entry in entries):
         _log.warning(
             "%s: annotation 0: its id makes the official evaluator count a correct prediction as wrong; "
             "so it does here",
-            path,
+            entries[0].path,
         )
 
 

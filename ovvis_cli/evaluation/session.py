@@ -50,7 +50,12 @@ def score_files(request: ScoringRequest, *, on_class: Callable[[int], None] = la
     if is_burst(annotations):
         truth = parse_burst(annotations, path=request.annotations)
         return _score_burst(request, truth=truth, on_class=on_class)
-    everything = parse_ground_truth(annotations, path=request.annotations, lenient=request.lenient)
+    everything = parse_ground_truth(
+        annotations,
+        path=request.annotations,
+        lenient=request.lenient,
+        is_converted=request.data_set == "burst",
+    )
     del annotations  # the document is larger than what is read from it
     predictions = _results(request, videos_of=everything)
     return _score_tracks(
