@@ -78,6 +78,20 @@ def disk_errors(path: Path) -> Iterator[None]:
         raise
 
 
+def make_folder(path: Path) -> None:
+    """Makes the folder and those above it where they are missing.
+
+    Raises:
+        ResourceError: it cannot be made or is a file.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ResourceError(
+            f"cannot make the folder {path}: {error.strerror}", hint="choose another place with --output"
+        ) from error
+
+
 def fsync_file(path: Path) -> None:
     """Waits until the content of `path` is on the disk."""
     descriptor = os.open(path, os.O_RDWR)

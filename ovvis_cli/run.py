@@ -11,7 +11,6 @@ from types import FrameType
 
 from ovvis_cli.console import Console, Progress
 from ovvis_cli.engine import Engine
-from ovvis_cli.errors import ResourceError
 from ovvis_cli.exporters import DEFAULT_NAMES, ExportFormat
 from ovvis_cli.exporters.export import ensure_exports
 from ovvis_cli.exporters.live import LiveOverlay
@@ -40,20 +39,6 @@ class VideoRun:
     files: dict[ExportFormat, Path]
     num_analysed: int  # frames analysed now; 0 where an earlier run had done all
     analysis_s: float  # time that these frames took
-
-
-def make_folder(path: Path) -> None:
-    """Makes the folder and those above it where they are missing.
-
-    Raises:
-        ResourceError: it cannot be made or is a file.
-    """
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ResourceError(
-            f"cannot make the folder {path}: {error.strerror}", hint="choose another place with --output"
-        ) from error
 
 
 def segment_video(

@@ -88,27 +88,26 @@ def segment(  # noqa: PLR0913  each option is a parameter
 ) -> None:
     """Find, segment and track every object of the named categories."""
     from ovvis_cli import batch
-    from ovvis_cli.engine import start_engine
-    from ovvis_cli.job import AnalyseOptions
-    from ovvis_cli.pipeline import ask
-    from ovvis_cli.run import RunOptions, make_folder, segment_video
+    from ovvis_cli.atomic import make_folder
     from ovvis_cli.video.inputs import expand_inputs
     from ovvis_cli.vocabulary.names import resolve_vocabulary
 
     console = Console(quiet=quiet, json=json)
     names = resolve_vocabulary(classes=classes, classes_file=classes_file, table=vocabulary)
-    analysis = AnalyseOptions(
-        start_s=parse_time_s(start, option="--start"),
-        end_s=None if end is None else parse_time_s(end, option="--end"),
-        stride=stride,
-        batch_size=batch_size,
-        live=live,
-    )
-    options = RunOptions(
-        output=output, formats=parse_formats(save, option="--save"), analysis=analysis, overwrite=overwrite
-    )
+    formats = parse_formats(save, option="--save")
+    start_s = parse_time_s(start, option="--start")
+    end_s = None if end is None else parse_time_s(end, option="--end")
     sources = expand_inputs(inputs)
-    make_folder(output)  # rather now than after the model was loaded
+    make_folder(output)
+
+    # What takes seconds to import comes after everything that the user may have mistyped.
+    from ovvis_cli.engine import start_engine
+    from ovvis_cli.job import AnalyseOptions
+    from ovvis_cli.pipeline import ask
+    from ovvis_cli.run import RunOptions, segment_video
+
+    analysis = AnalyseOptions(start_s=start_s, end_s=end_s, stride=stride, batch_size=batch_size, live=live)
+    options = RunOptions(output=output, formats=formats, analysis=analysis, overwrite=overwrite)
     engine = start_engine(
         model or default_model(), device=device, precision=precision, tracker=tracker, classifier=classifier
     )

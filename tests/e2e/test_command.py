@@ -1,0 +1,154 @@
+"""The command around the commands: help, version, exit codes, models, doctor."""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import ovvis_cli
+from ovvis_cli.doctor import Check
+from ovvis_cli.errors import ModelError, ResourceError
+from tests.e2e.conftest import ROOT, Ovvis, command_environment, command_line
+
+pytestmark = pytest.mark.e2e
+
+OPTIONS = {
+    "segment": """--batch-size --classes --classes-file --classifier --device --end --json --live
+        --max-tracks --model --no-distractors --output --overwrite --precision --quiet --save
+        --score-threshold --start --stride --tracker --vocabulary""",
+    "export": "--format --json --output --overwrite --quiet --source",
+    "relabel": """--classes --classes-file --json --max-tracks --model --no-distractors --quiet --save
+        --score-threshold --source --vocabulary""",
+    "models list": "--json",
+    "models info": "--json",
+    "doctor": "--json --quiet",
+}
+COMMANDS = ["diorama", "doctor", "evaluate", "export", "models", "relabel", "segment", "train"]
+
+
+def _options(ovvis: Ovvis, command: str) -> set[str]:
+    return set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", ovvis(*command.split(), "--help").out)) - {"--help"}
+
+
+def test_commands_are_frozen(ovvis: Ovvis) -> None:
+    rows = re.findall(r"^│ (\w+) ", ovvis("--help").out.split("Commands")[1], re.MULTILINE)
+    assert sorted(rows) == COMMANDS
+
+
+@pytest.mark.parametrize("command", OPTIONS)
+def test_options_are_frozen(ovvis: Ovvis, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")  # no option name is cut
+    monkeypatch.setattr("typer.rich_utils.MAX_WIDTH", 200)
+    assert _options(ovvis, command) == set(OPTIONS[command].split())
+
+
+def test_version(ovvis: Ovvis) -> None:
+    outcome = ovvis("--version")
+    assert (outcome.code, outcome.out) == (0, f"ovvis {ovvis_cli.__version__}\n")
+
+
+def test_what_is_mistyped_is_told_before_torch_is_imported(tmp_path: Path) -> None:
+    script = (
+        "import sys; from ovvis_cli.app import run;"
+        f"code = run(['segment', 'x.mp4', '-c', 'a,a', '-o', {str(tmp_path)!r}]);"
+        "sys.exit(0 if code == 3 and 'torch' not in sys.modules else 1)"
+    )
+    subprocess.run([sys.executable, "-c", script], env=command_environment(), check=True, timeout=280)
+
+
+def test_the_process_has_the_exit_code_and_one_line(tmp_path: Path) -> None:
+    arguments = command_line("segment", tmp_path / "x.mp4", "-c", "a,a")
+    process = subprocess.run(
+        arguments, env=command_environment(), capture_output=True, text=True, timeout=280
+    )
+    assert (process.returncode, process.stdout) == (3, "")
+    assert re.fullmatch(r"error: class name 'a' is repeated .*\n", process.stderr)
+
+
+def test_debug_adds_the_traceback_wherever_it_stands(ovvis: Ovvis, tmp_path: Path) -> None:
+    outcome = ovvis("relabel", tmp_path / "gone", "-c", "dog", "--debug")
+    assert outcome.code == 3
+    assert "Traceback" in outcome.err
+    assert "RecordError" in outcome.err
+    assert outcome.err.splitlines()[-1].startswith("error: no such record")
+
+
+def test_a_defect_is_told_in_one_line_too(ovvis: Ovvis, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> dict[str, str]:
+        raise KeyError("surprise")
+
+    monkeypatch.setattr("ovvis_cli.doctor.versions", broken)
+    monkeypatch.setattr("ovvis_cli.doctor.run_checks", lambda: iter(()))
+    outcome = ovvis("doctor", "--json")
+    assert outcome.code == 70
+    assert outcome.err == (
+        "error: a defect of ovvis: KeyError: 'surprise'"
+        " (run again with --debug for the traceback, and please report it)\n"
+    )
+
+
+def test_models_are_listed(ovvis: Ovvis) -> None:
+    outcome = ovvis("models", "list", "--json")
+    found = {model["name"]: model for model in outcome.json["models"]}
+    assert set(found) >= {"instformer-tiny", "instformer-r50"}
+    assert found["instformer-tiny"]["licence"] == "Apache-2.0"
+    assert not found["instformer-r50"]["installed"]
+    assert "not installed" in ovvis("models", "list").out
+
+
+def test_one_model_in_detail(ovvis: Ovvis) -> None:
+    outcome = ovvis("models", "info", "instformer-r50", "--json")
+    assert (outcome.code, outcome.json["backbone"], outcome.json["proposals_a_frame"]) == (0, "resnet50", 100)
+    unknown = ovvis("models", "info", "instformer-r5")
+    assert (unknown.code, unknown.err) == (
+        4,
+        "error: no model 'instformer-r5' (did you mean instformer-r50?)\n",
+    )
+
+
+def test_doctor_makes_every_check(ovvis: Ovvis) -> None:
+    outcome = ovvis("doctor", "--json")
+    checks = {check["name"]: check["ok"] for check in outcome.json["checks"]}
+    assert list(checks) == ["packages", "device", "video", "cache", "weights", "model"]
+    assert [name for name in ("packages", "device", "video", "cache") if not checks[name]] == []
+    assert outcome.json["versions"]["torch"] != "missing"
+    assert (outcome.code == 0) == all(checks.values()) == outcome.json["ok"]
+
+
+@pytest.mark.parametrize(
+    "error", [ModelError("weights are damaged"), ResourceError("no codec", hint="mend it")]
+)
+def test_doctor_exits_with_the_code_of_what_it_finds(
+    ovvis: Ovvis, monkeypatch: pytest.MonkeyPatch, error: ModelError | ResourceError
+) -> None:
+    found = [Check(name="packages", detail="fine", error=None), Check(name="model", detail="", error=error)]
+    monkeypatch.setattr("ovvis_cli.doctor.run_checks", lambda: iter(found))
+    outcome = ovvis("doctor")
+    assert outcome.code == error.exit_code
+    assert outcome.out.splitlines() == ["ok      packages  fine", f"FAILED  model     {error}"]
+    assert outcome.err == f"error: {error}\n"
+
+
+def _documented_commands() -> list[str]:
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    lines = [line.strip().removeprefix("$ ") for page in pages for line in page.read_text().splitlines()]
+    return sorted({line.split("#")[0].strip() for line in lines if line.startswith("ovvis ")})
+
+
+@pytest.mark.parametrize("line", _documented_commands())
+def test_documented_commands_exist_with_their_options(ovvis: Ovvis, line: str) -> None:
+    words = shlex.split(line)[1:]
+    command = words[:2] if words[0] == "models" else words[:1]
+    used = {word.split("=")[0] for word in words if word.startswith("--") and word != "--debug"}
+    outcome = ovvis(*command, "--help")
+    assert outcome.code == 0, line
+    assert [option for option in used if option not in outcome.out] == []
+
+
+def test_json_of_doctor_is_one_object(ovvis: Ovvis, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ovvis_cli.doctor.run_checks", lambda: iter(()))
+    assert json.loads(ovvis("doctor", "--json").out)["ok"] is True
