@@ -1,22 +1,28 @@
 """Frames to network input, and mask logits back to frames. Pure functions of tensors and numbers.
 
-The resize equals Pillow's antialiased bilinear filter on 8-bit pixels, which the published weights were
-trained with: exactly, or one grey level off on a pixel in a thousand, on the CPU; within one level elsewhere.
+The resize is Pillow's antialiased bilinear filter on 8-bit pixels, which the published weights were trained
+with: exactly where a model asks for it, else by torch, one grey level off on a pixel in a thousand on the CPU
+and within one level elsewhere.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
+from ovvis_models.pillow_resize import resize_like_pillow
 from ovvis_models.structures import ImageGeometry
 
 MASK_STRIDE = 4
 """Mask logits are predicted at this stride of the padded input."""
 
 Channels = tuple[float, float, float]
+
+Resize = Literal["torch", "pillow"]
+"""Which resize a network was trained behind: torch's, or Pillow's to the last bit."""
 
 _PIXELS_AT_ONCE = 1 << 25  # of full-size float logits: 128 MiB, however many masks are asked for
 
@@ -29,6 +35,7 @@ class ImageInput:
     max_side: int
     mean: Channels
     std: Channels
+    resize: Resize = "torch"
 
 
 def geometry(
@@ -77,6 +84,7 @@ def prepare(
     *,
     mean: Channels,
     std: Channels,
+    resize: Resize = "torch",
 ) -> Float[Tensor, "B 3 H W"]:
     """RGB frames resized, normalised by `mean` and `std` (of pixels 0..255), zero-padded right and bottom.
 
@@ -85,7 +93,10 @@ def prepare(
     """
     if tuple(frames.shape[1:3]) != geometry.original_hw:
         raise ValueError(f"frames are {tuple(frames.shape[1:3])}, the geometry is for {geometry.original_hw}")
-    pixels = _resize(frames.permute(0, 3, 1, 2), geometry.resized_hw)
+    if resize == "pillow":
+        pixels = resize_like_pillow(frames, geometry.resized_hw).float()
+    else:
+        pixels = _resize(frames.permute(0, 3, 1, 2), geometry.resized_hw)
     normalised = (pixels - pixels.new_tensor(mean)[:, None, None]) / pixels.new_tensor(std)[:, None, None]
     bottom, right = (full - used for full, used in zip(geometry.padded_hw, geometry.resized_hw, strict=True))
     return F.pad(normalised, (0, right, 0, bottom))

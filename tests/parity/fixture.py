@@ -1,7 +1,7 @@
 """A fixture folder: what was computed (case.json), with which tensors (layout.json), and the results."""
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,8 @@ from torch import Tensor
 
 from ovvis_models.converters.mask2former import from_detectron2
 from ovvis_models.networks.mask2former import BackboneSpec, Mask2Former, Mask2FormerSpec, build_mask2former
-from ovvis_models.preprocess import geometry, prepare
+from ovvis_models.pillow_resize import resize_like_pillow
+from ovvis_models.preprocess import ImageInput, geometry, prepare
 from ovvis_models.structures import ImageGeometry
 from tests.parity.weights_by_name import weights_of_layout
 
@@ -40,31 +41,34 @@ class Fixture:
     @property
     def geometry(self) -> ImageGeometry:
         """Return the input's geometry by the fixture's settings."""
-        settings = self.case["preprocessing"]
         height, width = self.frames.shape[1:3]
         return geometry(
             (height, width),
-            short_side=settings["min_size_test"],
-            max_side=settings["max_size_test"],
-            divisor=settings["size_divisibility"],
+            short_side=self.image_input.short_side,
+            max_side=self.image_input.max_side,
+            divisor=self.case["preprocessing"]["size_divisibility"],
         )
 
     def resized(self) -> Tensor:
         """Return the frames after our resize, uint8 (F, 3, h, w)."""
-        height, width = self.geometry.resized_hw
-        pixels = prepare(self.frames, self.geometry, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
-        return pixels.to(torch.uint8)[..., :height, :width]
+        return resize_like_pillow(self.frames, self.geometry.resized_hw)
 
-    def normalised(self, resized: Tensor) -> Tensor:
-        """Return the network's input, float32 (F, 3, H, W), from resized frames."""
+    @property
+    def image_input(self) -> ImageInput:
+        """Return what the network wants to see by the fixture's settings."""
         settings = self.case["preprocessing"]
-        already = replace(self.geometry, original_hw=self.geometry.resized_hw)
-        return prepare(
-            resized.permute(0, 2, 3, 1),
-            already,
+        return ImageInput(
+            short_side=settings["min_size_test"],
+            max_side=settings["max_size_test"],
             mean=tuple(settings["pixel_mean"]),
             std=tuple(settings["pixel_std"]),
+            resize="pillow",
         )
+
+    def images(self) -> Tensor:
+        """Return the network's input, float32 (F, 3, H, W), from the raw frames."""
+        wanted = self.image_input
+        return prepare(self.frames, self.geometry, mean=wanted.mean, std=wanted.std, resize=wanted.resize)
 
     def mask2former(self) -> Mask2Former:
         """Return the network with the fixture's weights, float32, in evaluation mode."""

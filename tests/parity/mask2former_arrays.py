@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -30,6 +29,7 @@ LEVEL_THINNING = (1, 4, 16)  # channels
 class NetworkRun:
     """Everything that one forward pass computed; lists hold one entry for each call of a module."""
 
+    network: Mask2Former
     resized: Tensor  # (F, 3, h, w) our resized frames, uint8
     images: Tensor  # (F, 3, H, W) what the network was given, float32
     backbone: list[Tensor]
@@ -85,6 +85,7 @@ def run_network(network: Mask2Former, images: Tensor, *, dtype: torch.dtype, res
         handle.remove()
     single = {name: calls.pop(name)[0] for name in ("backbone", "offsets", "attention_weights", "attention")}
     return NetworkRun(
+        network=network,
         resized=resized,
         images=images,
         output=output,
@@ -96,12 +97,13 @@ def run_network(network: Mask2Former, images: Tensor, *, dtype: torch.dtype, res
     )
 
 
-def _array(tensor: Tensor) -> Found:
+def as_found(tensor: Tensor) -> Found:
+    """Return a tensor as it is."""
     return Found(values=tensor.detach().cpu().numpy())
 
 
 def _thin(tensor: Tensor, channels: int, places: int) -> Found:
-    return _array(tensor[::channels, ::places, ::places])
+    return as_found(tensor[::channels, ::places, ::places])
 
 
 def _backbone(run: NetworkRun, frame: int, stage: int) -> Found:
@@ -110,22 +112,22 @@ def _backbone(run: NetworkRun, frame: int, stage: int) -> Found:
 
 def _position(run: NetworkRun, frame: int, level: int) -> Found:
     height, width = run.features.levels[level].shape[-2:]
-    return _array(run.features.positions[level].T.unflatten(1, (height, width)))
+    return as_found(run.features.positions[level].T.unflatten(1, (height, width)))
 
 
 def _reference_points(run: NetworkRun, frame: int, _: int) -> Found:
     shapes = LevelShapes(tuple((x.shape[2], x.shape[3]) for x in run.features.levels))
     centers = pixel_centers(shapes, like=run.features.pixel_embeds)
-    return _array(centers[:, None].expand(-1, NUM_LEVELS, -1))
+    return as_found(centers[:, None].expand(-1, NUM_LEVELS, -1))
 
 
 def _encoder_offsets(run: NetworkRun, frame: int, _: int) -> Found:
-    return _array(run.offsets[frame, ::16].unflatten(-1, (run.heads, NUM_LEVELS, run.points, 2)))
+    return as_found(run.offsets[frame, ::16].unflatten(-1, (run.heads, NUM_LEVELS, run.points, 2)))
 
 
 def _encoder_weights(run: NetworkRun, frame: int, _: int) -> Found:
     weights = run.attention_weights[frame, ::16].unflatten(-1, (run.heads, -1)).softmax(dim=-1)
-    return _array(weights.unflatten(-1, (NUM_LEVELS, run.points)))
+    return as_found(weights.unflatten(-1, (NUM_LEVELS, run.points)))
 
 
 def _forbidden(run: NetworkRun, frame: int, layer: int) -> tuple[Tensor, Tensor]:
@@ -142,7 +144,7 @@ def _forbidden(run: NetworkRun, frame: int, layer: int) -> tuple[Tensor, Tensor]
 
 def _all_masked(run: NetworkRun, frame: int, _: int) -> Found:
     rows = [_forbidden(run, frame, layer)[0].all(dim=-1) for layer in range(len(run.decoder_layers))]
-    return _array(torch.stack(rows))
+    return as_found(torch.stack(rows))
 
 
 def _attention_mask(run: NetworkRun, frame: int, level: int) -> Found:
@@ -152,15 +154,15 @@ def _attention_mask(run: NetworkRun, frame: int, level: int) -> Found:
 
 
 def _layers(tensors: list[Tensor], frame: int, step: int) -> Found:
-    return _array(torch.stack([tensor[frame, ::step] for tensor in tensors]))
+    return as_found(torch.stack([tensor[frame, ::step] for tensor in tensors]))
 
 
 Row = Callable[[NetworkRun, int, int], Found]
 
 NETWORK_ARRAYS: dict[str, Row] = {
     # name with the frame, and for some a level or stage -> our side
-    r"resized(\d+)": lambda run, f, _: Found(values=run.resized[f].numpy(), is_grey=True),
-    r"image(\d+)": lambda run, f, _: _array(run.images[f]),
+    r"resized(\d+)": lambda run, f, _: as_found(run.resized[f]),
+    r"image(\d+)": lambda run, f, _: as_found(run.images[f]),
     r"backbone(\d+)_res(\d)": _backbone,
     r"position(\d+)_(\d)": _position,
     r"input_proj(\d+)_(\d)": lambda run, f, level: _thin(
@@ -169,8 +171,8 @@ NETWORK_ARRAYS: dict[str, Row] = {
     r"reference_points(\d+)": _reference_points,
     r"encoder_offsets(\d+)": _encoder_offsets,
     r"encoder_weights(\d+)": _encoder_weights,
-    r"encoder_attention(\d+)": lambda run, f, _: _array(run.attention[f, ::8, ::8]),
-    r"encoder_layers(\d+)": lambda run, f, _: _array(
+    r"encoder_attention(\d+)": lambda run, f, _: as_found(run.attention[f, ::8, ::8]),
+    r"encoder_layers(\d+)": lambda run, f, _: as_found(
         torch.stack([tokens[f, ::8, ::8] for tokens in run.encoder_layers])
     ),
     r"multi_scale(\d+)_(\d)": lambda run, f, level: _thin(
@@ -181,7 +183,7 @@ NETWORK_ARRAYS: dict[str, Row] = {
     r"self_layers(\d+)": lambda run, f, _: _layers(run.self_layers, f, 10),
     r"decoder_layers(\d+)": lambda run, f, _: _layers(run.decoder_layers, f, 4),
     r"layer_logits(\d+)": lambda run, f, _: _layers([x.object_logits for x in run.output.layers], f, 1),
-    r"mask_logits(\d+)": lambda run, f, _: _array(run.output.layers[-1].mask_logits[f]),
+    r"mask_logits(\d+)": lambda run, f, _: as_found(run.output.layers[-1].mask_logits[f]),
     r"layer_mask_logits(\d+)": lambda run, f, _: _layers([x.mask_logits for x in run.output.layers], f, 20),
     r"all_masked(\d+)": _all_masked,
     r"attention_mask(\d+)_(\d)": _attention_mask,
@@ -196,9 +198,3 @@ def network_array(name: str, run: NetworkRun) -> Found | None:
             frame, *rest = (int(group) for group in match.groups())
             return row(run, frame, rest[0] if rest else 0)
     return None
-
-
-def reorder(reference: list[tuple[int, int]], ours: list[tuple[int, int]]) -> np.ndarray:
-    """Return for each reference pair (query, class) its place in our list, -1 if we did not keep it."""
-    places = {pair: place for place, pair in enumerate(ours)}
-    return np.array([places.get(pair, -1) for pair in reference], dtype=np.int64)

@@ -12,7 +12,9 @@ from ovvis_models.heads.closed_set import best_pairs, mask_quality
 from ovvis_models.preprocess import logits_to_original
 from tests.parity.comparison import NEAR_THRESHOLD, Found
 from tests.parity.fixture import Fixture
-from tests.parity.mask2former_arrays import NetworkRun, network_array, reorder, run_network
+from tests.parity.mask2former_arrays import NetworkRun, network_array, run_network
+from tests.parity.minvis_arrays import minvis_arrays
+from tests.parity.results import kept_order, mask_bits, ordered
 
 OurArray = Callable[[str], Found | None]
 
@@ -24,20 +26,18 @@ def run_mask2former(fixture: Fixture, dtype: torch.dtype) -> OurArray:
     return lambda name: final.get(name) or network_array(name, run)
 
 
-def trace_network(fixture: Fixture, dtype: torch.dtype) -> NetworkRun:
-    """Run the fixture's Mask2Former on all its frames.
+def run_minvis(fixture: Fixture, dtype: torch.dtype) -> OurArray:
+    """Run the network on every frame, then the association and the video's results."""
+    run = trace_network(fixture, dtype)
+    final = minvis_arrays(fixture, run)
+    return lambda name: final.get(name) or network_array(name, run)
 
-    Where the fixture holds a frame after resizing, the network is given that: our resize is judged apart.
-    """
-    resized = fixture.resized()
-    given = [
-        torch.from_numpy(fixture.arrays.get(f"resized{frame}", pixels.numpy()))
-        for frame, pixels in enumerate(resized)
-    ]
-    images = fixture.normalised(torch.stack(given))
+
+def trace_network(fixture: Fixture, dtype: torch.dtype) -> NetworkRun:
+    """Run the fixture's Mask2Former on all its frames, from their raw pixels."""
     network = fixture.mask2former().to(dtype)
     with torch.inference_mode():
-        return run_network(network, images, dtype=dtype, resized=resized)
+        return run_network(network, fixture.images(), dtype=dtype, resized=fixture.resized())
 
 
 def _mask2former_results(fixture: Fixture, run: NetworkRun) -> Mapping[str, Found]:
@@ -47,7 +47,7 @@ def _mask2former_results(fixture: Fixture, run: NetworkRun) -> Mapping[str, Foun
     logits = logits_to_original(last.mask_logits[0, pairs.query_index], fixture.geometry)
     quality = mask_quality(logits)
     order = kept_order(fixture, pairs.query_index, pairs.class_index)
-    slack = quality_slack(logits).numpy()[order]
+    slack = quality_slack(logits)[order]
     return MappingProxyType(
         {
             "frames": Found(values=fixture.arrays["frames"]),
@@ -62,34 +62,13 @@ def _mask2former_results(fixture: Fixture, run: NetworkRun) -> Mapping[str, Foun
     )
 
 
-def quality_slack(logits: Tensor) -> Tensor:
+def quality_slack(logits: Tensor) -> np.ndarray:
     """Return how far undecided pixels (half in, half out) can move the mean probability in each mask (N,)."""
-    undecided = (logits.abs() <= NEAR_THRESHOLD).sum(dim=(-1, -2))
-    return 0.5 * undecided / (logits > 0).sum(dim=(-1, -2)).clamp(min=1)
-
-
-def kept_order(fixture: Fixture, query_index: Tensor, class_index: Tensor) -> np.ndarray:
-    """Return for each listed instance of the fixture its place among ours, -1 if it is not among them."""
-    reference = zip(fixture.arrays["query_index"].tolist(), fixture.arrays["labels"].tolist(), strict=True)
-    ours = zip(query_index.tolist(), class_index.tolist(), strict=True)
-    return reorder(list(reference), list(ours))
-
-
-def ordered(tensor: Tensor, order: np.ndarray) -> Found:
-    """Return our values in the fixture's order; what we did not keep is NaN, or -1 for whole numbers."""
-    values = tensor.cpu().numpy()[order]
-    values[order < 0] = np.nan if values.dtype.kind == "f" else -1
-    return Found(values=values)
-
-
-def mask_bits(logits: Tensor, order: np.ndarray) -> Found:
-    """Return masks (N, places) in the fixture's order; a mask that we did not keep has no margin at all."""
-    flat = logits.flatten(1).cpu().numpy()[order]
-    margin = np.abs(flat)
-    margin[order < 0] = np.inf
-    return Found(values=flat > 0, margin=margin)
+    values = logits.cpu().numpy()
+    undecided = (np.abs(values) <= NEAR_THRESHOLD[values.dtype.name]).sum(axis=(-1, -2))
+    return 0.5 * undecided / (values > 0).sum(axis=(-1, -2)).clip(min=1)
 
 
 SYSTEMS: Mapping[str, Callable[[Fixture, torch.dtype], OurArray]] = MappingProxyType(
-    {"mask2former": run_mask2former}
+    {"mask2former": run_mask2former, "minvis": run_minvis}
 )

@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ovvis_models.backbones.timm_features import TimmBackbone
-from ovvis_models.blocks.decoder_output import DecoderOutput
+from ovvis_models.blocks.decoder_output import DecoderOutput, LayerOutput
 from ovvis_models.decoders.object_heads import ClassAgnosticHead, ClosedSetHead, ObjectHead
 from ovvis_models.decoders.pixel_decoder import PixelDecoder
 from ovvis_models.decoders.queries import GuidedQueries, LearnedQueries, QuerySource
@@ -43,12 +43,16 @@ class Mask2Former(nn.Module):
 
     def propose(self, images: Float[Tensor, "B 3 H W"]) -> Proposals:
         """Return the proposals of the last layer; images are normalised and padded to /32."""
-        last = self.query_decoder.last(self.pixel_decoder(self.backbone(images)))
+        last = self.last(images)
         return Proposals(
             query_embeds=last.query_embeds,
             mask_logits=last.mask_logits,
             object_logits=self.query_decoder.object_head.object_logit(last.object_logits),
         )
+
+    def last(self, images: Float[Tensor, "B 3 H W"]) -> LayerOutput:
+        """Return the heads after the last layer only; images are normalised and padded to /32."""
+        return self.query_decoder.last(self.pixel_decoder(self.backbone(images)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from ovvis_models.pillow_resize import resize_like_pillow
 from ovvis_models.preprocess import (
     MASK_STRIDE,
     geometry,
@@ -63,6 +64,42 @@ def test_prepare_resizes_like_pillow(size):
     difference = np.abs(found - expected.astype(np.float32))
     assert difference.max() <= 1.0
     assert (difference > 0).mean() < 0.01
+
+
+@pytest.mark.parametrize("wanted", [(480, 853), (45, 80), (89, 158), (90, 160), (91, 162), (1, 1)])
+def test_resize_like_pillow_is_exact(wanted):
+    rng = np.random.default_rng(1)
+    frames = rng.integers(0, 256, (2, 90, 160, 3), dtype=np.uint8)
+    frames[1] = rng.integers(0, 2, frames[1].shape) * 255  # as much contrast as there can be
+    height, width = wanted
+    expected = [Image.fromarray(frame).resize((width, height), Image.Resampling.BILINEAR) for frame in frames]
+    found = resize_like_pillow(torch.from_numpy(frames), wanted)
+    assert found.dtype == torch.uint8 and found.shape == (2, 3, height, width)
+    np.testing.assert_array_equal(found.permute(0, 2, 3, 1).numpy(), np.stack(expected))
+
+
+@given(
+    old=st.tuples(st.integers(1, 90), st.integers(1, 90)),
+    new=st.tuples(st.integers(1, 120), st.integers(1, 120)),
+)
+@settings(max_examples=60, deadline=None)
+def test_resize_like_pillow_is_exact_at_any_size(old, new):
+    frame = np.random.default_rng(old[0] * 1000 + new[1]).integers(0, 256, (*old, 3), dtype=np.uint8)
+    columns = Image.fromarray(frame).resize((new[1], old[0]), Image.Resampling.BILINEAR)
+    expected = columns.resize((new[1], new[0]), Image.Resampling.BILINEAR)
+    found = resize_like_pillow(torch.from_numpy(frame)[None], new)[0].permute(1, 2, 0).numpy()
+    np.testing.assert_array_equal(found, np.asarray(expected))
+
+
+def test_prepare_takes_the_resize_that_the_model_asks_for():
+    pixels = np.random.default_rng(2).integers(0, 256, (97, 131, 3), dtype=np.uint8)
+    shape = geometry((97, 131), short_side=64, max_side=96, divisor=32)
+    exact = prepare(torch.from_numpy(pixels)[None], shape, mean=MEAN, std=STD, resize="pillow")
+    height, width = shape.resized_hw
+    expected = np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BILINEAR))
+    normalised = (torch.from_numpy(expected.copy()).float() - torch.tensor(MEAN)) / torch.tensor(STD)
+    assert torch.equal(exact[0, :, :height, :width], normalised.permute(2, 0, 1))
+    assert not exact[:, :, height:].any()
 
 
 def test_prepare_normalises_and_pads_with_zeros():
