@@ -9,6 +9,7 @@ import torch
 from jaxtyping import UInt8
 
 from ovvis_cli.device import DTYPES, Precision, resolve_device, resolve_precision
+from ovvis_cli.installed import locate
 from ovvis_cli.record.schema import ModelInfo, SettingValue
 from ovvis_models.catalog import ClassifierName, LoadedModel, TrackerName, load, segmenter_for, tracker_for
 from ovvis_models.segmenter import VideoSegmenter
@@ -33,12 +34,15 @@ class Engine:
     @property
     def settings(self) -> dict[str, SettingValue]:
         """What of this changes masks or tokens, be it in the last digit."""
-        return {
+        told: dict[str, SettingValue] = {
             "device": self.device.type,
             "precision": self.precision,
             "tracker": self.tracker,
             "classifier": self.classifier,
         }
+        if self.model.adapter_sha256 is not None:
+            told["adapter_sha256"] = self.model.adapter_sha256
+        return told
 
     def new_segmenter(self) -> VideoSegmenter:
         """A segmenter for one video."""
@@ -61,10 +65,13 @@ def start_engine(
     *,
     device: str = "auto",
     precision: str = "auto",
+    adapter: Path | None = None,
     tracker: TrackerName | None = None,
     classifier: ClassifierName = "instclip",
 ) -> Engine:
-    """Loads a model and puts it on its device; `tracker` None is the model's own.
+    """Loads an installed model and puts it on its device.
+
+    `adapter` is a file of what was trained on top of it; `tracker` None is the model's own.
 
     Raises:
         UsageError: no such device or precision.
@@ -73,7 +80,7 @@ def start_engine(
     """
     place = resolve_device(device)
     resolved = resolve_precision(precision, place)
-    loaded = load(model)
+    loaded = load(locate(model), adapter=adapter)
     loaded.network.to(place)
     chosen = tracker or loaded.spec.default_tracker
     tracker_for(loaded, chosen)  # raises now where the model has none of that name

@@ -10,6 +10,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from open_clip.model import CLIP
+
+from ovvis_models.adapters import adapted
 from ovvis_models.errors import MismatchedWeightsError, MissingWeightsError, UnknownModelError
 from ovvis_models.heads.classifier import CLIP_MEAN, CLIP_STD
 from ovvis_models.heads.guidance import LogProbabilityGuidance
@@ -17,7 +20,7 @@ from ovvis_models.heads.masked_crops import MaskedCrops
 from ovvis_models.networks.clip import VIT_B_32, VIT_TINY_16, build_clip
 from ovvis_models.networks.instclip import InstCLIP
 from ovvis_models.networks.instformer import InstFormer
-from ovvis_models.networks.mask2former import BackboneSpec, Mask2FormerSpec, build_mask2former
+from ovvis_models.networks.mask2former import BackboneSpec, Mask2Former, Mask2FormerSpec, build_mask2former
 from ovvis_models.preprocess import ImageInput
 from ovvis_models.segmenter import VideoSegmenter
 from ovvis_models.sources import CLIP_VIT_B_32, MASK2FORMER_R50
@@ -34,7 +37,7 @@ from ovvis_models.trackers.adjacent import AdjacentTracker
 from ovvis_models.trackers.assignment import AssociationRules
 from ovvis_models.trackers.rollout import RolloutTracker
 from ovvis_models.trackers.tracker import Tracker
-from ovvis_models.weights import load_weights, read_metadata, weights_hash
+from ovvis_models.weights import fill, load_weights, read_metadata, read_tensors, weights_hash
 
 ZOO: Final = Path(__file__).with_name("zoo")
 
@@ -46,6 +49,7 @@ class LoadedModel:
     spec: ModelSpec
     network: InstFormer
     weights_sha256: str
+    adapter_sha256: str | None = None
 
 
 def find_spec(name: str) -> ModelSpec:
@@ -68,8 +72,10 @@ def build(name: str) -> InstFormer:
     return build_instformer(find_spec(name))
 
 
-def load(name_or_path: str | Path) -> LoadedModel:
+def load(name_or_path: str | Path, *, adapter: Path | None = None) -> LoadedModel:
     """A model of the catalog by its name, or by the path of a weights file that `save_weights` wrote.
+
+    Only models that come with the package are found by their name. `adapter` is a file of `save_adapter`.
 
     Raises:
         UnknownModelError: when it is neither a name nor a path, or the file names no model.
@@ -81,16 +87,30 @@ def load(name_or_path: str | Path) -> LoadedModel:
         path, sha256 = _zoo_file(spec)
     else:
         spec, sha256 = find_spec(_model_of(path)), None
+    if adapter is None:
+        network = build_instformer(spec)
+        load_weights(network, path, sha256=sha256)
+        return LoadedModel(spec=spec, network=network.eval(), weights_sha256=weights_hash(path))
+    spec, trained = adapted(spec, adapter)
     network = build_instformer(spec)
-    load_weights(network, path, sha256=sha256)
-    return LoadedModel(spec=spec, network=network.eval(), weights_sha256=weights_hash(path))
+    fill(network, read_tensors(path) | trained, named=f"{path} with {adapter}")
+    return LoadedModel(
+        spec=spec,
+        network=network.eval(),
+        weights_sha256=weights_hash(path),
+        adapter_sha256=weights_hash(adapter),
+    )
 
 
 def build_instformer(spec: ModelSpec) -> InstFormer:
     """The network of any spec with random weights, on the CPU."""
-    clip = build_clip(spec.clip)
+    return compose(spec, proposals=build_mask2former(spec.proposals), clip=build_clip(spec.clip))
+
+
+def compose(spec: ModelSpec, *, proposals: Mask2Former, clip: CLIP) -> InstFormer:
+    """The network of a spec from its two great parts; instance tokens start from CLIP's class token."""
     return InstFormer(
-        proposals=build_mask2former(spec.proposals),
+        proposals=proposals,
         instance_encoder=InstCLIP(
             clip,
             guidance=LogProbabilityGuidance(),
@@ -118,7 +138,7 @@ def segmenter_for(
         model.network if classifier == "instclip" else with_masked_crops(model),
         tracker_for(model, tracker or model.spec.default_tracker),
         score_floor=association.score_floor,
-        duplicate_iou=association.duplicate_iou,
+        duplicate_overlap=association.duplicate_overlap,
     )
 
 
@@ -216,10 +236,16 @@ INSTFORMER_TINY: Final = ModelSpec(
     proposal_input=ImageInput(short_side=240, max_side=480, mean=_IMAGENET_MEAN, std=_IMAGENET_STD),
     clip_input=ImageInput(short_side=240, max_side=480, mean=_pixels(CLIP_MEAN), std=_pixels(CLIP_STD)),
     association=AssociationSpec(
-        hidden_dim=128, rules=AssociationRules(), score_floor=0.25, duplicate_iou=0.7
+        hidden_dim=128,
+        rules=AssociationRules(match_threshold=0.3, birth_threshold=0.7),
+        score_floor=0.25,
+        duplicate_overlap=0.6,
     ),
     text_domain="diorama",
-    weights=ZooWeights(file_name="instformer_tiny.safetensors", sha256=None),
+    weights=ZooWeights(
+        file_name="instformer_tiny.safetensors",
+        sha256="501add7cc6ea1c008d73efa4b12cf6808db71e26f55b843da9190c8b79315eb2",
+    ),
     licence="Apache-2.0",
 )
 
@@ -244,7 +270,7 @@ INSTFORMER_R50: Final = ModelSpec(
     proposal_input=ImageInput(short_side=480, max_side=1333, mean=_IMAGENET_MEAN, std=_IMAGENET_STD),
     clip_input=ImageInput(short_side=480, max_side=1333, mean=_pixels(CLIP_MEAN), std=_pixels(CLIP_STD)),
     association=AssociationSpec(
-        hidden_dim=None, rules=AssociationRules(), score_floor=0.25, duplicate_iou=0.7
+        hidden_dim=None, rules=AssociationRules(), score_floor=0.25, duplicate_overlap=0.7
     ),
     text_domain="web",
     weights=None,

@@ -11,20 +11,21 @@ def candidates(
     object_scores: Float[Tensor, " Q"],
     *,
     score_floor: float,
-    duplicate_iou: float,
+    duplicate_overlap: float,
 ) -> Int[Tensor, " N"]:
     """Indices of proposals with a score and a mask, best first, without duplicates of better ones.
 
-    Two proposals are duplicates when the IoU of their masks, at the resolution of the logits, exceeds
-    `duplicate_iou`. A duplicate of a duplicate that was dropped stays.
+    Two proposals are duplicates when more than `duplicate_overlap` of the smaller mask, at the resolution of the
+    logits, lies within the other: masks show visible parts, so those of two objects never overlap much, but a
+    proposal for a part of an object lies within that for the whole. A duplicate of a dropped duplicate stays.
     """
     chosen = (object_scores >= score_floor).nonzero()[:, 0]
     chosen = chosen[object_scores[chosen].argsort(descending=True, stable=True)]
     masks = (mask_logits[chosen] > 0).flatten(1).float()
     areas = masks.sum(dim=1)
     overlap = masks @ masks.T
-    iou = overlap / (areas[:, None] + areas[None, :] - overlap).clamp(min=1.0)
-    kept = _greedy(((iou > duplicate_iou).cpu().numpy()), (areas > 0).cpu().numpy())
+    shared = overlap / torch.minimum(areas[:, None], areas[None, :]).clamp(min=1.0)
+    kept = _greedy(((shared > duplicate_overlap).cpu().numpy()), (areas > 0).cpu().numpy())
     return chosen[torch.from_numpy(kept).to(chosen.device)]
 
 

@@ -41,7 +41,7 @@ class VideoSegmenter:
         tracker: Tracker,
         *,
         score_floor: float = 0.25,
-        duplicate_iou: float = 0.7,
+        duplicate_overlap: float = 0.7,
     ) -> None:
         """Starts before the first frame.
 
@@ -49,12 +49,13 @@ class VideoSegmenter:
             network: makes the predictions.
             tracker: on the device of the predictions.
             score_floor: proposals below this object score are ignored.
-            duplicate_iou: of two proposals whose masks overlap more than this, the better one is kept.
+            duplicate_overlap: of two proposals that share more than this part of the smaller mask, the better
+                one is kept.
         """
         self.network = network
         self.tracker = tracker
         self.score_floor = score_floor
-        self.duplicate_iou = duplicate_iou
+        self.duplicate_overlap = duplicate_overlap
         self._state: TrackState | None = None
         self._tracks: TrackTable | None = None
         self._num_frames = 0
@@ -139,7 +140,7 @@ class VideoSegmenter:
         geometry: ImageGeometry,
     ) -> FrameResult:
         chosen = candidates(
-            mask_logits, object_scores, score_floor=self.score_floor, duplicate_iou=self.duplicate_iou
+            mask_logits, object_scores, score_floor=self.score_floor, duplicate_overlap=self.duplicate_overlap
         )
         if self._state is None:
             self._state = self.tracker.initial_state(tracking.shape[1], tracking.device)

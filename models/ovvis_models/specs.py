@@ -30,7 +30,7 @@ class AssociationSpec:
     hidden_dim: int | None  # of the rollout tracker's recurrent layer; None: training-free association only
     rules: AssociationRules
     score_floor: float  # object score below which a proposal is ignored
-    duplicate_iou: float  # mask overlap above which the worse of two proposals is
+    duplicate_overlap: float  # share of the smaller mask above which the worse of two proposals is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

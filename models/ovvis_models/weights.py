@@ -27,27 +27,52 @@ def load_weights(module: nn.Module, path: Path, *, sha256: str | None = None) ->
             f"{path} is not the file it should be: SHA-256 {found[:12]}..., expected {sha256[:12]}...",
             hint="install or download it again",
         )
-    tensors = read_tensors(path)
+    fill(module, read_tensors(path), named=str(path))
+
+
+def fill(module: nn.Module, tensors: Mapping[str, Tensor], *, named: str) -> None:
+    """Fills the module with tensors, which must fit exactly; floats take the module's type.
+
+    Raises:
+        MismatchedWeightsError: when a name or shape differs; `named` is where they come from.
+    """
     report = mismatch(module.state_dict(), tensors)
     if report:
-        raise MismatchedWeightsError(f"{path} holds the weights of another network: {report}")
-    module.load_state_dict(tensors)
+        raise MismatchedWeightsError(f"{named} holds the weights of another network: {report}")
+    module.load_state_dict(dict(tensors))
 
 
 def save_weights(
-    module: nn.Module, path: Path, *, metadata: Mapping[str, str], dtype: torch.dtype = torch.float16
+    module: nn.Module, path: Path, *, metadata: Mapping[str, str], dtype: torch.dtype | None = torch.float16
 ) -> None:
     """Writes the module's tensors, floats as `dtype`, with `metadata` in the file's head.
 
-    `metadata["model"]` should be the name in the catalog: it lets `catalog.load` take the file by its path.
+    With `dtype` None no value changes: a tensor is stored in half precision where that holds it exactly, else
+    as it is. `metadata["model"]` should be the name in the catalog: it lets `catalog.load` take the file by
+    its path.
 
     Raises:
-        ValueError: when a value does not fit `dtype`.
+        ValueError: when a value is not finite, or does not fit `dtype`.
     """
-    tensors = {name: _stored(name, tensor, dtype) for name, tensor in module.state_dict().items()}
+    save_tensors(module.state_dict(), path, metadata=metadata, dtype=dtype)
+
+
+def save_tensors(
+    tensors: Mapping[str, Tensor],
+    path: Path,
+    *,
+    metadata: Mapping[str, str],
+    dtype: torch.dtype | None = torch.float16,
+) -> None:
+    """Writes tensors as `save_weights` does those of a module; the file is replaced in one move.
+
+    Raises:
+        ValueError: when a value is not finite, or does not fit `dtype`.
+    """
+    stored = {name: _stored(name, tensor, dtype) for name, tensor in tensors.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f"{path.name}.part")
-    save_file(tensors, unfinished, metadata=dict(metadata))
+    save_file(stored, unfinished, metadata=dict(metadata))
     unfinished.replace(path)
 
 
@@ -120,12 +145,15 @@ def _shape(tensor: Tensor) -> str:
     return "x".join(map(str, tensor.shape)) or "scalar"
 
 
-def _stored(name: str, tensor: Tensor, dtype: torch.dtype) -> Tensor:
+def _stored(name: str, tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
     if not tensor.is_floating_point():
         return tensor.detach().cpu().clone()
-    stored = tensor.detach().cpu().to(dtype, copy=True)  # copied: a file holds no tensors that share memory
+    value = tensor.detach().cpu()
+    stored = value.to(dtype or torch.float16, copy=True)  # copied: a file holds no tensors that share memory
+    if dtype is None and not torch.equal(stored.to(value.dtype), value):
+        stored = value.clone()
     if not stored.isfinite().all():
-        raise ValueError(f"{name} holds values that {dtype} cannot store")
+        raise ValueError(f"{name} holds values that {stored.dtype} cannot store")
     return stored.contiguous()
 
 

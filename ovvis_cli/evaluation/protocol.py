@@ -69,15 +69,19 @@ def predict_video(protocol: Protocol, video: AnnotatedVideo, *, paths: Sequence[
     return VideoPredictions(
         video_id=video.video_id,
         num_frames=len(paths),
-        tracks=_labelled(tracks, masks=masks, protocol=protocol),
+        tracks=_labelled(tracks, masks=masks, num_frames=len(paths), protocol=protocol),
         seconds=time.perf_counter() - start_s,
     )
 
 
 def _labelled(
-    tracks: Sequence[TrackSummary], *, masks: dict[int, list[Rle | None]], protocol: Protocol
+    tracks: Sequence[TrackSummary],
+    *,
+    masks: dict[int, list[Rle | None]],
+    num_frames: int,
+    protocol: Protocol,
 ) -> tuple[LabelledTrack, ...]:
-    scores = _pair_scores(tracks, protocol=protocol)
+    scores = _pair_scores(tracks, num_frames=num_frames, protocol=protocol)
     best = np.argsort(-scores, axis=None, kind="stable")[: protocol.max_entries]
     labels: dict[int, list[tuple[int, float]]] = {}
     for row, class_index in zip(*np.unravel_index(best, scores.shape), strict=True):
@@ -94,9 +98,16 @@ def _labelled(
     )
 
 
-def _pair_scores(tracks: Sequence[TrackSummary], *, protocol: Protocol) -> Float[np.ndarray, "N K"]:
-    """Class probability times object score; float64, so that what is written is what was ranked."""
-    object_scores = np.asarray([track.object_score for track in tracks], dtype=np.float64).reshape(-1, 1)
+def _pair_scores(
+    tracks: Sequence[TrackSummary], *, num_frames: int, protocol: Protocol
+) -> Float[np.ndarray, "N K"]:
+    """Class probability times object score; float64, so that what is written is what was ranked.
+
+    The object score is the mean over all frames of the video, 0 where a track is not seen, as in the papers'
+    protocols, whose slots have a score in every frame: overlap is measured over the whole video too.
+    """
+    sums = [track.object_score * track.num_frames for track in tracks]
+    object_scores = np.asarray(sums, dtype=np.float64).reshape(-1, 1) / num_frames
     embeds = protocol.embeds
     if embeds is None or not tracks:
         return object_scores.repeat(len(protocol.category_ids), axis=1)

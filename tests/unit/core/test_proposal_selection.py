@@ -14,7 +14,7 @@ def squares(*corners, size=4, edge=16):
 
 def choose(logits, scores, **limits):
     return candidates(
-        logits, torch.tensor(scores), **{"score_floor": 0.25, "duplicate_iou": 0.7} | limits
+        logits, torch.tensor(scores), **{"score_floor": 0.25, "duplicate_overlap": 0.7} | limits
     ).tolist()
 
 
@@ -29,7 +29,7 @@ def test_the_better_of_two_duplicates_stays():
 def test_touching_masks_are_no_duplicates():
     logits = squares((0, 0), (0, 1))  # IoU 12 / 20
     assert choose(logits, [0.5, 0.8]) == [1, 0]
-    assert choose(logits, [0.5, 0.8], duplicate_iou=0.55) == [1]
+    assert choose(logits, [0.5, 0.8], duplicate_overlap=0.55) == [1]
 
 
 def test_a_duplicate_of_a_dropped_one_stays():
@@ -46,7 +46,8 @@ def test_empty_masks_are_dropped():
 def test_nothing_at_all():
     assert choose(squares((0, 0)), [0.1]) == []
     assert (
-        candidates(torch.zeros((0, 4, 4)), torch.zeros(0), score_floor=0.2, duplicate_iou=0.5).tolist() == []
+        candidates(torch.zeros((0, 4, 4)), torch.zeros(0), score_floor=0.2, duplicate_overlap=0.5).tolist()
+        == []
     )
 
 
@@ -59,6 +60,6 @@ def test_order_of_proposals_does_not_matter(seed):
     )[0]
     scores = torch.rand(9, generator=generator)
     order = torch.randperm(9, generator=generator)
-    plain = candidates(logits, scores, score_floor=0.2, duplicate_iou=0.5)
-    shuffled = candidates(logits[order], scores[order], score_floor=0.2, duplicate_iou=0.5)
+    plain = candidates(logits, scores, score_floor=0.2, duplicate_overlap=0.5)
+    shuffled = candidates(logits[order], scores[order], score_floor=0.2, duplicate_overlap=0.5)
     assert plain.tolist() == order[shuffled].tolist()

@@ -48,7 +48,7 @@ def tiny_model():
             hidden_dim=8,
             rules=AssociationRules(match_threshold=0.97, birth_threshold=0.0, max_unseen=2),
             score_floor=0.0,
-            duplicate_iou=0.99,
+            duplicate_overlap=0.99,
         ),
     )
     network = build_instformer(spec).eval().requires_grad_(False)

@@ -290,7 +290,7 @@ def test_fingerprints_tell_runs_apart(engine, video, job):
         return plan.fingerprint
 
     spec = engine.model.spec
-    association = replace(spec.association, duplicate_iou=0.5)
+    association = replace(spec.association, duplicate_overlap=0.5)
     other_numbers = replace(engine.model, spec=replace(spec, association=association))
     prints = [
         job.fingerprint,
