@@ -1,21 +1,28 @@
 """What holds where nothing was said: the model of choice among those that are installed."""
 
+import os
+from typing import Final
+
 from ovvis_cli.errors import ModelError
+
+MODEL_VARIABLE: Final = "OVVIS_MODEL"
 
 
 def default_model() -> str:
-    """The name of the best model whose weights are installed: one that knows the web before the diorama's.
+    """The model that OVVIS_MODEL names, else the name of the best one that is installed.
+
+    One that knows the web is better than one that knows the diorama; then the published accuracy decides.
 
     Raises:
         ModelError: none has weights.
     """
-    from ovvis_models.catalog import CATALOG, ZOO
+    chosen = os.environ.get(MODEL_VARIABLE)
+    if chosen:
+        return chosen
+    from ovvis_cli.installed import weights_file
+    from ovvis_models.catalog import CATALOG
 
-    installed = [
-        spec
-        for spec in CATALOG.values()
-        if spec.weights is not None and (ZOO / spec.weights.file_name).is_file()
-    ]
+    installed = [spec for spec in CATALOG.values() if weights_file(spec) is not None]
     if not installed:
         raise ModelError("no model has weights here", hint="install ovvis again, or name a file with --model")
-    return min(installed, key=lambda spec: spec.text_domain != "web").name
+    return max(installed, key=lambda spec: (spec.text_domain == "web", spec.proposal_ap or 0.0)).name
