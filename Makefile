@@ -23,7 +23,7 @@ demo: $(VENV)/.installed
 	$(BIN)/ovvis segment examples/park.mp4 --classes "dog,skateboard"
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile $(PYTEST_ARGS)
 
 test-all: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m "not gpu" $(PYTEST_ARGS)
