@@ -137,9 +137,10 @@ def segment(  # noqa: PLR0913  one parameter for each option of the command
     stride: int = 1,
     batch_size: int = DEFAULT_BATCH_SIZE,
     model: str | Path | None = None,
+    adapter: str | Path | None = None,
     device: str = "auto",
     precision: str = "auto",
-    tracker: TrackerName = "rollout",
+    tracker: TrackerName | None = None,
     classifier: ClassifierName = "instclip",
     overwrite: bool = False,
 ) -> Segmentation:
@@ -167,10 +168,12 @@ def segment(  # noqa: PLR0913  one parameter for each option of the command
         end_s: where to end; None for the end of the video.
         stride: analyse every so many frames.
         batch_size: frames computed together.
-        model: a name of the catalog, or the path of a weights file; None for the best one installed.
+        model: a name of the catalog, or the path of a weights file; None for OVVIS_MODEL, or the best one
+            installed.
         device: "auto", "cpu", "cuda" or "mps".
         precision: "auto", "fp32", "bf16" or "fp16".
-        tracker: "rollout" or "adjacent".
+        adapter: a file of what was trained on top of the model.
+        tracker: "rollout" or "adjacent"; None for "rollout" where the model has one.
         classifier: "instclip", or "masked-crops" for comparison.
         overwrite: replace a finished record.
 
@@ -183,7 +186,14 @@ def segment(  # noqa: PLR0913  one parameter for each option of the command
     if len(sources) != 1:
         raise UsageError(f"{source} holds {len(sources)} videos", hint="call segment() for each of them")
     chosen = default_model() if model is None else model
-    engine = start_engine(chosen, device=device, precision=precision, tracker=tracker, classifier=classifier)
+    engine = start_engine(
+        chosen,
+        adapter=None if adapter is None else Path(adapter),
+        device=device,
+        precision=precision,
+        tracker=tracker,
+        classifier=classifier,
+    )
     asked = ask(
         engine.model, names, distractors=distractors, score_threshold=score_threshold, max_tracks=max_tracks
     )

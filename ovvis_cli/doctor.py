@@ -136,15 +136,17 @@ def _check_cache() -> str:
 
 
 def _check_weights() -> str:
-    from ovvis_models.catalog import CATALOG, ZOO
+    from ovvis_cli.installed import weights_file
+    from ovvis_models.catalog import CATALOG
     from ovvis_models.weights import weights_hash
 
     found = []
     for spec in CATALOG.values():
-        if spec.weights is None or not (ZOO / spec.weights.file_name).is_file():
+        path = weights_file(spec)
+        if path is None:
             continue
-        sha256 = weights_hash(ZOO / spec.weights.file_name)
-        if spec.weights.sha256 not in (None, sha256):
+        sha256 = weights_hash(path)
+        if spec.weights is not None and spec.weights.sha256 not in (None, sha256):
             raise ModelError(
                 f"the weights of {spec.name} are damaged: SHA-256 {sha256[:12]}...",
                 hint="install ovvis again",

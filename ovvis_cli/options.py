@@ -61,7 +61,16 @@ ModelOption = Annotated[
     typer.Option(
         "--model",
         metavar="NAME|PATH",
-        help="A model of `ovvis models list`, or a .safetensors file. Default: the best one installed.",
+        help="A model of `ovvis models list`, or a .safetensors file. Default: OVVIS_MODEL, or the best one"
+        " installed.",
+        rich_help_panel=_METHOD,
+    ),
+]
+AdapterOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--adapter",
+        help="What was trained on top of the model: LoRA, tokens and rollout in a .safetensors file.",
         rich_help_panel=_METHOD,
     ),
 ]
@@ -80,9 +89,11 @@ BatchSizeOption = Annotated[
     int, typer.Option("--batch-size", min=1, help="Frames computed together.", rich_help_panel=_SPEED)
 ]
 TrackerOption = Annotated[
-    Literal["rollout", "adjacent"],
+    Literal["rollout", "adjacent"] | None,
     typer.Option(
-        "--tracker", help="Learned and recurrent, or by the previous frame.", rich_help_panel=_METHOD
+        "--tracker",
+        help="Learned and recurrent, or by the previous frame. Default: learned, where the model has it.",
+        rich_help_panel=_METHOD,
     ),
 ]
 ClassifierOption = Annotated[

@@ -41,8 +41,10 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def _cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The user's cache is neither read nor written; shared by all tests so that names are encoded once."""
+    """The user's cache and models are left alone; one cache for all tests, so that names are encoded once."""
     folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(folder))
+        patch.setenv("OVVIS_HOME", str(tmp_path_factory.mktemp("home")))  # nothing is installed there
+        patch.delenv("OVVIS_MODEL", raising=False)
         yield folder

@@ -11,6 +11,7 @@ from ovvis_cli.console import Console, JsonValue
 from ovvis_cli.errors import AnnotationError, UsageError
 from ovvis_cli.options import (
     DEFAULT_BATCH_SIZE,
+    AdapterOption,
     BatchSizeOption,
     ClassifierOption,
     DeviceOption,
@@ -61,7 +62,8 @@ def evaluate(  # noqa: PLR0913  each option is a parameter
         typer.Option("--lenient", help="Read plain mistakes in files as the official code does."),
     ] = False,
     model: ModelOption = None,
-    tracker: TrackerOption = "rollout",
+    adapter: AdapterOption = None,
+    tracker: TrackerOption = None,
     classifier: ClassifierOption = "instclip",
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
@@ -93,7 +95,12 @@ def evaluate(  # noqa: PLR0913  each option is a parameter
         overwrite=overwrite,
     )
     engine = start_engine(
-        model or default_model(), device=device, precision=precision, tracker=tracker, classifier=classifier
+        model or default_model(),
+        adapter=adapter,
+        device=device,
+        precision=precision,
+        tracker=tracker,
+        classifier=classifier,
     )
     _run(console, target=target, files=files, engine=engine, options=options)
 

@@ -1,5 +1,10 @@
-"""`ovvis models`: what the catalog holds, and which of it is installed."""
+"""`ovvis models`: what the catalog holds, what of it is installed, and how to install more.
 
+Only `pull` opens a connection.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -7,60 +12,197 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ovvis_cli.console import Console, JsonValue
-from ovvis_cli.errors import ModelError
-from ovvis_cli.options import JsonOption
+from ovvis_cli.errors import ModelError, WeightsError
+from ovvis_cli.installed import installed_path, only_one, weights_file
+from ovvis_cli.options import JsonOption, QuietOption
 
 if TYPE_CHECKING:
-    from ovvis_models.catalog import ModelSpec
+    from ovvis_cli.download import OnBytes
+    from ovvis_models.sources import WeightsSource
+    from ovvis_models.specs import ModelSpec
 
 _TEXT_DOMAINS = {
     "web": "photographs and captions of the web",
     "diorama": "drawings of the procedural diorama world only",
 }
+_MB = 1_000_000
 
-models = typer.Typer(help="List the models, or tell about one.", no_args_is_help=True)
+NameArgument = Annotated[str, typer.Argument(help="A name of `ovvis models list`.", show_default=False)]
+
+models = typer.Typer(help="List, install and remove models.", no_args_is_help=True)
 
 
 @models.command("list")
 def list_models(*, json: JsonOption = False) -> None:
-    """List all models, and whether their weights are installed."""
+    """List all models, and whether they are installed."""
     from ovvis_models.catalog import CATALOG
 
     console = Console(json=json)
-    rows = [
-        (spec.name, _weights_state(spec), spec.licence or "-", spec.description) for spec in CATALOG.values()
-    ]
+    rows = [(spec.name, _state(spec), spec.licence or "-", spec.description) for spec in CATALOG.values()]
     console.table(("model", "weights", "licence of weights", "description"), rows)
     console.emit({"models": [_as_json(spec) for spec in CATALOG.values()]})
 
 
 @models.command("info")
-def info(
-    name: Annotated[str, typer.Argument(help="A name of `ovvis models list`.", show_default=False)],
+def info(name: NameArgument, *, json: JsonOption = False) -> None:
+    """Tell everything about one model: parts, sizes, weights, licence, where they are published."""
+    spec = _spec(name)
+    console = Console(json=json)
+    value = _as_json(spec)
+    rows = [(key.replace("_", " "), _shown(entry)) for key, entry in value.items() if key != "sources"]
+    console.table(("", name), rows)
+    _show_sources(spec, console=console)
+    console.emit(value)
+
+
+@models.command("pull")
+def pull(
+    name: NameArgument,
     *,
+    again: Annotated[bool, typer.Option("--again", help="Install it anew, even if it is there.")] = False,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep the published files, for models that share them.")
+    ] = False,
+    quiet: QuietOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Tell everything about one model: parts, sizes, weights, licence."""
+    """Download a model and install it: the only command that uses the network."""
+    spec = _spec(name)
+    console = Console(quiet=quiet, json=json)
+    if not spec.sources:
+        console.note(f"{name} comes with ovvis, there is nothing to pull")
+    elif not again and weights_file(spec) is not None:
+        console.note(f"{name} is installed already; --again does it anew")
+    else:
+        _show_sources(spec, console=console)
+        with only_one():
+            _pull(spec, keep=keep, console=console)
+    _tell_installed(spec, console=console)
+
+
+@models.command("import")
+def import_model(
+    name: NameArgument,
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE...",
+            help="Its published files in any order, or its one .safetensors file from another machine.",
+            show_default=False,
+        ),
+    ],
+    *,
+    quiet: QuietOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Install a model from files that are here already, without the network."""
+    from ovvis_cli.published import source_of
+
+    spec = _spec(name)
+    console = Console(quiet=quiet, json=json)
+    if not spec.sources:
+        raise ModelError(f"{name} comes with ovvis", hint="other weights of it: --model FILE")
+    for file in files:
+        if not file.is_file():
+            raise WeightsError(f"no file {file}", hint="check the path")
+        if len(files) > 1 and source_of(file, spec) is None:
+            console.warning(f"{file} is no published file that the catalogue knows; it is used as it is")
+    with only_one():
+        _install(spec, files, console=console)
+    _tell_installed(spec, console=console)
+
+
+@models.command("remove")
+def remove(name: NameArgument, *, quiet: QuietOption = False, json: JsonOption = False) -> None:
+    """Delete an installed model, and what was downloaded of it."""
+    from ovvis_cli.published import forget
+
+    spec = _spec(name)
+    console = Console(quiet=quiet, json=json)
+    if not spec.sources:
+        raise ModelError(f"{name} comes with ovvis and stays", hint="uninstall ovvis to remove it")
+    path = weights_file(spec)
+    if path is None:
+        raise ModelError(f"{name} is not installed", hint="ovvis models list shows what is")
+    freed = path.stat().st_size
+    with only_one():
+        path.unlink()
+        forget(spec)
+    console.note(f"removed {path}, {freed / _MB:.0f} MB")
+    console.emit({"name": name, "removed": str(path), "bytes": freed})
+
+
+def _pull(spec: "ModelSpec", *, keep: bool, console: Console) -> None:
+    from ovvis_cli.published import fetch, forget
+
+    @contextmanager
+    def show(source: "WeightsSource") -> Iterator["OnBytes"]:
+        total = (source.size_bytes or source.approximate_bytes) // _MB
+        with console.progress(source.file_name, total=total, unit="MB") as progress:
+            is_first = True
+
+            def on_bytes(done: int, whole: int | None) -> None:
+                nonlocal is_first
+                if is_first:  # what an earlier run has left does not count for the rate
+                    progress.resume_at(done // _MB)
+                    is_first = False
+                progress.update(done // _MB, total=None if whole is None else whole // _MB)
+
+            yield on_bytes
+
+    files = fetch(spec, show=show)
+    _install(spec, files, console=console)
+    if not keep:
+        forget(spec)
+
+
+def _install(spec: "ModelSpec", files: list[Path], *, console: Console) -> None:
+    from ovvis_cli.installation import install
+
+    console.note(f"converting {', '.join(file.name for file in files)}")
+    install(spec, files)
+
+
+def _tell_installed(spec: "ModelSpec", *, console: Console) -> None:
+    path = weights_file(spec)
+    if path is None:
+        raise WeightsError(f"{spec.name} has no weights in {installed_path(spec.name).parent}")
+    console.write(str(path))
+    console.note(f"licence of its weights: {spec.licence}")
+    console.emit(_as_json(spec))
+
+
+def _show_sources(spec: "ModelSpec", *, console: Console) -> None:
+    from ovvis_cli.published import address
+
+    for source in spec.sources:
+        console.write(f"{source.file_name}: {_size(source)}, checked by {_check(source)}")
+        console.write(f"    from {address(source)}")
+        console.write(f"    licence {source.licence}; trained on {source.trained_on}")
+
+
+def _size(source: "WeightsSource") -> str:
+    if source.size_bytes is None:
+        return f"about {source.approximate_bytes / _MB:.0f} MB"
+    return f"{source.size_bytes / _MB:.0f} MB"
+
+
+def _check(source: "WeightsSource") -> str:
+    if source.sha256 is not None:
+        return f"SHA-256 {source.sha256[:12]}..."
+    if source.md5_start is not None:
+        return f"MD5 {source.md5_start}... (SHA-256 not published)"
+    return "nothing: no checksum is published"
+
+
+def _spec(name: str) -> "ModelSpec":
     from ovvis_models.catalog import CATALOG
 
     if name not in CATALOG:
         near = get_close_matches(name, CATALOG, n=1)
         hint = f"did you mean {near[0]}?" if near else f"models: {', '.join(CATALOG)}"
         raise ModelError(f"no model '{name}'", hint=hint)
-    spec = CATALOG[name]
-    console = Console(json=json)
-    value = _as_json(spec)
-    console.table(("", name), [(key.replace("_", " "), _shown(entry)) for key, entry in value.items()])
-    console.emit(value)
-
-
-def weights_file(spec: "ModelSpec") -> Path | None:
-    """The installed weights file of a model, None where there is none."""
-    from ovvis_models.catalog import ZOO
-
-    if spec.weights is None or not (ZOO / spec.weights.file_name).is_file():
-        return None
-    return ZOO / spec.weights.file_name
+    return CATALOG[name]
 
 
 def _as_json(spec: "ModelSpec") -> dict[str, JsonValue]:
@@ -81,12 +223,34 @@ def _as_json(spec: "ModelSpec") -> dict[str, JsonValue]:
         "clip_embedding": spec.clip.embed_dim,
         "short_side_px": spec.proposal_input.short_side,
         "max_side_px": spec.proposal_input.max_side,
+        "tracker": spec.default_tracker,
+        "proposal_ap_on_coco": spec.proposal_ap,
+        "sources": [_source_as_json(source) for source in spec.sources],
     }
 
 
-def _weights_state(spec: "ModelSpec") -> str:
+def _source_as_json(source: "WeightsSource") -> dict[str, JsonValue]:
+    from ovvis_cli.published import address
+
+    return {
+        "part": source.part,
+        "file_name": source.file_name,
+        "url": address(source),
+        "bytes": source.size_bytes,
+        "sha256": source.sha256,
+        "md5_start": source.md5_start,
+        "licence": source.licence,
+        "trained_on": source.trained_on,
+    }
+
+
+def _state(spec: "ModelSpec") -> str:
     file = weights_file(spec)
-    return "not installed" if file is None else f"installed, {file.stat().st_size / 1e6:.1f} MB"
+    if file is not None:
+        return f"installed, {file.stat().st_size / _MB:.1f} MB"
+    if spec.sources:
+        return f"ovvis models pull {spec.name}"
+    return "not installed"
 
 
 def _shown(value: JsonValue) -> str:

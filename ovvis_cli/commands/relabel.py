@@ -110,10 +110,11 @@ def _relabelled(
 
 def _model_of(record: "Record", *, name_or_path: str | None) -> "LoadedModel":
     """The model that made the record: tokens mean nothing to another text encoder."""
+    from ovvis_cli.installed import locate
     from ovvis_models.catalog import load
 
     made_by = record.header.model
-    loaded = load(name_or_path or made_by.name)
+    loaded = load(locate(name_or_path or made_by.name))
     if loaded.weights_sha256 != made_by.weights_sha256:
         raise ModelError(
             f"{record.folder} was made with other weights of {made_by.name}",

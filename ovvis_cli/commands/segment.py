@@ -11,6 +11,7 @@ from ovvis_cli.config import default_model
 from ovvis_cli.console import Console, JsonValue
 from ovvis_cli.options import (
     DEFAULT_BATCH_SIZE,
+    AdapterOption,
     BatchSizeOption,
     ClassesFileOption,
     ClassesOption,
@@ -77,7 +78,8 @@ def segment(  # noqa: PLR0913  each option is a parameter
         typer.Option("--live", help="Draw while reading, with provisional names: for cameras and streams."),
     ] = False,
     model: ModelOption = None,
-    tracker: TrackerOption = "rollout",
+    adapter: AdapterOption = None,
+    tracker: TrackerOption = None,
     classifier: ClassifierOption = "instclip",
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
@@ -109,7 +111,12 @@ def segment(  # noqa: PLR0913  each option is a parameter
     analysis = AnalyseOptions(start_s=start_s, end_s=end_s, stride=stride, batch_size=batch_size, live=live)
     options = RunOptions(output=output, formats=formats, analysis=analysis, overwrite=overwrite)
     engine = start_engine(
-        model or default_model(), device=device, precision=precision, tracker=tracker, classifier=classifier
+        model or default_model(),
+        adapter=adapter,
+        device=device,
+        precision=precision,
+        tracker=tracker,
+        classifier=classifier,
     )
     _tell_what_the_model_knows(console, engine=engine, names=names)
     asked = ask(
@@ -151,7 +158,7 @@ def _tell_what_the_model_knows(console: Console, *, engine: "Engine", names: "Vo
         return
     console.note(
         f"{spec.name} knows only the drawn world of the diorama;"
-        " camera footage wants a model with real weights (see ovvis models list)"
+        " camera footage wants `ovvis models pull instformer-r50`"
     )
     unknown = unknown_words(names.names, world_words(diorama_world()))
     if unknown:

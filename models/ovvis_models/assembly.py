@@ -1,0 +1,88 @@
+"""From published checkpoints to one network: each file is recognised by its tensors, converted, put in place.
+
+    proposals: Mask2Former as detectron2 wrote it, or as the transformers library names it
+    clip:      CLIP as open_clip or OpenAI wrote it
+
+No checkpoint is ever executed: what is no plain tensor is refused.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from torch import Tensor
+
+from ovvis_models.catalog import compose
+from ovvis_models.converters.checkpoint_files import read_checkpoint
+from ovvis_models.converters.clip import from_open_clip, is_clip
+from ovvis_models.converters.mask2former import from_detectron2
+from ovvis_models.errors import MismatchedWeightsError, MissingWeightsError
+from ovvis_models.networks.clip import build_clip
+from ovvis_models.networks.instformer import InstFormer
+from ovvis_models.networks.mask2former import build_mask2former
+from ovvis_models.sources import Part
+from ovvis_models.specs import ModelSpec
+
+Converter = Callable[[Mapping[str, Tensor], Mapping[str, Tensor]], dict[str, Tensor]]
+
+_MASK2FORMER: Final = ("sem_seg_head.", "model.pixel_level_module.")  # detectron2's names, and the library's
+_PART_WORDS: Final[Mapping[Part, str]] = {
+    "proposals": "a Mask2Former checkpoint",
+    "clip": "a CLIP checkpoint",
+}
+
+
+def assemble(spec: ModelSpec, files: Sequence[Path]) -> InstFormer:
+    """The network of `spec` with the weights of published files, one for each part, in any order.
+
+    Raises:
+        MissingWeightsError: there is no such file, or a part has none.
+        CorruptWeightsError: a file cannot be read, or wants to run code.
+        MismatchedWeightsError: a file belongs to another network, or to none of the parts.
+    """
+    found = _sorted(files)
+    missing = [words for part, words in _PART_WORDS.items() if part not in found]
+    if missing:
+        raise MissingWeightsError(
+            f"{spec.name} also needs {' and '.join(missing)}", hint="name all files in one command"
+        )
+    proposals = build_mask2former(spec.proposals)
+    path, tensors = found["proposals"]
+    proposals.load_state_dict(_converted(path, from_detectron2, tensors, proposals.state_dict()))
+    clip = build_clip(spec.clip)
+    path, tensors = found["clip"]
+    clip.load_state_dict(_converted(path, from_open_clip, tensors, clip.state_dict()))
+    return compose(spec, proposals=proposals, clip=clip)
+
+
+def _sorted(files: Sequence[Path]) -> dict[Part, tuple[Path, dict[str, Tensor]]]:
+    found: dict[Part, tuple[Path, dict[str, Tensor]]] = {}
+    for path in files:
+        tensors = read_checkpoint(path)
+        part = _part_of(path, tensors)
+        if part in found:
+            raise MismatchedWeightsError(
+                f"{found[part][0]} and {path} are both {_PART_WORDS[part]}", hint="name one of each kind"
+            )
+        found[part] = (path, tensors)
+    return found
+
+
+def _part_of(path: Path, tensors: Mapping[str, Tensor]) -> Part:
+    if is_clip(tensors):
+        return "clip"
+    if any(name.startswith(_MASK2FORMER) for name in tensors):
+        return "proposals"
+    shown = ", ".join(sorted(tensors)[:3])
+    raise MismatchedWeightsError(
+        f"{path} is neither {' nor '.join(_PART_WORDS.values())}: its tensors are {shown}, ..."
+    )
+
+
+def _converted(
+    path: Path, convert: Converter, tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    try:
+        return convert(tensors, expected)
+    except MismatchedWeightsError as error:
+        raise MismatchedWeightsError(f"{path}: {error.message}", hint=error.hint) from error

@@ -1,0 +1,47 @@
+"""CLIP checkpoints under the names of open_clip, which are those of OpenAI's files too."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from torch import Tensor
+
+from ovvis_models.errors import MismatchedWeightsError
+from ovvis_models.weights import mismatch
+
+_NUMBERS: Final = frozenset({"input_resolution", "context_length", "vocab_size"})  # beside OpenAI's tensors
+_PATCHES: Final = "visual.conv1.weight"
+_KNOWN: Final[Mapping[tuple[int, int], str]] = {
+    (768, 32): "ViT-B/32",
+    (768, 16): "ViT-B/16",
+    (1024, 14): "ViT-L/14",
+    (1280, 14): "ViT-H/14",
+}
+
+
+def is_clip(checkpoint: Mapping[str, Tensor]) -> bool:
+    """Whether the names are those of a CLIP model with a vision transformer or a ResNet."""
+    return _PATCHES in checkpoint and "text_projection" in checkpoint
+
+
+def from_open_clip(checkpoint: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the checkpoint with the names and shapes of `expected`, the state dict of its open_clip model.
+
+    Raises:
+        MismatchedWeightsError: a tensor is missing, left over, or of another shape.
+    """
+    tensors = {name: tensor for name, tensor in checkpoint.items() if name not in _NUMBERS}
+    report = mismatch(expected, tensors)
+    if report:
+        raise MismatchedWeightsError(
+            f"this looks like {describe(tensors)}, {describe(expected)} is needed: {report}"
+        )
+    return tensors
+
+
+def describe(checkpoint: Mapping[str, Tensor]) -> str:
+    """The name of a CLIP architecture, as far as its vision tower tells."""
+    patches = checkpoint.get(_PATCHES)
+    if patches is None or patches.ndim != 4 or "visual.class_embedding" not in checkpoint:
+        return "a CLIP without a vision transformer"
+    width, edge = patches.shape[0], patches.shape[-1]
+    return f"CLIP {_KNOWN.get((width, edge), f'of width {width} with patches of {edge} pixels')}"

@@ -1,0 +1,47 @@
+"""Published files into one weights file of ours, put in place whole."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from ovvis_cli.atomic import atomic_path
+from ovvis_cli.errors import WeightsError
+from ovvis_cli.installed import installed_path
+from ovvis_models.assembly import assemble
+from ovvis_models.catalog import load
+from ovvis_models.specs import ModelSpec
+from ovvis_models.weights import read_metadata, save_weights
+
+
+def install(spec: ModelSpec, files: Sequence[Path]) -> Path:
+    """Converts published files into the model's one weights file, and puts it in place whole.
+
+    A single file that is such a weights file already, from another machine or from `ovvis train`, is copied.
+
+    Raises:
+        CoreError: a file is missing, cannot be read, or belongs to another network.
+        WeightsError: a weight is not a finite number.
+        ResourceError: the disk is full or not writable.
+    """
+    path = installed_path(spec.name)
+    if len(files) == 1 and _is_installable(files[0], spec):
+        load(files[0])  # raises where it does not fit
+        with atomic_path(path) as partial:
+            shutil.copyfile(files[0], partial)
+        return path
+    network = assemble(spec, files)
+    metadata = {
+        "model": spec.name,
+        "licence": spec.licence,
+        "made_of": ", ".join(file.name for file in files),
+    }
+    with atomic_path(path) as partial:
+        try:
+            save_weights(network, partial, metadata=metadata, dtype=None)
+        except ValueError as error:
+            raise WeightsError(f"{spec.name}: {error}", hint="the published file is damaged") from error
+    return path
+
+
+def _is_installable(path: Path, spec: ModelSpec) -> bool:
+    return path.suffix == ".safetensors" and read_metadata(path).get("model") == spec.name
