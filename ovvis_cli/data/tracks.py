@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Integer
 
 Occlusion = Literal["no_occlusion", "slight_occlusion", "severe_occlusion"]
 
@@ -18,8 +18,8 @@ class MaskTrack:
     runs do. Intervals are not empty and ascend.
     """
 
-    starts: Int[np.ndarray, " R"]
-    ends: Int[np.ndarray, " R"]
+    starts: Integer[np.ndarray, " R"]
+    ends: Integer[np.ndarray, " R"]
     frame_areas: Int[np.ndarray, " T"]  # [px^2]; 0 where the object is not seen
     frame_pixels: int  # of each frame
 
