@@ -78,6 +78,8 @@ def run(arguments: Sequence[str]) -> int:
     debug, given = _take_debug(arguments)
     try:
         result = app(["--debug", *given] if debug else given, prog_name="ovvis", standalone_mode=False)
+        if result == EXIT_STOPPED:  # how newer versions of Typer pass Ctrl-C on
+            raise KeyboardInterrupt
         return result if isinstance(result, int) else 0
     except (KeyboardInterrupt, typer.Abort):
         Console().note("stopped; run the same command to carry on")
