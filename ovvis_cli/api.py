@@ -21,7 +21,7 @@ from ovvis_cli.record.serialise import frame_from_text
 from ovvis_cli.relabel import relabel
 from ovvis_cli.video.inputs import expand_inputs
 from ovvis_cli.vocabulary.names import Vocabulary, parse_classes, resolve_vocabulary, vocabulary_of_names
-from ovvis_models.catalog import ClassifierName, TrackerName
+from ovvis_models.specs import ClassifierName, TrackerName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

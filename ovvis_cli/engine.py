@@ -11,8 +11,9 @@ from jaxtyping import UInt8
 from ovvis_cli.device import DTYPES, Precision, resolve_device, resolve_precision
 from ovvis_cli.installed import locate
 from ovvis_cli.record.schema import ModelInfo, SettingValue
-from ovvis_models.catalog import ClassifierName, LoadedModel, TrackerName, load, segmenter_for, tracker_for
+from ovvis_models.catalog import LoadedModel, load, segmenter_for, tracker_for
 from ovvis_models.segmenter import VideoSegmenter
+from ovvis_models.specs import ClassifierName, TrackerName
 from ovvis_models.structures import WindowPrediction
 
 

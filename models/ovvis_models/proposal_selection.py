@@ -15,9 +15,10 @@ def candidates(
 ) -> Int[Tensor, " N"]:
     """Indices of proposals with a score and a mask, best first, without duplicates of better ones.
 
-    Two proposals are duplicates when more than `duplicate_overlap` of the smaller mask, at the resolution of the
-    logits, lies within the other: masks show visible parts, so those of two objects never overlap much, but a
-    proposal for a part of an object lies within that for the whole. A duplicate of a dropped duplicate stays.
+    Two proposals are duplicates when more than `duplicate_overlap` of the smaller mask, at the resolution of
+    the logits, lies within the other: masks show visible parts, so those of two objects never overlap much,
+    but a proposal for a part of an object lies within that for the whole. A duplicate of a dropped duplicate
+    stays.
     """
     chosen = (object_scores >= score_floor).nonzero()[:, 0]
     chosen = chosen[object_scores[chosen].argsort(descending=True, stable=True)]

@@ -15,10 +15,11 @@ from ovvis_cli.training.stage_clip import clip_stage, forget_unseen_tokens
 from ovvis_cli.training.stage_instclip import instclip_stage
 from ovvis_cli.training.stage_proposals import proposal_stage
 from ovvis_cli.training.stage_rollout import collect_tokens, rollout_stage
-from ovvis_models.catalog import CATALOG, ModelSpec, build
+from ovvis_models.catalog import CATALOG, build
 from ovvis_models.networks.clip import build_clip
 from ovvis_models.networks.instclip import InstCLIP
 from ovvis_models.networks.instformer import InstFormer
+from ovvis_models.specs import ModelSpec
 from ovvis_models.text.encoder import TextEncoder
 from ovvis_models.trackers.rollout import RolloutTracker
 from ovvis_models.weights import save_weights

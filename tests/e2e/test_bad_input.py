@@ -201,7 +201,7 @@ class TestModels:
 
     def test_without_weights(self, ovvis: Ovvis, clip: Path, tmp_path: Path) -> None:
         outcome = self.model_error(ovvis, clip, tmp_path, "instformer-r50")
-        assert_one_line(outcome, code=4, words="no weights")
+        assert_one_line(outcome, code=4, words="not installed")
 
     def test_missing_file(self, ovvis: Ovvis, clip: Path, tmp_path: Path) -> None:
         outcome = self.model_error(ovvis, clip, tmp_path, tmp_path / "gone.safetensors")

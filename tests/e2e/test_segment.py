@@ -108,7 +108,7 @@ def test_the_console_shows_tracks_files_and_what_was_not_found(
     outcome = ovvis("segment", clip, "-c", "dog,kite", "--no-distractors", "--model", weights, "-o", tmp_path)
     tracks = Record.open(tmp_path / "street").header.tracks
     found = {track.label for track in tracks if track.label}
-    assert f"{clip}: {len(tracks)} track" in outcome.out.replace("\n", " ")
+    assert f"{clip}: {len(tracks)} track" in " ".join(outcome.out.split())
     (missing,) = {"dog", "kite"} - found
     assert f"not found: {missing}" in outcome.out
     assert str(tmp_path / "street" / "overlay.mp4") in outcome.out

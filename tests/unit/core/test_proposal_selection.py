@@ -27,13 +27,21 @@ def test_the_better_of_two_duplicates_stays():
 
 
 def test_touching_masks_are_no_duplicates():
-    logits = squares((0, 0), (0, 1))  # IoU 12 / 20
+    logits = squares((0, 0), (0, 2))  # they share half of each
     assert choose(logits, [0.5, 0.8]) == [1, 0]
-    assert choose(logits, [0.5, 0.8], duplicate_overlap=0.55) == [1]
+    assert choose(logits, [0.5, 0.8], duplicate_overlap=0.45) == [1]
+
+
+def test_a_part_of_a_better_proposal_is_dropped():
+    logits = squares((0, 0), (8, 8), size=8)
+    logits[1] = -5.0
+    logits[1, 2:5, 2:5] = 5.0  # IoU of only 9 / 64 with the whole
+    assert choose(logits, [0.9, 0.8]) == [0]
+    assert choose(logits, [0.8, 0.9]) == [1], "the better score stays, whichever is larger"
 
 
 def test_a_duplicate_of_a_dropped_one_stays():
-    logits = squares((0, 0), (0, 1), (0, 2), size=8)  # neighbours: 56 / 72 = 0.78; ends: 48 / 80 = 0.6
+    logits = squares((0, 0), (0, 1), (0, 2), size=6)  # neighbours share 5 / 6, the ends 4 / 6
     assert choose(logits, [0.9, 0.8, 0.7]) == [0, 2]
 
 
