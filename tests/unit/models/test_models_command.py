@@ -18,6 +18,7 @@ from ovvis_cli.file_check import checksum
 from ovvis_cli.installed import installed_path, locate, only_one
 from ovvis_models import catalog
 from ovvis_models.catalog import INSTFORMER_R50, INSTFORMER_TINY, build_instformer, load
+from ovvis_models.converters.checkpoint_files import read_checkpoint
 from ovvis_models.converters.mask2former import to_detectron2
 from ovvis_models.networks.clip import ClipSpec, TextSpec, VisionSpec, build_clip
 from ovvis_models.networks.mask2former import BackboneSpec, Mask2FormerSpec, build_mask2former
@@ -28,7 +29,7 @@ from tests.unit.models.conftest import Served
 NAME = "instformer-r50"
 PROPOSALS = Mask2FormerSpec(
     backbone=BackboneSpec(name="resnet18", arguments={"channels": (8, 8, 16, 16)}, frozen_norm=True),
-    width=16,
+    width=32,
     num_heads=2,
     encoder_layers=1,
     encoder_ffn_dim=16,
@@ -235,6 +236,16 @@ def test_import_warns_of_files_that_nobody_knows(published, model, ovvis, tmp_pa
     warnings = [line for line in capsys.readouterr().err.splitlines() if line.startswith("warning")]
     assert len(warnings) == 1
     assert "trained.safetensors" in warnings[0]
+
+
+def test_a_safetensors_file_that_begins_like_a_pickle_is_read(tmp_path):
+    path = tmp_path / "a.safetensors"
+    for padding in range(4096):
+        save_file({"weight": torch.ones(2)}, path, metadata={"padding": "x" * padding})
+        if path.read_bytes()[:1] == b"\x80":
+            break
+    assert path.read_bytes()[:1] == b"\x80"
+    assert read_checkpoint(path)["weight"].tolist() == [1.0, 1.0]
 
 
 def test_import_of_another_network_names_the_file_and_what_it_is(published, model, home, ovvis, tmp_path):
