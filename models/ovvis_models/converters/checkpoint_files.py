@@ -41,10 +41,10 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
         start = file.read(max(len(_OLD_TORCH_START), 16))
     if start.startswith((_ZIP_START, _OLD_TORCH_START)):
         return _weights_of(path, _load_torch(path, is_zip=start.startswith(_ZIP_START)))
+    if start[8:9] == b"{":  # after the length of its head, which may well begin as a pickle does
+        return read_tensors(path)
     if start.startswith(_PICKLE_START):
         return _weights_of(path, load_arrays(path))
-    if start[8:9] == b"{":  # after the length of its head
-        return read_tensors(path)
     raise CorruptWeightsError(
         f"{path} is neither a safetensors file, nor one of PyTorch, nor a pickle", hint="download it again"
     )
