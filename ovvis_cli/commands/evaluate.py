@@ -177,7 +177,7 @@ def _score(
 ) -> None:
     """Scores a results file; where the ground truth is private it is checked and packed for the server."""
     from ovvis_cli.data.ground_truth import NoGroundTruthError
-    from ovvis_cli.evaluation.report import metrics_json, score_table, write_metrics
+    from ovvis_cli.evaluation.report import metrics_json, score_tables, write_metrics
     from ovvis_cli.evaluation.session import ScoringRequest, pack_results, score_files
 
     request = ScoringRequest(
@@ -205,8 +205,8 @@ def _score(
     }
     content = metrics_json(scored.sections, about={**numbers, **about})
     for section in scored.sections:
-        table = score_table(section)
-        console.table(table.columns, table.rows, title=table.title)
+        for table in score_tables(section):
+            console.table(table.columns, table.rows, title=table.title)
     if output is not None:
         console.write(str(write_metrics(output, content)))
     console.emit(content)

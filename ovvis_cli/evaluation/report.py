@@ -15,8 +15,19 @@ _VERSION: Final = 1
 _COUNTS: Final = frozenset(
     {"num_classes", "num_objects", "num_matched_objects", "identity_switches", "identity_chances"}
 )
+_OF_OBJECTS: Final = frozenset(
+    {
+        "AR10_class_agnostic",
+        "label_accuracy",
+        "num_matched_objects",
+        "num_objects",
+        "identity_switches",
+        "identity_chances",
+        "identity_switch_rate",
+    }
+)
 _TITLES: Final[Mapping[str, str]] = {
-    "AR10_class_agnostic": "AR10 any class",
+    "AR10_class_agnostic": "AR10",
     "label_accuracy": "right label",
     "num_matched_objects": "matched",
     "num_objects": "objects",
@@ -36,17 +47,18 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
 
 
-def score_table(section: ScoreSection) -> Table:
-    """A section's groups as rows; fractions in percent as papers print them, "-" where there is nothing."""
+def score_tables(section: ScoreSection) -> tuple[Table, ...]:
+    """A section's groups as rows; fractions in percent as papers print them, "-" where there is nothing.
+
+    What is measured of objects, whatever their class, has a table of its own: one would be too wide.
+    """
     names = [name for name in next(iter(section.groups.values())) if _is_told(name, section=section)]
-    return Table(
-        title=section.evaluator,
-        columns=("", *(_TITLES.get(name, name) for name in names)),
-        rows=tuple(
-            (group, *(shown(name, metrics.get(name)) for name in names))
-            for group, metrics in section.groups.items()
-        ),
-    )
+    by_class = [name for name in names if name not in _OF_OBJECTS]
+    of_objects = [name for name in names if name in _OF_OBJECTS]
+    tables = [_table(section, names=by_class, title=section.evaluator)]
+    if of_objects:
+        tables.append(_table(section, names=of_objects, title="objects, whatever their class"))
+    return tuple(tables)
 
 
 def shown(name: str, value: float | None) -> str:
@@ -86,6 +98,17 @@ def write_metrics(folder: Path, content: Mapping[str, JsonValue]) -> Path:
     path = folder / METRICS_NAME
     write_text_atomic(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
     return path
+
+
+def _table(section: ScoreSection, *, names: Sequence[str], title: str) -> Table:
+    return Table(
+        title=title,
+        columns=("", *(_TITLES.get(name, name) for name in names)),
+        rows=tuple(
+            (group, *(shown(name, metrics.get(name)) for name in names))
+            for group, metrics in section.groups.items()
+        ),
+    )
 
 
 def _is_told(name: str, *, section: ScoreSection) -> bool:
