@@ -17,7 +17,7 @@ from tests.e2e.conftest import ROOT, Ovvis, command_environment, command_line
 pytestmark = pytest.mark.e2e
 
 OPTIONS = {
-    "segment": """--batch-size --classes --classes-file --classifier --device --end --json --live
+    "segment": """--adapter --batch-size --classes --classes-file --classifier --device --end --json --live
         --max-tracks --model --no-distractors --output --overwrite --precision --quiet --save
         --score-threshold --start --stride --tracker --vocabulary""",
     "export": "--format --json --output --overwrite --quiet --source",
@@ -97,7 +97,9 @@ def test_models_are_listed(ovvis: Ovvis) -> None:
     assert set(found) >= {"instformer-tiny", "instformer-r50"}
     assert found["instformer-tiny"]["licence"] == "Apache-2.0"
     assert not found["instformer-r50"]["installed"]
-    assert "not installed" in ovvis("models", "list").out
+    shown = ovvis("models", "list").out
+    assert "installed, " in shown
+    assert "ovvis models pull instformer-r50" in shown
 
 
 def test_one_model_in_detail(ovvis: Ovvis) -> None:
