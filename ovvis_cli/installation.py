@@ -3,14 +3,19 @@
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
+
+from safetensors import SafetensorError
 
 from ovvis_cli.atomic import atomic_path
-from ovvis_cli.errors import WeightsError
+from ovvis_cli.errors import ResourceError, WeightsError
 from ovvis_cli.installed import installed_path
 from ovvis_models.assembly import assemble
 from ovvis_models.catalog import load
 from ovvis_models.specs import ModelSpec
 from ovvis_models.weights import read_metadata, save_weights
+
+_READABLE: Final = 0o644  # the library writes files that only their owner may read; a home may be shared
 
 
 def install(spec: ModelSpec, files: Sequence[Path]) -> Path:
@@ -40,6 +45,9 @@ def install(spec: ModelSpec, files: Sequence[Path]) -> Path:
             save_weights(network, partial, metadata=metadata, dtype=None)
         except ValueError as error:
             raise WeightsError(f"{spec.name}: {error}", hint="the published file is damaged") from error
+        except SafetensorError as error:
+            raise ResourceError(f"cannot write {path}: {error}", hint="check free space") from error
+        partial.chmod(_READABLE)
     return path
 
 

@@ -24,7 +24,7 @@ from ovvis_cli.labelling import ClassEmbeds, embed_classes, label_tracks
 from ovvis_cli.record.encoding import track_entries
 from ovvis_cli.record.reader import Record, finished_header
 from ovvis_cli.record.schema import RecordHeader, TrackLabel, VocabularyInfo
-from ovvis_cli.record.writer import RecordWriter
+from ovvis_cli.record.writer import RecordWriter, remove_checkpoint
 from ovvis_cli.scribe import Scribe
 from ovvis_cli.video.inputs import display_name
 from ovvis_cli.video.reader import Frame, ReadReport, read_frames, threaded
@@ -115,6 +115,7 @@ def analyse_frames(
         ResourceError: the disk is full or not writable.
     """
     if not overwrite and finished_header(folder, fingerprint=job.fingerprint) is not None:
+        remove_checkpoint(folder)
         return Record.open(folder)
     segmenter = job.engine.new_segmenter()
     report = ReadReport()

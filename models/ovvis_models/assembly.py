@@ -15,7 +15,7 @@ from torch import Tensor
 from ovvis_models.catalog import compose
 from ovvis_models.converters.checkpoint_files import read_checkpoint
 from ovvis_models.converters.clip import from_open_clip, is_clip
-from ovvis_models.converters.mask2former import from_detectron2
+from ovvis_models.converters.mask2former import from_published, is_mask2former
 from ovvis_models.errors import MismatchedWeightsError, MissingWeightsError
 from ovvis_models.networks.clip import build_clip
 from ovvis_models.networks.instformer import InstFormer
@@ -25,7 +25,6 @@ from ovvis_models.specs import ModelSpec
 
 Converter = Callable[[Mapping[str, Tensor], Mapping[str, Tensor]], dict[str, Tensor]]
 
-_MASK2FORMER: Final = ("sem_seg_head.", "model.pixel_level_module.")  # detectron2's names, and the library's
 _PART_WORDS: Final[Mapping[Part, str]] = {
     "proposals": "a Mask2Former checkpoint",
     "clip": "a CLIP checkpoint",
@@ -48,7 +47,7 @@ def assemble(spec: ModelSpec, files: Sequence[Path]) -> InstFormer:
         )
     proposals = build_mask2former(spec.proposals)
     path, tensors = found["proposals"]
-    proposals.load_state_dict(_converted(path, from_detectron2, tensors, proposals.state_dict()))
+    proposals.load_state_dict(_converted(path, from_published, tensors, proposals.state_dict()))
     clip = build_clip(spec.clip)
     path, tensors = found["clip"]
     clip.load_state_dict(_converted(path, from_open_clip, tensors, clip.state_dict()))
@@ -71,7 +70,7 @@ def _sorted(files: Sequence[Path]) -> dict[Part, tuple[Path, dict[str, Tensor]]]
 def _part_of(path: Path, tensors: Mapping[str, Tensor]) -> Part:
     if is_clip(tensors):
         return "clip"
-    if any(name.startswith(_MASK2FORMER) for name in tensors):
+    if is_mask2former(tensors):
         return "proposals"
     shown = ", ".join(sorted(tensors)[:3])
     raise MismatchedWeightsError(

@@ -216,7 +216,7 @@ def _as_json(spec: "ModelSpec") -> dict[str, JsonValue]:
         "weights_sha256": None if spec.weights is None else spec.weights.sha256,
         "licence": spec.licence or None,
         "knows": _TEXT_DOMAINS[spec.text_domain],
-        "backbone": spec.proposals.backbone.name,
+        "backbone": _backbone(spec),
         "proposals_a_frame": spec.proposals.num_queries,
         "decoder_layers": spec.proposals.decoder_layers,
         "width": spec.proposals.width,
@@ -227,6 +227,15 @@ def _as_json(spec: "ModelSpec") -> dict[str, JsonValue]:
         "proposal_ap_on_coco": spec.proposal_ap,
         "sources": [_source_as_json(source) for source in spec.sources],
     }
+
+
+def _backbone(spec: "ModelSpec") -> str:
+    from ovvis_models.backbones.swin import SwinSpec
+
+    backbone = spec.proposals.backbone
+    if not isinstance(backbone, SwinSpec):
+        return backbone.name
+    return f"swin of width {backbone.width} with {sum(backbone.depths)} blocks"
 
 
 def _source_as_json(source: "WeightsSource") -> dict[str, JsonValue]:

@@ -226,6 +226,16 @@ class RecordWriter:
             self._times_s[instance.track_id] = (first_s, frame.time_s)
 
 
+def remove_checkpoint(folder: Path) -> None:
+    """Removes the checkpoint of a finished record; a kill between its last two steps leaves one.
+
+    Raises:
+        ResourceError: the folder cannot be written.
+    """
+    with disk_errors(folder):
+        (folder / CHECKPOINT_NAME).unlink(missing_ok=True)
+
+
 class _CheckpointNote(NamedTuple):
     version: int
     fingerprint: str

@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -108,6 +109,15 @@ def test_a_kill_while_the_overlay_is_made(
             time.sleep(0.002)
         os.kill(process.pid, signal.SIGKILL)
     subprocess.run(arguments, env=command_environment(), check=True, timeout=TIMEOUT_S)
+    _assert_same_results(tmp_path / "long", uninterrupted)
+
+
+def test_a_kill_at_the_last_moment_leaves_no_checkpoint(
+    ovvis: Ovvis, video: Path, weights: Path, uninterrupted: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(uninterrupted, tmp_path / "long")
+    (tmp_path / "long" / "checkpoint.safetensors").write_bytes(b"not yet removed")
+    assert ovvis(*_arguments(video, weights, tmp_path)[3:]).code == 0
     _assert_same_results(tmp_path / "long", uninterrupted)
 
 

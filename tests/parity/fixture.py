@@ -1,6 +1,7 @@
 """A fixture folder: what was computed (case.json), with which tensors (layout.json), and the results."""
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ovvis_models.converters.mask2former import from_detectron2
+from ovvis_models.backbones.swin import SwinSpec
+from ovvis_models.converters.mask2former import from_published
 from ovvis_models.networks.mask2former import BackboneSpec, Mask2Former, Mask2FormerSpec, build_mask2former
 from ovvis_models.pillow_resize import resize_like_pillow
 from ovvis_models.preprocess import ImageInput, geometry, prepare
@@ -17,6 +19,7 @@ from ovvis_models.structures import ImageGeometry
 from tests.parity.weights_by_name import weights_of_layout
 
 RESNET_BY_BLOCKS = {(3, 4, 6, 3): "resnet50", (3, 4, 23, 3): "resnet101"}
+SWIN_STEM = "backbone.patch_embed.proj.weight"
 NUM_POINTS = 4
 
 
@@ -72,10 +75,9 @@ class Fixture:
 
     def mask2former(self) -> Mask2Former:
         """Return the network with the fixture's weights, float32, in evaluation mode."""
-        with torch.device("meta"):
-            network = build_mask2former(mask2former_spec(self.case["model"], self.layout))
+        network = build_mask2former(mask2former_spec(self.case["model"], self.layout))
         checkpoint = weights_of_layout(self.layout, gains=self.case["gain"])
-        network.load_state_dict(from_detectron2(checkpoint, network.state_dict()), assign=True)
+        network.load_state_dict(from_published(checkpoint, network.state_dict()))
         return network.eval()
 
 
@@ -91,13 +93,9 @@ def read_fixture(folder: Path) -> Fixture:
 
 
 def mask2former_spec(model: dict[str, Any], layout: dict[str, dict[str, Any]]) -> Mask2FormerSpec:
-    """Return the numbers of the fixture's network; the backbone's depth is counted in its layout."""
-    blocks = tuple(
-        sum(f"backbone.res{stage}.{block}.conv1.weight" in layout for block in range(64))
-        for stage in (2, 3, 4, 5)
-    )
+    """Return the numbers of the fixture's network; those of its backbone are counted in the layout."""
     return Mask2FormerSpec(
-        backbone=BackboneSpec(name=RESNET_BY_BLOCKS[blocks], frozen_norm=True),
+        backbone=_swin_spec(layout) if SWIN_STEM in layout else _resnet_spec(layout),
         width=model["hidden_dim"],
         num_heads=model["heads"],
         encoder_layers=model["pixel_decoder_layers"],
@@ -109,3 +107,24 @@ def mask2former_spec(model: dict[str, Any], layout: dict[str, dict[str, Any]]) -
         num_queries=model["queries"],
         num_classes=model["classes"],
     )
+
+
+def _resnet_spec(layout: dict[str, dict[str, Any]]) -> BackboneSpec:
+    blocks = _num_blocks(layout, "backbone.res{}.{}.conv1.weight", stages=(2, 3, 4, 5))
+    return BackboneSpec(name=RESNET_BY_BLOCKS[blocks], frozen_norm=True)
+
+
+def _swin_spec(layout: dict[str, dict[str, Any]]) -> SwinSpec:
+    bias = "backbone.layers.{}.blocks.{}.attn.relative_position_bias_table"
+    tables = [layout[bias.format(stage, 0)]["shape"] for stage in range(4)]
+    return SwinSpec(
+        name="swin",
+        width=layout[SWIN_STEM]["shape"][0],
+        depths=_num_blocks(layout, bias, stages=(0, 1, 2, 3)),
+        num_heads=tuple(heads for _, heads in tables),
+        window_size=(math.isqrt(tables[0][0]) + 1) // 2,
+    )
+
+
+def _num_blocks(layout: dict[str, dict[str, Any]], name: str, *, stages: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(sum(name.format(stage, block) in layout for block in range(64)) for stage in stages)

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from ovvis_models.backbones.swin import SWIN_B, SWIN_T, SwinSpec
 from ovvis_models.converters.mask2former import from_detectron2, to_detectron2
 from ovvis_models.errors import MismatchedWeightsError
-from ovvis_models.networks.mask2former import build_mask2former
+from ovvis_models.networks.mask2former import BackboneSpec, build_mask2former
 from tests.parity import check
 from tests.parity.comparison import Found, compare
 from tests.parity.fixture import Fixture, mask2former_spec, read_fixture
@@ -58,6 +59,17 @@ def test_a_wrong_gain_falls_short(
     assert "backbone0_res5" not in short
     assert check.main([str(tmp_path)]) == 2
     assert "no readable fixture" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("backbone", [SWIN_T, SWIN_B, BackboneSpec(name="resnet101", frozen_norm=True)])
+def test_a_layout_tells_the_backbone(mask2former: Fixture, backbone: SwinSpec | BackboneSpec) -> None:
+    wanted = replace(mask2former_spec(mask2former.case["model"], mask2former.layout), backbone=backbone)
+    with torch.device("meta"):
+        state = build_mask2former(wanted).state_dict()
+    layout = {name: {"shape": list(x.shape), "dtype": "float32"} for name, x in to_detectron2(state).items()}
+    found = mask2former_spec(mask2former.case["model"], layout)
+    assert replace(found.backbone, name=backbone.name) == backbone
+    assert replace(found, backbone=backbone) == wanted
 
 
 def test_official_names_come_and_go_with_nothing_left_over(expected: State, checkpoint: State) -> None:

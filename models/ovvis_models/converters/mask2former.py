@@ -1,4 +1,7 @@
-"""State dicts of the official Mask2Former (detectron2 names, ResNet backbones) to ours and back."""
+"""State dicts of the official Mask2Former and MinVIS (detectron2 names) to ours and back.
+
+The names of both are the same; MinVIS has other numbers of classes.
+"""
 
 from collections.abc import Mapping
 from typing import Final
@@ -6,11 +9,17 @@ from typing import Final
 from torch import Tensor
 
 from ovvis_models.converters.key_table import KeyRule, to_ours, to_theirs
+from ovvis_models.converters.mask2former_hub import hub_to_detectron2, is_hub_layout
+from ovvis_models.converters.mask2former_kind import difference, kind_of
+from ovvis_models.errors import MismatchedWeightsError
 
 _PIXEL: Final = "sem_seg_head.pixel_decoder."
 _QUERY: Final = "sem_seg_head.predictor."
 _UNUSED: Final = "criterion.empty_weight"  # class weights of the loss
-_UNUSED_SUFFIX: Final = ".num_batches_tracked"  # counters that some versions of frozen batch norm carry
+_UNUSED_SUFFIXES: Final = (
+    ".num_batches_tracked",  # counters that some versions of frozen batch norm carry
+    ".relative_position_index",  # follows from the window size
+)
 
 
 def _resnet_rules() -> list[KeyRule]:
@@ -28,6 +37,23 @@ def _resnet_rules() -> list[KeyRule]:
             KeyRule(block + r"downsample\.1\.(\w+)", theirs + r"shortcut.norm.\2"),
         ]
     return rules
+
+
+def _swin_rules() -> list[KeyRule]:
+    ours, theirs = r"backbone\.", "backbone."
+    block, their_block = ours + r"stages\.(\d+)\.(\d+)\.", theirs + r"layers.\1.blocks.\2."
+    return [
+        KeyRule(ours + r"patch_embed\.(\w+)", theirs + r"patch_embed.proj.\1"),
+        KeyRule(ours + r"patch_norm\.(\w+)", theirs + r"patch_embed.norm.\1"),
+        KeyRule(block + r"attention_norm\.(\w+)", their_block + r"norm1.\3"),
+        KeyRule(block + r"attention\.position_bias", their_block + "attn.relative_position_bias_table"),
+        KeyRule(block + r"attention\.(.+)", their_block + r"attn.\3"),
+        KeyRule(block + r"feed_forward_norm\.(\w+)", their_block + r"norm2.\3"),
+        KeyRule(block + r"feed_forward\.0\.(\w+)", their_block + r"mlp.fc1.\3"),
+        KeyRule(block + r"feed_forward\.2\.(\w+)", their_block + r"mlp.fc2.\3"),
+        KeyRule(ours + r"merges\.(\d+)\.(.+)", theirs + r"layers.\1.downsample.\2"),
+        KeyRule(ours + r"norms\.(\d+)\.(\w+)", theirs + r"norm\1.\2"),
+    ]
 
 
 def _pixel_decoder_rules() -> list[KeyRule]:
@@ -77,7 +103,28 @@ def _query_decoder_rules() -> list[KeyRule]:
     ]
 
 
-RULES: Final = (*_resnet_rules(), *_pixel_decoder_rules(), *_query_decoder_rules())
+RULES: Final = (*_resnet_rules(), *_swin_rules(), *_pixel_decoder_rules(), *_query_decoder_rules())
+
+
+def is_mask2former(checkpoint: Mapping[str, Tensor]) -> bool:
+    """Whether the names are those of a Mask2Former or MinVIS, in any layout that `from_published` reads."""
+    return is_hub_layout(checkpoint) or any(name.startswith("sem_seg_head.") for name in checkpoint)
+
+
+def from_published(checkpoint: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return a checkpoint of detectron2 or of the transformers library under the names of `expected`.
+
+    Raises:
+        MismatchedWeightsError: it is of another network; the message says of which, where that can be told.
+    """
+    try:
+        official = hub_to_detectron2(checkpoint) if is_hub_layout(checkpoint) else checkpoint
+        return from_detectron2(official, expected)
+    except MismatchedWeightsError as error:
+        message = difference(kind_of(checkpoint), kind_of(expected))
+        if message:
+            raise MismatchedWeightsError(message, hint=error.message) from error
+        raise
 
 
 def from_detectron2(checkpoint: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -91,7 +138,7 @@ def from_detectron2(checkpoint: Mapping[str, Tensor], expected: Mapping[str, Ten
     theirs = {
         _present_spelling(name): tensor
         for name, tensor in checkpoint.items()
-        if name != _UNUSED and not name.endswith(_UNUSED_SUFFIX)
+        if name != _UNUSED and not name.endswith(_UNUSED_SUFFIXES)
     }
     return to_ours(theirs, expected, RULES)
 

@@ -14,6 +14,7 @@ from typing import Literal
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ovvis_models.backbones.swin import SwinBackbone, SwinSpec
 from ovvis_models.backbones.timm_features import TimmBackbone
 from ovvis_models.blocks.decoder_output import DecoderOutput, LayerOutput
 from ovvis_models.decoders.object_heads import ClassAgnosticHead, ClosedSetHead, ObjectHead
@@ -57,7 +58,7 @@ class Mask2Former(nn.Module):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackboneSpec:
-    """A backbone by its timm name and the arguments that differ from timm's defaults."""
+    """A convolutional backbone by its timm name and the arguments that differ from timm's defaults."""
 
     name: str
     arguments: dict[str, BackboneArgument] = field(default_factory=dict)
@@ -68,7 +69,7 @@ class BackboneSpec:
 class Mask2FormerSpec:
     """The numbers of one Mask2Former."""
 
-    backbone: BackboneSpec
+    backbone: BackboneSpec | SwinSpec
     width: int
     num_heads: int
     encoder_layers: int
@@ -83,9 +84,7 @@ class Mask2FormerSpec:
 
 def build_mask2former(spec: Mask2FormerSpec) -> Mask2Former:
     """Return the untrained network of `spec`."""
-    backbone = TimmBackbone(
-        spec.backbone.name, arguments=spec.backbone.arguments, frozen_norm=spec.backbone.frozen_norm
-    )
+    backbone = _backbone(spec.backbone)
     pixel_decoder = PixelDecoder(
         backbone.channels,
         width=spec.width,
@@ -103,6 +102,12 @@ def build_mask2former(spec: Mask2FormerSpec) -> Mask2Former:
         object_head=_object_head(spec),
     )
     return Mask2Former(backbone=backbone, pixel_decoder=pixel_decoder, query_decoder=query_decoder)
+
+
+def _backbone(spec: BackboneSpec | SwinSpec) -> TimmBackbone | SwinBackbone:
+    if isinstance(spec, SwinSpec):
+        return SwinBackbone(spec)
+    return TimmBackbone(spec.name, arguments=spec.arguments, frozen_norm=spec.frozen_norm)
 
 
 def _query_source(spec: Mask2FormerSpec) -> QuerySource:

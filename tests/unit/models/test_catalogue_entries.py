@@ -1,0 +1,68 @@
+"""The models with published weights: what their entries say must fit what is known of the published files."""
+
+import re
+
+import pytest
+import torch
+
+from ovvis_models.catalog import CATALOG
+from ovvis_models.converters.mask2former import to_detectron2
+from ovvis_models.networks.clip import build_clip
+from ovvis_models.networks.mask2former import build_mask2former
+
+PUBLISHED = [spec for spec in CATALOG.values() if spec.sources]
+# of the official checkpoints: entries, tables of positions that are not loaded, million parameters
+OFFICIAL = {
+    "instformer-r50": (558, 0, 43.97),
+    "instformer-swin-t": (482, 12, 47.4),
+    "instformer-swin-b": (650, 24, 106.9),
+}
+
+
+def test_these_models_are_there():
+    assert {spec.name for spec in PUBLISHED} == set(OFFICIAL)
+
+
+@pytest.mark.parametrize("spec", PUBLISHED, ids=lambda spec: spec.name)
+def test_an_entry_is_complete(spec):
+    assert sorted(source.part for source in spec.sources) == ["clip", "proposals"]
+    assert spec.weights is None
+    assert spec.licence
+    assert spec.proposal_ap is not None
+    assert spec.association.hidden_dim is None
+    assert spec.instclip.lora_rank is None
+    assert spec.proposals.num_classes == 80
+    for source in spec.sources:
+        assert source.licence
+        assert source.trained_on
+        assert source.sha256 or source.md5_start
+        assert re.fullmatch("[0-9a-f]{64}", source.sha256 or "0" * 64)
+        assert re.fullmatch("[0-9a-f]{6}", source.md5_start or "0" * 6)
+
+
+def test_file_names_are_unique():
+    names = {(source.file_name, source.location) for spec in PUBLISHED for source in spec.sources}
+    assert len({name for name, _ in names}) == len(names)
+
+
+@pytest.mark.parametrize("spec", PUBLISHED, ids=lambda spec: spec.name)
+def test_the_proposal_network_has_the_official_tensors(spec):
+    with torch.device("meta"):
+        state = build_mask2former(spec.proposals).state_dict()
+    official = to_detectron2(state)
+    num_entries, num_tables, millions = OFFICIAL[spec.name]
+    assert len(official) == num_entries - num_tables - 1  # criterion.empty_weight
+    learned = [tensor.numel() for name, tensor in official.items() if ".running_" not in name]
+    assert sum(learned) / 1e6 == pytest.approx(millions, abs=0.06)
+    proposals = next(source for source in spec.sources if source.part == "proposals")
+    assert proposals.approximate_bytes == pytest.approx(millions * 4e6, rel=0.01)
+
+
+def test_clip_has_the_published_size():
+    """The published safetensors file is float32: its tensors, and a head of some 30 kB."""
+    spec = CATALOG["instformer-r50"]
+    with torch.device("meta"):
+        state = build_clip(spec.clip).state_dict()
+    source = next(source for source in spec.sources if source.part == "clip")
+    stored = sum(4 * tensor.numel() for tensor in state.values())
+    assert 0 < source.size_bytes - stored < 50_000
