@@ -19,7 +19,7 @@ STAGES: tuple[Stage, ...] = get_args(Stage)
 _LOG_EVERY = 20  # steps
 
 
-def train(
+def train(  # noqa: PLR0913  each option is a parameter
     model: Annotated[
         str, typer.Argument(help="What to train: a model with a recipe, such as instformer-tiny.")
     ],
@@ -33,8 +33,18 @@ def train(
         typer.Option("--stage", help=f"Only this of {', '.join(STAGES)}; may be given again. [default: all]"),
     ] = None,
     budget: Annotated[
-        float, typer.Option("--budget", help="Train so many times as long as the recipe says.")
+        float, typer.Option("--budget", help="Train on so many times as many samples as the recipe says.")
     ] = 1.0,
+    batch: Annotated[
+        int,
+        typer.Option(
+            "--batch", min=1, help="Batches so many times as large, in as many fewer steps: for a GPU."
+        ),
+    ] = 1,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", min=0, help="Processes that draw samples. [default: as the recipe says]"),
+    ] = None,
     threads: Annotated[
         int | None, typer.Option("--threads", min=1, help="CPU threads. [default: all cores]")
     ] = None,
@@ -47,14 +57,15 @@ def train(
     import torch
 
     from ovvis_cli.device import resolve_device
-    from ovvis_cli.training.instformer import Run, pack, train_stages, with_budget
-    from ovvis_cli.training.recipe import load_recipe
+    from ovvis_cli.training.instformer import Run, at_scale, pack, train_stages
+    from ovvis_cli.training.recipe import Scale, load_recipe
 
     stages = tuple(_stage(name) for name in stage) if stage else STAGES
-    recipe = with_budget(load_recipe(model), budget)
+    recipe = at_scale(load_recipe(model), Scale(budget=budget, batch=batch, workers=workers))
     folder = output or Path("runs") / model
     if threads is not None:
         torch.set_num_threads(threads)
+    torch.set_float32_matmul_precision("high")  # TF32 where the device has it
     console = Console(quiet=quiet)
     with console.progress(f"training {model}", total=None, unit="steps") as progress:
         run = Run(
@@ -85,7 +96,7 @@ def _teller(folder: Path, progress: Progress) -> "Callable[[StepReport], None]":
     def tell(report: "StepReport") -> None:
         progress.update(report.step, total=report.steps)
         if report.step % _LOG_EVERY == 0 or report.step == report.steps:
-            losses = " ".join(f"{name} {value:.4f}" for name, value in report.losses.items())
+            losses = " ".join(f"{name} {float(value):.4f}" for name, value in report.losses.items())
             line = (
                 f"{report.stage} {report.step}/{report.steps} {report.seconds_per_step:.3f} s/step {losses}\n"
             )

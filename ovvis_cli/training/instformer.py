@@ -10,7 +10,7 @@ from open_clip.model import CLIP
 
 from ovvis_cli.training.checkpoint import load_average
 from ovvis_cli.training.loop import Stage, StepReport, fit
-from ovvis_cli.training.recipe import Recipe, scaled
+from ovvis_cli.training.recipe import Recipe, Scale
 from ovvis_cli.training.stage_clip import clip_stage, forget_unseen_tokens
 from ovvis_cli.training.stage_instclip import instclip_stage
 from ovvis_cli.training.stage_proposals import proposal_stage
@@ -63,17 +63,17 @@ def train_stages(recipe: Recipe, run: Run, *, stages: tuple[StageName, ...] = ST
             trainers[name]()
 
 
-def with_budget(recipe: Recipe, budget: float) -> Recipe:
-    """The recipe with `budget` times as many steps in every stage, and as many clips for the rollout."""
+def at_scale(recipe: Recipe, scale: Scale) -> Recipe:
+    """The recipe with every stage at `scale`, and `budget` times as many clips for the rollout."""
     return replace(
         recipe,
-        clip=replace(recipe.clip, schedule=scaled(recipe.clip.schedule, budget)),
-        proposals=replace(recipe.proposals, schedule=scaled(recipe.proposals.schedule, budget)),
-        instclip=replace(recipe.instclip, schedule=scaled(recipe.instclip.schedule, budget)),
+        clip=replace(recipe.clip, schedule=scale(recipe.clip.schedule)),
+        proposals=replace(recipe.proposals, schedule=scale(recipe.proposals.schedule)),
+        instclip=replace(recipe.instclip, schedule=scale(recipe.instclip.schedule)),
         rollout=replace(
             recipe.rollout,
-            schedule=scaled(recipe.rollout.schedule, budget),
-            num_clips=max(2, round(recipe.rollout.num_clips * budget)),
+            schedule=scale(recipe.rollout.schedule),
+            num_clips=max(2, round(recipe.rollout.num_clips * scale.budget)),
         ),
     )
 

@@ -6,7 +6,7 @@ have seen, whatever the number of workers.
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -64,7 +64,7 @@ class StepReport:
     stage: str
     step: int
     steps: int
-    losses: dict[str, float]
+    losses: dict[str, Tensor]  # on the device: reading them waits for the step to end
     seconds_per_step: float
 
 
@@ -117,7 +117,7 @@ def fit(
                 stage=stage.name,
                 step=step + 1,
                 steps=schedule.steps,
-                losses={name: float(value.detach()) for name, value in losses.items()},
+                losses={name: value.detach() for name, value in losses.items()},
                 seconds_per_step=(now - started_at) / (step + 1 - first),
             )
         )
@@ -142,18 +142,37 @@ def _groups(parameters: list[nn.Parameter], weight_decay: float) -> list[dict[st
 
 
 def _batches(stage: Stage[Sample, Batch], first_step: int) -> DataLoader[Batch]:
-    schedule = stage.schedule
-    samples = _Samples(
-        stage.draw, first=first_step * schedule.batch_size, last=schedule.steps * schedule.batch_size
+    size = stage.schedule.batch_size
+    samples = _Samples(stage.draw, first=first_step * size, last=stage.schedule.steps * size)
+    return _loader(samples, batch_size=size, collate=stage.collate, workers=stage.schedule.workers)
+
+
+def drawn(draw: Callable[[int], Sample], *, first: int, last: int, workers: int) -> Iterator[Sample]:
+    """Samples `first` to `last` - 1 in order, drawn ahead by `workers` processes (0: none)."""
+    return iter(
+        _loader(_Samples(draw, first=first, last=last), batch_size=None, collate=None, workers=workers)
     )
+
+
+def _loader(
+    samples: _Samples[Sample],
+    *,
+    batch_size: int | None,
+    collate: Callable[[list[Sample]], Batch] | None,
+    workers: int,
+) -> DataLoader[Batch]:
     return DataLoader(
         samples,  # type: ignore[arg-type]
-        batch_size=schedule.batch_size,
-        collate_fn=stage.collate,
-        num_workers=schedule.workers,
-        prefetch_factor=4 if schedule.workers else None,
+        batch_size=batch_size,
+        collate_fn=collate or _as_it_is,
+        num_workers=workers,
+        prefetch_factor=4 if workers else None,
         worker_init_fn=_one_thread_each,
     )
+
+
+def _as_it_is(sample: Sample) -> Sample:
+    return sample
 
 
 def _one_thread_each(_: int) -> None:

@@ -1,6 +1,7 @@
 """Training recipes: flat TOML files, read strictly into these dataclasses."""
 
 import dataclasses
+import math
 import tomllib
 from dataclasses import dataclass
 from importlib import resources
@@ -32,12 +33,14 @@ class ProposalStage:
     frame_hw: tuple[int, int]
     final_frame_hw: tuple[int, int]  # in the last `final_share` of the steps
     final_share: float
+    frames_per_scene: int  # drawing another moment of a scene costs much less than another scene
     nameless_share: float  # of the kinds drawn from
     object_weight: float
     mask_weight: float
     dice_weight: float
     heatmap_weight: float
     margin_weight: float
+    no_object_weight: float  # of a query without an object in the object loss
     num_points: int
 
 
@@ -47,6 +50,7 @@ class InstClipStage:
 
     schedule: Schedule
     frame_hw: tuple[int, int]
+    frames_per_scene: int
     clip_short_side: int
     mask_noise: float  # standard deviation of the noise on mask logits
     distillation_weight: float
@@ -107,9 +111,23 @@ def parse_recipe(text: str, *, where: str) -> Recipe:
     )
 
 
-def scaled(schedule: Schedule, budget: float) -> Schedule:
-    """The same schedule with `budget` times as many steps."""
-    return dataclasses.replace(schedule, steps=max(2, round(schedule.steps * budget)))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """How a run differs from its recipe."""
+
+    budget: float = 1.0  # times as many samples
+    batch: int = 1  # times as large batches, in as many fewer steps; the learning rate grows with its root
+    workers: int | None = None  # processes that draw samples; None: as many as the recipe says
+
+    def __call__(self, schedule: Schedule) -> Schedule:
+        """The schedule of the run."""
+        return dataclasses.replace(
+            schedule,
+            steps=max(2, round(schedule.steps * self.budget / self.batch)),
+            batch_size=schedule.batch_size * self.batch,
+            learning_rate=schedule.learning_rate * math.sqrt(self.batch),
+            workers=schedule.workers if self.workers is None else self.workers,
+        )
 
 
 def _part(part: type[Part], table: dict[str, object], key: str, where: str) -> Part:

@@ -12,7 +12,7 @@ The first pictures have plain backgrounds: what a network learns first.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import cv2
 import numpy as np
@@ -56,7 +56,7 @@ class CaptionedBatch:
 
     images: UInt8[Tensor, "B S S 3"]
     kind_indices: Int[Tensor, " B"]
-    captions: tuple[str, ...]
+    captions: Int[Tensor, "B L"]  # tokens
 
 
 def clip_stage(
@@ -67,11 +67,10 @@ def clip_stage(
     clip = build_clip(spec)
     clip.visual.output_tokens = True  # patches beside the image embedding
     seed = settings.schedule.seed
-    names = [(kind.name, *kind.synonyms) for kind in ALL_KINDS]
-
     num_plain = round(
         settings.plain_share * settings.schedule.steps * settings.schedule.batch_size / READINGS
     )
+    stacked = partial(collate, context_length=spec.text.context_length)
 
     @lru_cache(maxsize=2 * PICTURES_PER_ROUND)  # for speed only: a sample stays a pure function of its number
     def picture(source: int) -> CaptionedImage:
@@ -87,35 +86,34 @@ def clip_stage(
         rng = np.random.default_rng([SEED_SPACE, seed, 1, number])
         return replace(drawn, image=reread(drawn.image, rng))
 
-    centre(clip.visual, collate([draw(number) for number in range(NUM_STATISTICS)]).images)
+    centre(clip.visual, stacked([draw(number) for number in range(NUM_STATISTICS)]).images)
     clip.to(device)
-    anchors = torch.nn.init.orthogonal_(torch.empty(len(names), spec.embed_dim)).to(device)
+    prompts = NamePrompts(ALL_KINDS, context_length=spec.text.context_length)
+    anchors = torch.nn.init.orthogonal_(torch.empty(len(ALL_KINDS), spec.embed_dim)).to(device)
     encode_text = TextEncoder(clip)
 
     def losses(batch: CaptionedBatch) -> dict[str, Tensor]:
         images = normalised(batch.images.to(device))
         image_embeds, patch_embeds = _encode_images(clip, images, settings.window_probability)
-        prompts = [_prompt(options) for options in names]
-        text_embeds = encode_text(
-            cut_tokens([*batch.captions, *prompts], spec.text.context_length).to(device)
-        )
+        texts = cut(torch.cat([batch.captions, prompts.draw()])).to(device)
         scale = clip.logit_scale.exp().clamp(max=100.0)
-        caption_embeds, name_embeds = text_embeds.split([len(batch.captions), len(names)])
+        caption_embeds, name_embeds = encode_text(texts).split([len(batch.captions), len(anchors)])
         kind_indices = batch.kind_indices.to(device)
+        every_kind = torch.arange(len(anchors), device=device)
         drawn_to_anchors = (
             F.cross_entropy(ANCHOR_SCALE * image_embeds @ anchors.T, kind_indices)
             + F.cross_entropy(ANCHOR_SCALE * patch_embeds @ anchors.T, kind_indices)
-            + F.cross_entropy(ANCHOR_SCALE * name_embeds @ anchors.T, torch.arange(len(names), device=device))
+            + F.cross_entropy(ANCHOR_SCALE * name_embeds @ anchors.T, every_kind)
         )
         return {
-            "captions": _contrast(scale * image_embeds @ caption_embeds.T, batch.captions),
+            "captions": _contrast(scale * image_embeds @ caption_embeds.T, texts[: len(batch.captions)]),
             "names": settings.name_weight
             * F.cross_entropy(scale * image_embeds @ name_embeds.T, kind_indices),
             "anchors": settings.anchor_weight * drawn_to_anchors,
         }
 
     return Stage(
-        name="clip", model=clip, draw=draw, collate=collate, losses=losses, schedule=settings.schedule
+        name="clip", model=clip, draw=draw, collate=stacked, losses=losses, schedule=settings.schedule
     )
 
 
@@ -134,18 +132,39 @@ def centre(visual: VisionTransformer, images: UInt8[Tensor, "B S S 3"]) -> None:
         visual.ln_post.bias.copy_(-features[0].mean(dim=0) / spread)
 
 
-def collate(samples: list[CaptionedImage]) -> CaptionedBatch:
+class NamePrompts:
+    """All prompts with the names of kinds and their synonyms, as tokens; a draw gives one for each kind."""
+
+    def __init__(self, kinds: Sequence[Kind], *, context_length: int) -> None:
+        options = [(kind.name, *kind.synonyms) for kind in kinds]
+        self._num_options = torch.tensor([len(names) for names in options])
+        self._tokens = torch.zeros(
+            len(kinds), int(self._num_options.max()), len(PROMPT_TEMPLATES), context_length, dtype=torch.long
+        )
+        for row, names in zip(self._tokens, options, strict=True):
+            for place, name in zip(row, names, strict=False):
+                texts = [template.format(name) for template in PROMPT_TEMPLATES]
+                place[:] = tokenize(texts, context_length=context_length)
+
+    def draw(self) -> Int[Tensor, "K L"]:
+        """Random templates; the name itself as often as all its synonyms together."""
+        num_kinds, _, num_templates, _ = self._tokens.shape
+        any_option = (torch.rand(num_kinds) * self._num_options).long()
+        option = torch.where(torch.rand(num_kinds) < 0.5, 0, any_option)
+        return self._tokens[torch.arange(num_kinds), option, torch.randint(num_templates, (num_kinds,))]
+
+
+def collate(samples: list[CaptionedImage], *, context_length: int) -> CaptionedBatch:
     """Stacks samples."""
     return CaptionedBatch(
         images=torch.from_numpy(np.stack([sample.image for sample in samples])),
         kind_indices=torch.tensor([sample.kind_index for sample in samples]),
-        captions=tuple(sample.caption for sample in samples),
+        captions=tokenize([sample.caption for sample in samples], context_length=context_length),
     )
 
 
-def cut_tokens(texts: Sequence[str], context_length: int) -> Int[Tensor, "S L"]:
+def cut(tokens: Int[Tensor, "S L"]) -> Int[Tensor, "S _L"]:
     """Token rows without the columns that are padding in all of them."""
-    tokens = tokenize(texts, context_length=context_length)
     return tokens[:, : int(tokens.argmax(dim=1).max()) + 1]
 
 
@@ -166,18 +185,9 @@ def normalised(images: UInt8[Tensor, "B H W 3"]) -> Float[Tensor, "B 3 H W"]:
     return (values - mean) / std
 
 
-def _prompt(options: Sequence[str]) -> str:
-    template = PROMPT_TEMPLATES[int(torch.randint(len(PROMPT_TEMPLATES), ()))]
-    # the name itself as often as all its synonyms together
-    chosen = 0 if torch.rand(()) < 0.5 else int(torch.randint(len(options), ()))
-    return template.format(options[chosen])
-
-
-def _contrast(logits: Float[Tensor, "B B"], captions: Sequence[str]) -> Float[Tensor, ""]:
+def _contrast(logits: Float[Tensor, "B B"], captions: Int[Tensor, "B L"]) -> Float[Tensor, ""]:
     """Symmetric cross-entropy in which equal captions share the probability."""
-    same = torch.tensor(
-        [[a == b for b in captions] for a in captions], dtype=logits.dtype, device=logits.device
-    )
+    same = (captions[:, None] == captions).all(dim=-1).to(logits.dtype)
     targets = same / same.sum(dim=1, keepdim=True)
     return 0.5 * (F.cross_entropy(logits, targets) + F.cross_entropy(logits.T, targets))
 
@@ -227,6 +237,6 @@ def name_accuracy(
     """1 where an image's kind wins by the prompt 'a photo of a {}.'; kind indices are those of `kinds`."""
     with torch.inference_mode():
         prompts = [f"a photo of a {kind.name}." for kind in kinds]
-        texts = TextEncoder(clip)(cut_tokens(prompts, spec.text.context_length))
+        texts = TextEncoder(clip)(cut(tokenize(prompts, context_length=spec.text.context_length)))
         images = F.normalize(clip.visual(normalised(batch.images)), dim=-1)
         return ((images @ texts.T).argmax(dim=1) == batch.kind_indices).float()

@@ -6,6 +6,7 @@ tight crop, which keeps novel kinds where the text tower expects them.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -16,7 +17,7 @@ from open_clip.model import CLIP
 from torch import Tensor
 
 from ovvis_cli.diorama.kinds import BASE_KINDS
-from ovvis_cli.diorama.scene import render_clip
+from ovvis_cli.diorama.scene import Clip, render_clip
 from ovvis_cli.training.loop import Stage
 from ovvis_cli.training.recipe import InstClipStage
 from ovvis_cli.training.stage_clip import normalised
@@ -27,6 +28,7 @@ from ovvis_models.text.vocabulary import encode_vocabulary
 
 SEED_SPACE = 12
 MASK_STRIDE = 4
+STRIDE = 8  # between the frames taken of a scene
 CROP_MARGIN = 0.08  # of the box's longer side
 LOGIT_RANGE = 8.0  # of a mask logit well inside or outside an object
 
@@ -67,14 +69,24 @@ def instclip_stage(
     scale = teacher.logit_scale.detach().exp().clamp(max=100.0)
     seed = settings.schedule.seed
 
+    @lru_cache(maxsize=1)  # a worker draws the frames of a scene one after the other
+    def scene(number: int) -> Clip:
+        return render_clip(
+            np.random.default_rng([SEED_SPACE, seed, 0, number]),
+            kinds=BASE_KINDS,
+            num_frames=settings.frames_per_scene,
+            frame_hw=settings.frame_hw,
+            stride=STRIDE,
+        )
+
     def draw(number: int) -> InstanceSample:
-        rng = np.random.default_rng([SEED_SPACE, seed, number])
-        clip = render_clip(rng, kinds=BASE_KINDS, num_frames=1, frame_hw=settings.frame_hw)
+        scene_number, frame = divmod(number, settings.frames_per_scene)
+        clip = scene(scene_number)
         return instance_sample(
-            clip.frames[0],
-            clip.masks[0],
+            clip.frames[frame],
+            clip.masks[frame],
             np.array([BASE_KINDS.index(kind) for kind in clip.kinds]),
-            rng=rng,
+            rng=np.random.default_rng([SEED_SPACE, seed, 1, number]),
             settings=settings,
             crop_px=spec.vision.image_size,
         )

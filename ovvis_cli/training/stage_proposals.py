@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -13,7 +14,7 @@ from torch import Tensor
 from ovvis_cli.diorama.kinds import BASE_KINDS
 from ovvis_cli.diorama.kinds.kind import Kind
 from ovvis_cli.diorama.kinds.nameless import NAMELESS
-from ovvis_cli.diorama.scene import MAX_OBJECTS, render_clip
+from ovvis_cli.diorama.scene import MAX_OBJECTS, Clip, render_clip
 from ovvis_cli.training.loop import Stage
 from ovvis_cli.training.recipe import ProposalStage
 from ovvis_models.losses.masks import PointSampling
@@ -25,6 +26,7 @@ from ovvis_models.networks.mask2former import Mask2FormerSpec, build_mask2former
 SEED_SPACE = 11
 SIZE_DIVISOR = 32
 LONGEST_FILM = 24  # frames
+STRIDE = 8  # between the frames taken of a scene, so that they differ in pose, size and occlusion
 MIN_OBJECTS = 2  # crowded frames teach more for the same time
 
 
@@ -40,10 +42,13 @@ class FrameSample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameBatch:
-    """Frames stacked; targets stay a list, since each frame has its own number of objects."""
+    """Frames stacked, and all their objects in one row, frame by frame."""
 
     images: UInt8[Tensor, "B H W 3"]
-    targets: list[Target]
+    num_objects: tuple[int, ...]  # of each frame
+    masks: Bool[Tensor, "G H W"]
+    centers: Float[Tensor, "G 2"]
+    radii: Float[Tensor, " G"]
 
 
 def proposal_stage(
@@ -62,26 +67,33 @@ def proposal_stage(
     kinds = pool(BASE_KINDS, NAMELESS, settings.nameless_share)
     seed = settings.schedule.seed
 
-    def draw(number: int) -> FrameSample:
+    per_scene = settings.frames_per_scene
+    final_step = round((1 - settings.final_share) * settings.schedule.steps)
+    first_final_scene = final_step * settings.schedule.batch_size // per_scene
+
+    @lru_cache(maxsize=1)  # a worker draws the frames of a scene one after the other
+    def scene(number: int) -> Clip:
         rng = np.random.default_rng([SEED_SPACE, seed, number])
-        step = number // settings.schedule.batch_size
-        is_final = step >= (1 - settings.final_share) * settings.schedule.steps
-        frame_hw = settings.final_frame_hw if is_final else settings.frame_hw
         # moments late in a film as well: there objects cross
         start_frame = int(rng.integers(0, LONGEST_FILM))
-        clip = render_clip(
+        return render_clip(
             rng,
             kinds=kinds,
-            num_frames=1,
-            frame_hw=frame_hw,
+            num_frames=per_scene,
+            frame_hw=settings.final_frame_hw if number >= first_final_scene else settings.frame_hw,
             num_objects=int(rng.integers(MIN_OBJECTS, MAX_OBJECTS + 1)),
             start_frame=start_frame,
+            stride=STRIDE,
         )
-        return with_centers(clip.frames[0], clip.masks[0])
+
+    def draw(number: int) -> FrameSample:
+        scene_number, frame = divmod(number, per_scene)
+        clip = scene(scene_number)
+        return with_centers(clip.frames[frame], clip.masks[frame])
 
     def losses(batch: FrameBatch) -> dict[str, Tensor]:
         images = network_input(batch.images.to(device), mean=mean, std=std)
-        return criterion(network(images), [_moved(target, device) for target in batch.targets])
+        return criterion(network(images), targets_on(device, batch))
 
     return Stage(
         name="proposals", model=network, draw=draw, collate=collate, losses=losses, schedule=settings.schedule
@@ -103,6 +115,7 @@ def _criterion(settings: ProposalStage) -> SetCriterion:
             margin=settings.margin_weight,
             heatmap=settings.heatmap_weight,
         ),
+        no_object_weight=settings.no_object_weight,
     )
 
 
@@ -116,11 +129,13 @@ def network_input(
     return F.pad(values, padding).contiguous(memory_format=torch.channels_last)
 
 
-def _moved(target: Target, device: torch.device) -> Target:
-    """The target on `device`, its masks padded like the input."""
-    height, width = target.masks.shape[-2:]
-    masks = F.pad(target.masks.to(device), (0, -width % SIZE_DIVISOR, 0, -height % SIZE_DIVISOR))
-    return Target(masks=masks, centers=target.centers.to(device), radii=target.radii.to(device))
+def targets_on(device: torch.device, batch: FrameBatch) -> list[Target]:
+    """The frames' targets on `device`, masks padded like the input."""
+    height, width = batch.masks.shape[-2:]
+    masks = F.pad(batch.masks.to(device), (0, -width % SIZE_DIVISOR, 0, -height % SIZE_DIVISOR))
+    counts = list(batch.num_objects)
+    parts = (torch.split(values.to(device), counts) for values in (masks, batch.centers, batch.radii))
+    return [Target(masks=m, centers=c, radii=r) for m, c, r in zip(*parts, strict=True)]
 
 
 def pool(base: Sequence[Kind], nameless: Sequence[Kind], nameless_share: float) -> tuple[Kind, ...]:
@@ -144,12 +159,8 @@ def collate(samples: list[FrameSample]) -> FrameBatch:
     """Stacks samples."""
     return FrameBatch(
         images=torch.from_numpy(np.stack([sample.image for sample in samples])),
-        targets=[
-            Target(
-                masks=torch.from_numpy(sample.masks),
-                centers=torch.from_numpy(sample.centers),
-                radii=torch.from_numpy(sample.radii),
-            )
-            for sample in samples
-        ],
+        num_objects=tuple(len(sample.radii) for sample in samples),
+        masks=torch.from_numpy(np.concatenate([sample.masks for sample in samples])),
+        centers=torch.from_numpy(np.concatenate([sample.centers for sample in samples])),
+        radii=torch.from_numpy(np.concatenate([sample.radii for sample in samples])),
     )

@@ -16,8 +16,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from ovvis_cli.diorama.kinds import BASE_KINDS
-from ovvis_cli.diorama.scene import render_clip
-from ovvis_cli.training.loop import Stage
+from ovvis_cli.diorama.scene import Clip, render_clip
+from ovvis_cli.training.loop import Stage, drawn
 from ovvis_cli.training.recipe import RolloutStage
 from ovvis_models.losses.temporal_contrastive import temporal_contrastive_loss
 from ovvis_models.networks.instformer import InstFormer
@@ -63,10 +63,14 @@ def collect_tokens(
     settings: RolloutStage, model: InstFormer, *, device: torch.device, on_clip: Callable[[int, int], None]
 ) -> list[TokenClip]:
     """Runs the frozen networks over freshly drawn clips; `on_clip(done, total)` is told of progress."""
-    clips = []
-    for number in range(settings.num_clips):
+
+    def film(number: int) -> Clip:
         rng = np.random.default_rng([SEED_SPACE, settings.schedule.seed, 0, number])
-        clip = render_clip(rng, kinds=BASE_KINDS, num_frames=settings.clip_frames, frame_hw=settings.frame_hw)
+        return render_clip(rng, kinds=BASE_KINDS, num_frames=settings.clip_frames, frame_hw=settings.frame_hw)
+
+    clips = []
+    films = drawn(film, first=0, last=settings.num_clips, workers=settings.schedule.workers)
+    for number, clip in enumerate(films):
         with torch.inference_mode():
             prediction = model.predict(torch.from_numpy(clip.frames).to(device))
             tokens = tracking_tokens(

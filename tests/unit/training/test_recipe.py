@@ -5,8 +5,8 @@ from importlib import resources
 import pytest
 
 from ovvis_cli.errors import RecipeError
-from ovvis_cli.training.instformer import with_budget
-from ovvis_cli.training.recipe import load_recipe, parse_recipe
+from ovvis_cli.training.instformer import at_scale
+from ovvis_cli.training.recipe import Scale, load_recipe, parse_recipe
 
 TEXT = (resources.files("ovvis_cli.recipes") / "instformer_tiny.toml").read_text(encoding="utf-8")
 
@@ -44,7 +44,19 @@ def test_a_wrong_key_is_named(old, new, told):
 
 def test_a_budget_scales_every_stage():
     recipe = parse_recipe(TEXT, where="test.toml")
-    double = with_budget(recipe, 2.0)
+    double = at_scale(recipe, Scale(budget=2.0))
     for stage in ("clip", "proposals", "instclip", "rollout"):
         assert getattr(double, stage).schedule.steps == 2 * getattr(recipe, stage).schedule.steps
     assert double.rollout.num_clips == 2 * recipe.rollout.num_clips
+
+
+def test_larger_batches_see_as_many_samples_in_fewer_steps():
+    recipe = parse_recipe(TEXT, where="test.toml")
+    large = at_scale(recipe, Scale(batch=4, workers=3))
+    for stage in ("clip", "proposals", "instclip", "rollout"):
+        before, after = getattr(recipe, stage).schedule, getattr(large, stage).schedule
+        assert after.steps * after.batch_size == pytest.approx(before.steps * before.batch_size, rel=0.01)
+        assert after.batch_size == 4 * before.batch_size
+        assert after.learning_rate == 2 * before.learning_rate
+        assert after.workers == 3
+    assert large.rollout.num_clips == recipe.rollout.num_clips

@@ -8,9 +8,17 @@ from ovvis_cli.diorama.kinds import ALL_KINDS, BASE_KINDS
 from ovvis_cli.diorama.kinds.nameless import NAMELESS
 from ovvis_cli.training import stage_instclip, stage_proposals, stage_rollout
 from ovvis_cli.training.recipe import load_recipe
-from ovvis_cli.training.stage_clip import clip_stage, forget_unseen_tokens, reread, windowed_positions
+from ovvis_cli.training.stage_clip import (
+    NamePrompts,
+    clip_stage,
+    forget_unseen_tokens,
+    reread,
+    windowed_positions,
+)
+from ovvis_models.catalog import CATALOG
 from ovvis_models.networks.clip import VIT_TINY_16, build_clip, tokenize
 from ovvis_models.structures import ImageGeometry
+from ovvis_models.text.prompts import PROMPT_TEMPLATES
 from ovvis_models.trackers.rollout import RolloutTracker
 
 RECIPE = load_recipe("instformer-tiny")
@@ -52,6 +60,43 @@ def test_rereading_keeps_size_and_changes_the_picture():
     changed = reread(image, np.random.default_rng(1))
     assert changed.shape == image.shape
     assert not np.array_equal(changed, image)
+
+
+def test_prompts_name_every_kind_in_its_row():
+    torch.manual_seed(0)
+    prompts = NamePrompts(ALL_KINDS, context_length=24)
+    rows = prompts.draw()
+    again = prompts.draw()
+    assert rows.shape == (len(ALL_KINDS), 24)
+    assert not torch.equal(rows, again)
+    possible = {
+        tuple(tokenize([template.format(name)], context_length=24)[0].tolist())
+        for template in PROMPT_TEMPLATES
+        for name in (ALL_KINDS[5].name, *ALL_KINDS[5].synonyms)
+    }
+    assert tuple(rows[5].tolist()) in possible
+
+
+def test_frames_of_a_scene_show_the_same_objects_at_other_moments():
+    spec = CATALOG["instformer-tiny"]
+    stage = stage_proposals.proposal_stage(
+        RECIPE.proposals,
+        spec.proposals,
+        mean=spec.proposal_input.mean,
+        std=spec.proposal_input.std,
+        device=torch.device("cpu"),
+    )
+    samples = [stage.draw(number) for number in (1, 0)]
+    assert not np.array_equal(samples[0].image, samples[1].image)
+    assert np.array_equal(stage.draw(1).image, samples[0].image)
+    batch = stage.collate(samples)
+    assert batch.num_objects == tuple(len(sample.radii) for sample in samples)
+    targets = stage_proposals.targets_on(torch.device("cpu"), batch)
+    height, width = samples[0].image.shape[:2]
+    for sample, target in zip(samples, targets, strict=True):
+        assert target.masks.shape[-2] % 32 == 0
+        assert np.array_equal(target.masks[:, :height, :width].numpy(), sample.masks)
+        assert np.array_equal(target.centers.numpy(), sample.centers)
 
 
 def test_tokens_never_seen_lose_their_meaning_and_names_keep_it():
