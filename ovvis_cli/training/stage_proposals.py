@@ -114,6 +114,7 @@ def _criterion(settings: ProposalStage) -> SetCriterion:
             dice=weights[2],
             margin=settings.margin_weight,
             heatmap=settings.heatmap_weight,
+            started_on=settings.started_on_weight,
         ),
         no_object_weight=settings.no_object_weight,
     )

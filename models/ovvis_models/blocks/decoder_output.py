@@ -16,12 +16,20 @@ class PixelFeatures:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QueryOrigin:
+    """The objectness map that queries were taken from, and where on it."""
+
+    heatmap_logits: Float[Tensor, "B h8 w8"]
+    points: Float[Tensor, "B Q 2"]  # (x, y) in [0, 1] of the padded input
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InitialQueries:
     """Queries before the first decoder layer."""
 
     query_feat: Float[Tensor, "B Q C"]
     query_pos: Float[Tensor, "B Q C"]
-    heatmap_logits: Float[Tensor, "B h8 w8"] | None = None  # where the queries came from, if from a map
+    origin: QueryOrigin | None = None  # None: not from a map
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +43,7 @@ class LayerOutput:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecoderOutput:
-    """The heads of all layers, first to last (L + 1 of them), and the guiding map if there is one."""
+    """The heads of all layers, first to last (L + 1 of them), and where guided queries came from."""
 
     layers: tuple[LayerOutput, ...]
-    heatmap_logits: Float[Tensor, "B h8 w8"] | None = None
+    origin: QueryOrigin | None = None

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from ovvis_models.blocks.decoder_output import InitialQueries, PixelFeatures
+from ovvis_models.blocks.decoder_output import InitialQueries, PixelFeatures, QueryOrigin
 
 HEATMAP_PRIOR_LOGIT = -2.2  # the map starts at a probability of 0.1 everywhere
 NOT_A_PEAK_LOGIT = 1e4  # subtracted, so that every local maximum ranks before every other place
@@ -68,8 +68,18 @@ class GuidedQueries(nn.Module):
         return InitialQueries(
             query_feat=self.content_proj(tokens[rows, places]),
             query_pos=self.position_proj(features.positions[-1][places]),
-            heatmap_logits=heatmap_logits,
+            origin=QueryOrigin(
+                heatmap_logits=heatmap_logits,
+                points=place_centers(places, hw=(heatmap_logits.shape[1], heatmap_logits.shape[2])),
+            ),
         )
+
+
+def place_centers(places: Int[Tensor, "B Q"], *, hw: tuple[int, int]) -> Float[Tensor, "B Q 2"]:
+    """Return (x, y) in [0, 1] of the centres of flat places on a map of size `hw`."""
+    height, width = hw
+    x, y = places % width, torch.div(places, width, rounding_mode="floor")
+    return torch.stack([(x + 0.5) / width, (y + 0.5) / height], dim=-1)
 
 
 def best_places(logits: Float[Tensor, "B h w"], *, num_places: int) -> Int[Tensor, "B num_places"]:

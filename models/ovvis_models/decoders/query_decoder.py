@@ -105,7 +105,7 @@ class QueryDecoder(nn.Module):
             )
         query_embeds = self.norm(queries)
         outputs.append(self._heads(query_embeds, self.mask_embed(query_embeds), features))
-        return DecoderOutput(layers=tuple(outputs), heatmap_logits=initial.heatmap_logits)
+        return DecoderOutput(layers=tuple(outputs), origin=initial.origin)
 
     def _heads(self, query_embeds: Tensor, mask_embeds: Tensor, features: PixelFeatures) -> LayerOutput:
         return LayerOutput(

@@ -1,12 +1,13 @@
 """Losses of the proposal network."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 import torch
 import torch.nn.functional as F
 
-from ovvis_models.blocks.decoder_output import DecoderOutput, LayerOutput
+from ovvis_models.blocks.decoder_output import DecoderOutput, LayerOutput, QueryOrigin
 from ovvis_models.losses.heatmap import heatmap_loss, heatmap_targets
 from ovvis_models.losses.margin import margin_loss
 from ovvis_models.losses.masks import PointSampling, uncertain_points
@@ -14,6 +15,7 @@ from ovvis_models.losses.matcher import CostWeights, HungarianMatcher
 from ovvis_models.losses.objectness import objectness_loss
 from ovvis_models.losses.points import read_points
 from ovvis_models.losses.set_criterion import LossWeights, SetCriterion
+from ovvis_models.losses.started_on import started_on
 from ovvis_models.losses.targets import Target, gather_objects
 
 HW = (32, 48)
@@ -64,9 +66,10 @@ def random_output(*, num_queries: int = 5, heatmap: bool = True) -> DecoderOutpu
         )
         for _ in range(3)
     )
-    return DecoderOutput(
-        layers=layers, heatmap_logits=torch.randn(3, 4, 6, requires_grad=True) if heatmap else None
+    origin = QueryOrigin(
+        heatmap_logits=torch.randn(3, 4, 6, requires_grad=True), points=torch.rand(3, num_queries, 2)
     )
+    return DecoderOutput(layers=layers, origin=origin if heatmap else None)
 
 
 @pytest.fixture(autouse=True)
@@ -134,7 +137,7 @@ def test_perfect_heads_cost_almost_nothing_and_wrong_ones_much() -> None:
 def test_gradients_reach_every_output() -> None:
     output = random_output()
     sum(criterion()(output, TARGETS).values()).backward()
-    assert output.heatmap_logits is not None and output.heatmap_logits.grad is not None
+    assert output.origin is not None and output.origin.heatmap_logits.grad is not None
     for layer in output.layers:
         assert layer.mask_logits.grad is not None and layer.object_logits.grad is not None
         assert layer.mask_logits.grad[1].abs().max() == 0  # the image without objects has no mask to learn
@@ -208,3 +211,38 @@ def test_objectness_weighs_queries_without_object() -> None:
 def test_a_batch_needs_targets() -> None:
     with pytest.raises(ValueError, match="at least one target"):
         gather_objects([], dtype=torch.float32)
+
+
+def test_queries_start_on_the_object_below_them() -> None:
+    objects = gather_objects(TARGETS, dtype=torch.float32)
+    width, height = HW[1], HW[0]
+    points = torch.tensor(
+        [
+            [[6.0, 26.0], [40.0, 2.0], [8.0, 8.0], [30.0, 20.0], [9.0, 9.0]],  # objects 2, none, 0, 1, 0
+            [[6.0, 26.0]] * 5,  # an image without objects
+            [[2.0, 2.0], [20.0, 20.0], [2.0, 2.0], [2.0, 2.0], [2.0, 2.0]],
+        ]
+    ) / torch.tensor([width, height])
+    pairs = started_on(points, objects)
+    found = sorted(zip(pairs.objects.image_index.tolist(), pairs.query_index.tolist(), strict=True))
+    assert found == [(0, 0), (0, 2), (0, 3), (0, 4), (2, 1)]
+    assert pairs.objects.counts == (4, 0, 1)
+    assert pairs.objects.position.tolist() == [0, 1, 2, 3, 0]
+    for query, mask in zip(pairs.query_index[:4].tolist(), pairs.objects.masks[:4, 0], strict=True):
+        assert torch.equal(mask.bool(), TARGETS[0].masks[{0: 2, 2: 0, 3: 1, 4: 0}[query]])
+
+
+def test_every_query_that_starts_on_an_object_is_taught_its_mask() -> None:
+    layer = perfect_layer({(0, 0): 0, (0, 1): 0, (0, 2): 1, (0, 3): 2, (2, 4): 0})
+    centers = [TARGETS[0].centers[[0, 0, 1, 2, 2]], torch.zeros(5, 2), TARGETS[2].centers[[0]].expand(5, 2)]
+    points = torch.stack(centers) / torch.tensor([HW[1], HW[0]])
+    output = DecoderOutput(
+        layers=(layer, layer), origin=QueryOrigin(heatmap_logits=torch.zeros(3, 4, 6), points=points)
+    )
+    both = replace(LossWeights(), started_on=1.0)
+    weighted = SetCriterion(matcher=criterion().matcher, sampling=criterion().sampling, weights=both)
+    losses = weighted(output, TARGETS)
+    assert "started_on" not in criterion()(output, TARGETS)
+    # query 4 of image 0 and queries 0 to 3 of image 2 draw nothing where an object is: only one loss minds
+    assert losses["dice"] < 1
+    assert losses["started_on"] > 10

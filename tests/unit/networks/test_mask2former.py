@@ -37,7 +37,7 @@ def test_shapes_and_agreement_of_forward_and_propose(queries: str, num_classes: 
     assert all(layer.mask_logits.shape == (2, 6, 16, 24) for layer in output.layers)
     columns = 1 if num_classes is None else num_classes + 1
     assert output.layers[0].object_logits.shape == (2, 6, columns)
-    assert (output.heatmap_logits is None) == (queries == "learned")
+    assert (output.origin is None) == (queries == "learned")
     proposals = network.propose(images)
     torch.testing.assert_close(proposals.mask_logits, output.layers[-1].mask_logits)
     torch.testing.assert_close(proposals.query_embeds, output.layers[-1].query_embeds)
@@ -54,8 +54,8 @@ def test_images_of_a_batch_do_not_see_each_other() -> None:
 def test_every_parameter_learns() -> None:
     network = build_mask2former(TINY)
     output = network(torch.randn(2, 3, 64, 96))
-    assert output.heatmap_logits is not None
-    total = output.heatmap_logits.square().mean()
+    assert output.origin is not None
+    total = output.origin.heatmap_logits.square().mean()
     for layer in output.layers:
         total = total + layer.mask_logits.square().mean() + layer.object_logits.square().mean()
     total.backward()

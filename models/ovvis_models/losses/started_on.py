@@ -1,0 +1,42 @@
+"""Which guided queries start on an object: their place lies on its visible part."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from ovvis_models.losses.points import read_points
+from ovvis_models.losses.targets import ObjectBatch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartedOn:
+    """The M pairs of a query and the object that it starts on; an object may stand in many of them."""
+
+    query_index: Int[Tensor, " M"]  # within the image
+    objects: ObjectBatch  # one row a pair, ordered by image
+
+
+def started_on(points: Float[Tensor, "B Q 2"], objects: ObjectBatch) -> StartedOn:
+    """Return the pairs; `points` are (x, y) in [0, 1] of the padded input, the places of the queries.
+
+    Visible parts do not overlap, so that a query starts on one object at most.
+    """
+    covered = read_points(objects.masks, points[objects.image_index])[:, 0] > 0.5  # G Q
+    row, query_index = covered.nonzero(as_tuple=True)
+    image_index = objects.image_index[row]
+    counts = torch.bincount(image_index, minlength=objects.num_images)
+    firsts = counts.cumsum(dim=0) - counts
+    return StartedOn(
+        query_index=query_index,
+        objects=ObjectBatch(
+            num_images=objects.num_images,
+            image_index=image_index,
+            position=torch.arange(len(row), device=row.device) - firsts[image_index],
+            counts=tuple(counts.tolist()),
+            masks=objects.masks[row],
+            centers=objects.centers[row],
+            radii=objects.radii[row],
+        ),
+    )
