@@ -40,8 +40,6 @@ class ProposalStage:
     dice_weight: float
     heatmap_weight: float
     margin_weight: float
-    started_on_weight: float  # of the mask losses of all queries that start on an object
-    no_object_weight: float  # of a query without an object in the object loss
     num_points: int
 
 

@@ -17,9 +17,8 @@ from ovvis_cli.diorama.kinds.nameless import NAMELESS
 from ovvis_cli.diorama.scene import MAX_OBJECTS, Clip, render_clip
 from ovvis_cli.training.loop import Stage
 from ovvis_cli.training.recipe import ProposalStage
+from ovvis_models.losses.guided_criterion import GuidedCriterion, GuidedWeights
 from ovvis_models.losses.masks import PointSampling
-from ovvis_models.losses.matcher import CostWeights, HungarianMatcher
-from ovvis_models.losses.set_criterion import LossWeights, SetCriterion
 from ovvis_models.losses.targets import Target
 from ovvis_models.networks.mask2former import Mask2FormerSpec, build_mask2former
 
@@ -63,7 +62,16 @@ def proposal_stage(
     torch.manual_seed(settings.schedule.seed)
     network = build_mask2former(spec).to(device)
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    criterion = _criterion(settings)
+    criterion = GuidedCriterion(
+        sampling=PointSampling(num_points=settings.num_points, oversample=3.0, importance=0.75),
+        weights=GuidedWeights(
+            object=settings.object_weight,
+            mask_bce=settings.mask_weight,
+            dice=settings.dice_weight,
+            margin=settings.margin_weight,
+            heatmap=settings.heatmap_weight,
+        ),
+    )
     kinds = pool(BASE_KINDS, NAMELESS, settings.nameless_share)
     seed = settings.schedule.seed
 
@@ -97,26 +105,6 @@ def proposal_stage(
 
     return Stage(
         name="proposals", model=network, draw=draw, collate=collate, losses=losses, schedule=settings.schedule
-    )
-
-
-def _criterion(settings: ProposalStage) -> SetCriterion:
-    weights = settings.object_weight, settings.mask_weight, settings.dice_weight
-    return SetCriterion(
-        matcher=HungarianMatcher(
-            num_points=settings.num_points,
-            weights=CostWeights(object=weights[0], mask_bce=weights[1], dice=weights[2]),
-        ),
-        sampling=PointSampling(num_points=settings.num_points, oversample=3.0, importance=0.75),
-        weights=LossWeights(
-            object=weights[0],
-            mask_bce=weights[1],
-            dice=weights[2],
-            margin=settings.margin_weight,
-            heatmap=settings.heatmap_weight,
-            started_on=settings.started_on_weight,
-        ),
-        no_object_weight=settings.no_object_weight,
     )
 
 

@@ -1,28 +1,22 @@
-"""The loss of the proposal network: assignment and losses at every head, and those of the whole.
+"""The loss of the proposal network with learned queries: one-to-one assignment and losses at every head.
 
 Paper: Mask2Former (Cheng et al., CVPR 2022) with one object logit for its classes, and the margin loss of
-InstFormer; guided queries add the loss of their map, and mask losses of all queries that start on an object:
-many queries for each object teach small networks much faster than one (as in H-DETR, Jia et al., CVPR 2023),
-while the object logit, taught by the one-to-one assignment alone, still tells which of them stands for it.
+InstFormer.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ovvis_models.blocks.decoder_output import DecoderOutput, QueryOrigin
-from ovvis_models.losses.heatmap import heatmap_loss, heatmap_targets
+from ovvis_models.blocks.decoder_output import DecoderOutput
 from ovvis_models.losses.margin import margin_loss
 from ovvis_models.losses.masks import PointSampling, dice_loss, mask_bce_loss, read_masks
-from ovvis_models.losses.matcher import Assignment, HungarianMatcher
+from ovvis_models.losses.matcher import HungarianMatcher
 from ovvis_models.losses.objectness import objectness_loss
-from ovvis_models.losses.started_on import started_on
-from ovvis_models.losses.targets import ObjectBatch, Target, gather_objects
-
-STARTED_ON_POINTS_DIVISOR = 4  # these queries are many: each is compared at fewer points
+from ovvis_models.losses.targets import Target, gather_objects
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +27,6 @@ class LossWeights:
     mask_bce: float = 5.0
     dice: float = 5.0
     margin: float = 2.0
-    heatmap: float = 1.0
-    started_on: float = 0.0  # of the mask losses of every query that starts on an object; guided queries only
 
 
 class SetCriterion:
@@ -76,43 +68,13 @@ class SetCriterion:
         object_logits = torch.stack([layer.object_logits[..., 0] for layer in layers]).to(dtype)
         taken = assignment.taken(objects, num_queries=object_logits.shape[-1])
         weights = self.weights
-        losses = {
+        return {
             "object": weights.object
-            * objectness_loss(object_logits, taken, no_object_weight=self.no_object_weight),
+            * objectness_loss(object_logits, taken.to(dtype), no_object_weight=self.no_object_weight),
             "mask_bce": weights.mask_bce * mask_bce_loss(reads, num_objects=num_objects),
             "dice": weights.dice * dice_loss(reads, num_objects=num_objects),
             "margin": weights.margin * self._margin(output),
         }
-        if output.origin is not None:
-            logits = output.origin.heatmap_logits.to(dtype)
-            wanted = heatmap_targets(objects, hw=(logits.shape[1], logits.shape[2]))
-            losses["heatmap"] = weights.heatmap * heatmap_loss(logits, wanted, num_objects=num_objects)
-            if weights.started_on > 0:
-                losses["started_on"] = weights.started_on * self._started_on(
-                    output, output.origin, objects, generator=generator
-                )
-        return losses
-
-    def _started_on(
-        self,
-        output: DecoderOutput,
-        origin: QueryOrigin,
-        objects: ObjectBatch,
-        *,
-        generator: torch.Generator | None,
-    ) -> Tensor:
-        """Return the mask losses of the queries that start on an object, a mean over them."""
-        pairs = started_on(origin.points.to(objects.masks.dtype), objects)
-        sampling = replace(self.sampling, num_points=self.sampling.num_points // STARTED_ON_POINTS_DIVISOR)
-        assignment = Assignment(
-            query_index=pairs.query_index.expand(len(output.layers), -1),
-            assigned=torch.ones_like(pairs.query_index, dtype=torch.bool).expand(len(output.layers), -1),
-        )
-        reads = read_masks(output.layers, pairs.objects, assignment, sampling=sampling, generator=generator)
-        count = max(pairs.objects.num_objects, 1)
-        return self.weights.mask_bce * mask_bce_loss(
-            reads, num_objects=count
-        ) + self.weights.dice * dice_loss(reads, num_objects=count)
 
     def _margin(self, output: DecoderOutput) -> Tensor:
         """Return the margin loss of the decoded queries, the input of the first layer left out."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from ovvis_models.losses.points import read_points
@@ -16,6 +16,7 @@ class StartedOn:
 
     query_index: Int[Tensor, " M"]  # within the image
     objects: ObjectBatch  # one row a pair, ordered by image
+    same_object: Bool[Tensor, "B Q Q"]  # queries that start on one and the same object
 
 
 def started_on(points: Float[Tensor, "B Q 2"], objects: ObjectBatch) -> StartedOn:
@@ -28,6 +29,10 @@ def started_on(points: Float[Tensor, "B Q 2"], objects: ObjectBatch) -> StartedO
     image_index = objects.image_index[row]
     counts = torch.bincount(image_index, minlength=objects.num_images)
     firsts = counts.cumsum(dim=0) - counts
+    together = (covered[:, :, None] & covered[:, None]).to(points.dtype)  # G Q Q
+    same = points.new_zeros(objects.num_images, *together.shape[1:]).index_add(
+        0, objects.image_index, together
+    )
     return StartedOn(
         query_index=query_index,
         objects=ObjectBatch(
@@ -39,4 +44,5 @@ def started_on(points: Float[Tensor, "B Q 2"], objects: ObjectBatch) -> StartedO
             centers=objects.centers[row],
             radii=objects.radii[row],
         ),
+        same_object=same > 0,
     )

@@ -1,13 +1,13 @@
 """Losses of the proposal network."""
 
 import itertools
-from dataclasses import replace
 
 import pytest
 import torch
 import torch.nn.functional as F
 
 from ovvis_models.blocks.decoder_output import DecoderOutput, LayerOutput, QueryOrigin
+from ovvis_models.losses.guided_criterion import GuidedCriterion, GuidedWeights, own_iou
 from ovvis_models.losses.heatmap import heatmap_loss, heatmap_targets
 from ovvis_models.losses.margin import margin_loss
 from ovvis_models.losses.masks import PointSampling, uncertain_points
@@ -57,7 +57,7 @@ def criterion(num_points: int = 256) -> SetCriterion:
     )
 
 
-def random_output(*, num_queries: int = 5, heatmap: bool = True) -> DecoderOutput:
+def random_output(*, num_queries: int = 5) -> DecoderOutput:
     layers = tuple(
         LayerOutput(
             query_embeds=torch.randn(3, num_queries, 8, requires_grad=True),
@@ -69,7 +69,7 @@ def random_output(*, num_queries: int = 5, heatmap: bool = True) -> DecoderOutpu
     origin = QueryOrigin(
         heatmap_logits=torch.randn(3, 4, 6, requires_grad=True), points=torch.rand(3, num_queries, 2)
     )
-    return DecoderOutput(layers=layers, origin=origin if heatmap else None)
+    return DecoderOutput(layers=layers, origin=origin)
 
 
 @pytest.fixture(autouse=True)
@@ -131,13 +131,11 @@ def test_perfect_heads_cost_almost_nothing_and_wrong_ones_much() -> None:
     assert low["object"] < 1e-6
     assert low["mask_bce"] < 5.0 < high["mask_bce"]
     assert low["dice"] < 1.5 < high["dice"]
-    assert "heatmap" not in low
 
 
 def test_gradients_reach_every_output() -> None:
     output = random_output()
     sum(criterion()(output, TARGETS).values()).backward()
-    assert output.origin is not None and output.origin.heatmap_logits.grad is not None
     for layer in output.layers:
         assert layer.mask_logits.grad is not None and layer.object_logits.grad is not None
         assert layer.mask_logits.grad[1].abs().max() == 0  # the image without objects has no mask to learn
@@ -197,11 +195,14 @@ def test_margin_loss_counts_only_pairs_beyond_the_margin() -> None:
     torch.testing.assert_close(margin_loss(alike, margin=0.8), torch.tensor(0.2))
     pair = torch.tensor([[[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]])
     torch.testing.assert_close(margin_loss(pair, margin=0.8), torch.tensor(2 * 0.2 / 6))
+    same = torch.zeros(1, 3, 3, dtype=torch.bool)
+    same[0, 0, 1] = same[0, 1, 0] = True
+    assert margin_loss(pair, margin=0.8, alike=same) == 0
 
 
 def test_objectness_weighs_queries_without_object() -> None:
     logits = torch.zeros(1, 1, 4)
-    taken = torch.tensor([[[True, False, False, False]]])
+    taken = torch.tensor([[[1.0, 0.0, 0.0, 0.0]]])
     logits[0, 0, 1] = 2.0
     empty = torch.nn.functional.softplus(torch.tensor([2.0, 0.0, 0.0])).sum()
     expected = (torch.tensor(2.0).log() + 0.1 * empty) / 1.3
@@ -230,19 +231,61 @@ def test_queries_start_on_the_object_below_them() -> None:
     assert pairs.objects.position.tolist() == [0, 1, 2, 3, 0]
     for query, mask in zip(pairs.query_index[:4].tolist(), pairs.objects.masks[:4, 0], strict=True):
         assert torch.equal(mask.bool(), TARGETS[0].masks[{0: 2, 2: 0, 3: 1, 4: 0}[query]])
+    same = pairs.same_object
+    assert same[0, 2, 4] and same[0, 4, 2] and same[0, 3, 3]
+    assert not same[0, 0, 2] and not same[0, 1, 1] and not same[1].any()
 
 
-def test_every_query_that_starts_on_an_object_is_taught_its_mask() -> None:
-    layer = perfect_layer({(0, 0): 0, (0, 1): 0, (0, 2): 1, (0, 3): 2, (2, 4): 0})
-    centers = [TARGETS[0].centers[[0, 0, 1, 2, 2]], torch.zeros(5, 2), TARGETS[2].centers[[0]].expand(5, 2)]
-    points = torch.stack(centers) / torch.tensor([HW[1], HW[0]])
-    output = DecoderOutput(
-        layers=(layer, layer), origin=QueryOrigin(heatmap_logits=torch.zeros(3, 4, 6), points=points)
-    )
-    both = replace(LossWeights(), started_on=1.0)
-    weighted = SetCriterion(matcher=criterion().matcher, sampling=criterion().sampling, weights=both)
-    losses = weighted(output, TARGETS)
-    assert "started_on" not in criterion()(output, TARGETS)
-    # query 4 of image 0 and queries 0 to 3 of image 2 draw nothing where an object is: only one loss minds
-    assert losses["dice"] < 1
-    assert losses["started_on"] > 10
+def guided(*, wrong: bool) -> DecoderOutput:
+    """Five queries on each image with objects, all but one on objects; each draws its own, or another's."""
+    order = [1, 2, 0, 0] if wrong else [0, 0, 1, 2]
+    layer = perfect_layer({(0, query): index for query, index in enumerate(order)} | {(2, 4): 0})
+    points = torch.full((3, 5, 2), 0.99)  # on nothing
+    points[0, :4] = TARGETS[0].centers[[0, 0, 1, 2]] / torch.tensor([HW[1], HW[0]])
+    points[2, 4] = TARGETS[2].centers[0] / torch.tensor([HW[1], HW[0]])
+    origin = QueryOrigin(heatmap_logits=torch.zeros(3, 4, 6), points=points)
+    return DecoderOutput(layers=(layer, layer), origin=origin)
+
+
+def guided_losses(output: DecoderOutput) -> dict[str, torch.Tensor]:
+    weigh = GuidedCriterion(sampling=PointSampling(num_points=256), weights=GuidedWeights())
+    return weigh(output, TARGETS)
+
+
+def test_every_guided_query_is_taught_the_object_that_it_starts_on() -> None:
+    right, wrong = guided_losses(guided(wrong=False)), guided_losses(guided(wrong=True))
+    assert right["dice"] < 1.5 < 5 < wrong["dice"]
+    assert right["mask_bce"] < 5 < wrong["mask_bce"]
+
+
+def test_a_guided_querys_object_logit_learns_the_iou_of_its_own_mask() -> None:
+    objects = gather_objects(TARGETS, dtype=torch.float32)
+    for wrong in (False, True):
+        output = guided(wrong=wrong)
+        pairs = started_on(output.origin.points, objects)
+        first, second = own_iou(output.layers, pairs, like=torch.zeros(2, 3, 5))
+        assert torch.equal(first, second)
+        assert ((first[0, :4] < 0.1) if wrong else (first[0, :4] > 0.8)).all()
+        assert first[2, 4] > 0.8
+        assert first[0, 4] == 0 and (first[1] == 0).all() and (first[2, :4] == 0).all()
+
+
+def test_gradients_reach_every_output_of_guided_queries() -> None:
+    output = random_output()
+    sum(guided_losses(output).values()).backward()
+    assert output.origin is not None and output.origin.heatmap_logits.grad is not None
+    assert all(layer.object_logits.grad is not None for layer in output.layers)
+
+
+def test_queries_that_start_nowhere_are_not_for_the_guided_criterion() -> None:
+    layers = random_output().layers
+    with pytest.raises(ValueError, match="SetCriterion"):
+        guided_losses(DecoderOutput(layers=layers))
+
+
+def test_a_guided_batch_without_objects_has_finite_losses() -> None:
+    output = random_output()
+    weigh = GuidedCriterion(sampling=PointSampling(num_points=64), weights=GuidedWeights())
+    losses = weigh(output, [target(), target(), target()])
+    assert losses["mask_bce"] == 0 and losses["dice"] == 0
+    assert all(value.isfinite() for value in losses.values())
