@@ -3,8 +3,8 @@
 Learned queries must first agree on who takes which object (`SetCriterion`). A guided query is simply taught
 the object that it starts on, together with all others that do: with several queries an object and no
 assignment that changes from step to step, a small network learns faster. Which of them stands for the object
-is told by the object logit: it predicts the IoU of the query's own mask with the object, so that the best mask
-comes first and the others are dropped as its duplicates (`proposal_selection`).
+is told by the object logit: it predicts the IoU of the query's own mask with the object, so that the best
+mask comes first and the others are dropped as its duplicates (`proposal_selection`).
 """
 
 from collections.abc import Sequence
