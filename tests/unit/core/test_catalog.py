@@ -13,6 +13,7 @@ from ovvis_models.errors import (
 )
 from ovvis_models.heads.masked_crops import MaskedCrops
 from ovvis_models.networks.instformer import best_proposals
+from ovvis_models.preprocess import geometry, prepare
 from ovvis_models.structures import Proposals
 from ovvis_models.weights import save_weights, weights_hash
 
@@ -45,6 +46,28 @@ def test_every_entry_is_complete():
         assert spec.name == name
         assert spec.description
         assert spec.weights is None or spec.licence
+
+
+def test_frames_are_resized_as_the_spec_says(network):
+    frames = torch.randint(0, 256, (1, 97, 131, 3), dtype=torch.uint8)
+    seen = []
+    hook = network.proposals.backbone.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
+    plain = network.proposal_input
+    for resize in ("torch", "pillow"):
+        network.proposal_input = replace(plain, resize=resize)
+        network.propose(frames)
+        shape = geometry((97, 131), short_side=64, max_side=128, divisor=32)
+        expected = prepare(frames, shape, mean=plain.mean, std=plain.std, resize=resize)
+        assert torch.equal(seen[-1], expected)
+    hook.remove()
+    network.proposal_input = plain
+    assert not torch.equal(*seen)
+
+
+def test_published_proposal_networks_see_what_they_were_trained_on():
+    resizes = {name: spec.proposal_input.resize for name, spec in CATALOG.items()}
+    assert resizes.pop(TINY) == "torch"
+    assert set(resizes.values()) == {"pillow"}
 
 
 def test_the_catalog_cannot_be_changed():
