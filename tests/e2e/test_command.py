@@ -27,7 +27,7 @@ OPTIONS = {
     "models info": "--json",
     "doctor": "--json --quiet",
 }
-COMMANDS = ["diorama", "doctor", "evaluate", "export", "models", "relabel", "segment", "train"]
+COMMANDS = ["benchmark", "diorama", "doctor", "evaluate", "export", "models", "relabel", "segment", "train"]
 
 
 def _options(ovvis: Ovvis, command: str) -> set[str]:
