@@ -125,6 +125,7 @@ def _warm_up(job: Job) -> tuple[float, dict[StageName, list[Sample]]]:
     segmenter.step(prediction, range(len(images)))
     machine.synchronize(engine.device)
     first_batch_s = time.perf_counter() - start_s
+    engine.model.network.requires_grad_(False)  # or the counter looks for gradients, which there are not
     counter = FlopCounterMode(display=False)
     meter = Meter(lambda _: float(counter.get_total_flops()))
     with counter, meter.listening(engine.model.network), meter.stage("preprocess", num_frames=len(images)):
