@@ -46,7 +46,7 @@ def check_result(result: dict[str, Any]) -> None:
     assert sum(stage["share"] for stage in stages.values()) == pytest.approx(1)
     assert sum(stages[name]["flops"] for name in NETWORK) == pytest.approx(result["flops_per_frame"])
     assert sum(stages[name]["share"] for name in NETWORK) == pytest.approx(1 - result["other_share"])
-    assert 0 < result["peak_share"] and result["frames_per_second"] > 0
+    assert result["peak_share"] > 0 and result["frames_per_second"] > 0
     assert set(result["memory"]) == {"host_peak_bytes", "device_peak_bytes"}
 
 
