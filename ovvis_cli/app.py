@@ -14,6 +14,7 @@ from typing import Annotated, Final, cast
 import typer
 
 from ovvis_cli import __version__
+from ovvis_cli.commands.benchmark import benchmark
 from ovvis_cli.commands.diorama import diorama
 from ovvis_cli.commands.doctor import doctor
 from ovvis_cli.commands.evaluate import evaluate
@@ -44,6 +45,7 @@ app.command()(segment)
 app.command()(export)
 app.command()(relabel)
 app.command()(evaluate)
+app.command()(benchmark)
 app.command()(train)
 app.command()(diorama)
 app.add_typer(models, name="models")

@@ -82,7 +82,23 @@ def start_engine(
     place = resolve_device(device)
     resolved = resolve_precision(precision, place)
     loaded = load(locate(model), adapter=adapter)
-    loaded.network.to(place)
-    chosen = tracker or loaded.spec.default_tracker
-    tracker_for(loaded, chosen)  # raises now where the model has none of that name
-    return Engine(model=loaded, device=place, precision=resolved, tracker=chosen, classifier=classifier)
+    return engine_of(loaded, device=place, precision=resolved, tracker=tracker, classifier=classifier)
+
+
+def engine_of(
+    model: LoadedModel,
+    *,
+    device: torch.device,
+    precision: Precision,
+    tracker: TrackerName | None = None,
+    classifier: ClassifierName = "instclip",
+) -> Engine:
+    """Puts a model on its device; `tracker` None is the model's own.
+
+    Raises:
+        CoreError: the model has no tracker of that name.
+    """
+    model.network.to(device)
+    chosen = tracker or model.spec.default_tracker
+    tracker_for(model, chosen)  # raises now where the model has none of that name
+    return Engine(model=model, device=device, precision=precision, tracker=chosen, classifier=classifier)

@@ -1,6 +1,7 @@
 """The options that several commands share, and how their values are read."""
 
 import math
+import re
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Final, Literal, cast
@@ -132,6 +133,18 @@ def parse_formats(text: str, *, option: str) -> tuple[ExportFormat, ...]:
                 f"{option}: no format {name!r}", hint=f"{meant}choose from {', '.join(DEFAULT_NAMES)}"
             )
     return tuple(cast(ExportFormat, name) for name in dict.fromkeys(names))
+
+
+def parse_size_hw(text: str, *, option: str) -> tuple[int, int]:
+    """Height and width in pixels of "480x854".
+
+    Raises:
+        UsageError: it is no such size, or a side is zero.
+    """
+    match = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", text)
+    if match is None:
+        raise UsageError(f"{option} '{text}' is no size", hint="write HEIGHTxWIDTH, such as 240x432")
+    return int(match[1]), int(match[2])
 
 
 def parse_time_s(text: str, *, option: str) -> float:

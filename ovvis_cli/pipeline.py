@@ -26,6 +26,7 @@ from ovvis_cli.record.reader import Record, finished_header
 from ovvis_cli.record.schema import RecordHeader, TrackLabel, VocabularyInfo
 from ovvis_cli.record.writer import RecordWriter, remove_checkpoint
 from ovvis_cli.scribe import Scribe
+from ovvis_cli.stages import UNMEASURED, Stages, measured_items
 from ovvis_cli.video.inputs import display_name
 from ovvis_cli.video.reader import Frame, ReadReport, read_frames, threaded
 from ovvis_cli.vocabulary.names import Vocabulary
@@ -81,9 +82,10 @@ def analyse(
     overwrite: bool = False,
     on_frame: Callable[[AnalysedFrame], None] | None = None,
     stop: Callable[[], bool] | None = None,
+    stages: Stages = UNMEASURED,
 ) -> Record:
     """The finished record of a job; see `analyse_frames`. `on_frame` is told of every frame."""
-    frames = analyse_frames(job, asked=asked, folder=folder, overwrite=overwrite, stop=stop)
+    frames = analyse_frames(job, asked=asked, folder=folder, overwrite=overwrite, stop=stop, stages=stages)
     while True:
         try:
             frame = next(frames)
@@ -101,12 +103,13 @@ def analyse_frames(
     folder: Path,
     overwrite: bool = False,
     stop: Callable[[], bool] | None = None,
+    stages: Stages = UNMEASURED,
 ) -> Generator[AnalysedFrame, None, Record]:
     """Yields the frames as they are analysed and returns the finished record.
 
     A stopped run is carried on after its last batch; its frames are not yielded again. A finished record of
     this job is returned as it is, with the labels that it has. `stop` is asked after every batch whether the
-    video is to end here: a camera has no other end.
+    video is to end here: a camera has no other end. `stages` hears when each stage begins and ends.
 
     Raises:
         RecordError: the folder holds a finished record of something else, and not `overwrite`.
@@ -121,11 +124,15 @@ def analyse_frames(
     report = ReadReport()
     with RecordWriter(folder, fingerprint=job.fingerprint, overwrite=overwrite) as writer:
         next_frame = _resume(segmenter, writer)
-        frames = _decoded_ahead(job, next_frame=next_frame, report=report)
-        with closing(frames), Scribe(writer) as scribe:
+        frames = _decoded_ahead(job, next_frame=next_frame, report=report, stages=stages)
+        with closing(frames), Scribe(writer, stages=stages) as scribe:
             for batch in batches(frames, size=job.options.batch_size):
-                prediction = job.engine.predict(segmenter, [frame.image for frame in batch])
-                results = segmenter.step(prediction, [frame.frame_index for frame in batch])
+                with stages.stage(
+                    "preprocess", num_frames=len(batch)
+                ):  # networks in it are stages of their own
+                    prediction = job.engine.predict(segmenter, [frame.image for frame in batch])
+                with stages.stage("associate", num_frames=len(batch)):
+                    results = segmenter.step(prediction, [frame.frame_index for frame in batch])
                 times_s = [frame.time_s for frame in batch]
                 scribe.write(results, times_s=times_s, state=segmenter.state_dict())
                 yield from _analysed(batch, results, segmenter=segmenter, asked=asked, live=job.options.live)
@@ -144,7 +151,9 @@ def _resume(segmenter: VideoSegmenter, writer: RecordWriter) -> int:
     return point.next_frame
 
 
-def _decoded_ahead(job: Job, *, next_frame: int, report: ReadReport) -> Generator[Frame, None, None]:
+def _decoded_ahead(
+    job: Job, *, next_frame: int, report: ReadReport, stages: Stages
+) -> Generator[Frame, None, None]:
     """The frames from `next_frame` on; `report` accounts for those before as well."""
     options = job.options
     frames = read_frames(
@@ -156,7 +165,8 @@ def _decoded_ahead(job: Job, *, next_frame: int, report: ReadReport) -> Generato
         skip_frames=0 if job.info.kind == "images" else next_frame,
         report=report,
     )
-    wanted = (frame for frame in frames if frame.frame_index >= next_frame)
+    decoded = measured_items(frames, stages=stages, name="decode")
+    wanted = (frame for frame in decoded if frame.frame_index >= next_frame)
     return threaded(
         of_one_size(wanted, frame_hw=job.frame_hw, name=display_name(job.location)),
         capacity=2 * options.batch_size,

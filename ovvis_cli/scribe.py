@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ovvis_cli.record.encoding import encode_frame
 from ovvis_cli.record.writer import RecordWriter
+from ovvis_cli.stages import UNMEASURED, Stages
 from ovvis_models.structures import FrameResult
 
 
@@ -19,8 +20,9 @@ class Scribe:
     computed is on the disk before the program ends.
     """
 
-    def __init__(self, writer: RecordWriter) -> None:
+    def __init__(self, writer: RecordWriter, *, stages: Stages = UNMEASURED) -> None:
         self._writer = writer
+        self._stages = stages
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ovvis-write")
         self._in_hand: Future[None] | None = None
 
@@ -33,7 +35,7 @@ class Scribe:
             ResourceError: the disk was full when the batch before was written.
         """
         self._finish_batch()
-        self._in_hand = self._pool.submit(_write, self._writer, list(results), list(times_s), state)
+        self._in_hand = self._pool.submit(self._write, list(results), list(times_s), state)
 
     def __enter__(self) -> Self:
         return self
@@ -52,10 +54,11 @@ class Scribe:
             self._in_hand.result()
             self._in_hand = None
 
-
-def _write(
-    writer: RecordWriter, results: list[FrameResult], times_s: list[float], state: Mapping[str, Tensor]
-) -> None:
-    for result, time_s in zip(results, times_s, strict=True):
-        writer.append(encode_frame(result, time_s=time_s))
-    writer.checkpoint(state, results[-1].frame_index + 1)
+    def _write(self, results: list[FrameResult], times_s: list[float], state: Mapping[str, Tensor]) -> None:
+        for result, time_s in zip(results, times_s, strict=True):
+            with self._stages.stage("encode", num_frames=1):
+                line = encode_frame(result, time_s=time_s)
+            with self._stages.stage("write", num_frames=1):
+                self._writer.append(line)
+        with self._stages.stage("checkpoint", num_frames=len(results)):
+            self._writer.checkpoint(state, results[-1].frame_index + 1)

@@ -1,19 +1,17 @@
 """`ovvis diorama`: draw a data set, or one video, of the procedural world."""
 
-import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from ovvis_cli.console import Console
 from ovvis_cli.errors import UsageError
+from ovvis_cli.options import parse_size_hw
 
 if TYPE_CHECKING:
     from ovvis_cli.diorama.kinds.kind import Kind
     from ovvis_cli.diorama.textures import Texture
-
-_SIZE: Final = re.compile(r"(\d{1,5})x(\d{1,5})")
 
 
 def diorama(  # noqa: PLR0913  each option is a parameter
@@ -44,7 +42,7 @@ def diorama(  # noqa: PLR0913  each option is a parameter
     from ovvis_cli.diorama.writer import ClipShape, DataSetPlan, write_data_set, write_video
 
     console = Console(quiet=quiet)
-    shape = ClipShape(frame_hw=_parse_size(size), num_frames=frames)
+    shape = ClipShape(frame_hw=parse_size_hw(size, option="--size"), num_frames=frames)
     if cast is not None:
         if not name or Path(name).name != name:
             raise UsageError(f"--name '{name}' is no file name", hint="give a name without folder and suffix")
@@ -67,13 +65,6 @@ def diorama(  # noqa: PLR0913  each option is a parameter
     with console.progress(f"Drawing {split}", total=videos, unit="videos") as progress:
         path = write_data_set(output, plan=plan, overwrite=overwrite, on_video=progress.update)
     console.write(f"{path}")
-
-
-def _parse_size(text: str) -> tuple[int, int]:
-    match = _SIZE.fullmatch(text)
-    if match is None:
-        raise UsageError(f"--size '{text}' is no size", hint="write HEIGHTxWIDTH, such as 240x432")
-    return int(match[1]), int(match[2])
 
 
 def _parse_kinds(text: str, *, option: str) -> tuple["Kind", ...]:

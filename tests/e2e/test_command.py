@@ -20,6 +20,8 @@ OPTIONS = {
     "segment": """--adapter --batch-size --classes --classes-file --classifier --device --end --json --live
         --max-tracks --model --no-distractors --output --overwrite --precision --quiet --save
         --score-threshold --start --stride --tracker --vocabulary""",
+    "benchmark": """--batch-size --classes-count --compare --device --frames --json --model --plot --precision
+        --quiet --random-weights --size --video""",
     "export": "--format --json --output --overwrite --quiet --source",
     "relabel": """--classes --classes-file --json --max-tracks --model --no-distractors --quiet --save
         --score-threshold --source --vocabulary""",
@@ -27,7 +29,7 @@ OPTIONS = {
     "models info": "--json",
     "doctor": "--json --quiet",
 }
-COMMANDS = ["diorama", "doctor", "evaluate", "export", "models", "relabel", "segment", "train"]
+COMMANDS = ["benchmark", "diorama", "doctor", "evaluate", "export", "models", "relabel", "segment", "train"]
 
 
 def _options(ovvis: Ovvis, command: str) -> set[str]:

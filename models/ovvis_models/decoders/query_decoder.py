@@ -73,15 +73,13 @@ class QueryDecoder(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.mask_embed = MLP(width, hidden_dim=width, out_dim=width, num_layers=3)
 
-    def forward(self, features: PixelFeatures) -> DecoderOutput:
-        """Return the heads before the first layer and after every one."""
-        return self._decode(features, every_head=True)
-
     def last(self, features: PixelFeatures) -> LayerOutput:
         """Return the heads after the last layer only; the others cost nothing but their attention masks."""
-        return self._decode(features, every_head=False).layers[-1]
+        output: DecoderOutput = self(features, every_head=False)
+        return output.layers[-1]
 
-    def _decode(self, features: PixelFeatures, *, every_head: bool) -> DecoderOutput:
+    def forward(self, features: PixelFeatures, *, every_head: bool = True) -> DecoderOutput:
+        """Return the heads before the first layer and after every one, or only after the last."""
         initial = self.queries(features)
         queries = initial.query_feat
         contents = [

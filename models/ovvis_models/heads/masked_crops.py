@@ -52,6 +52,13 @@ class MaskedCrops(nn.Module):
         self, images: Float[Tensor, "B 3 Hc Wc"], mask_logits: Float[Tensor, "B N h w"]
     ) -> Float[Tensor, "B N D"]:
         """Unit-norm tokens (B, N, D); see `InstanceEncoder.encode_instances`."""
+        tokens: Tensor = self(images, mask_logits)
+        return tokens
+
+    def forward(
+        self, images: Float[Tensor, "B 3 Hc Wc"], mask_logits: Float[Tensor, "B N h w"]
+    ) -> Float[Tensor, "B N D"]:
+        """Unit-norm tokens of N masks of each of B images."""
         num_images, num_instances = mask_logits.shape[:2]
         if num_images * num_instances == 0:
             return images.new_zeros(num_images, num_instances, self.embed_dim)

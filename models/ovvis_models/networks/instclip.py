@@ -97,7 +97,8 @@ class InstCLIP(nn.Module):
         Raises ValueError when the image size is not a multiple of `size_divisor` or there are more proposals
         than learned tokens.
         """
-        return self.forward(images, mask_logits)[:, 1:]
+        embeds: Tensor = self(images, mask_logits)
+        return embeds[:, 1:]
 
     def forward(
         self, images: Float[Tensor, "B 3 Hc Wc"], mask_logits: Float[Tensor, "B N h w"]

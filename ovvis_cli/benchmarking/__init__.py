@@ -1,0 +1,1 @@
+"""Measuring speed: the one pipeline, listened to from outside."""

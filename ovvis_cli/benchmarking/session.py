@@ -1,0 +1,89 @@
+"""Several measurements in one run, to compare: each model, precision, batch size and classifier."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+
+from ovvis_cli.benchmarking.report import Figures, figures_of
+from ovvis_cli.benchmarking.run import Measured, measure
+from ovvis_cli.benchmarking.workload import random_model
+from ovvis_cli.device import resolve_device, resolve_precision
+from ovvis_cli.engine import Engine, engine_of, start_engine
+from ovvis_models.specs import ClassifierName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is measured, each with each."""
+
+    models: tuple[str, ...]
+    classifiers: tuple[ClassifierName, ...]
+    precisions: tuple[str, ...]  # as `--precision` takes them
+    batch_sizes: tuple[int, ...]
+    device: str  # as `--device` takes it
+    random_weights: bool
+    num_classes: int
+    max_frames: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """One measurement and its figures."""
+
+    measured: Measured
+    figures: Figures
+    load_s: float  # of the model, from disk to device
+
+    @property
+    def title(self) -> str:
+        """What was measured, in words."""
+        engine, (height, width) = self.measured.engine, self.measured.frame_hw
+        crops = " (masked crops)" if self.measured.classifier == "masked-crops" else ""
+        return (
+            f"{engine.model.spec.name}{crops}, {height}x{width}, {engine.device.type}, {engine.precision},"
+            f" batch {self.measured.batch_size}"
+        )
+
+
+def measure_all(plan: Plan, *, video: Path) -> Iterator[Result]:
+    """The measurements one after the other.
+
+    Raises:
+        OvvisError: what `start_engine` and `measure` raise.
+    """
+    device = resolve_device(plan.device)
+    precisions = dict.fromkeys(resolve_precision(name, device) for name in plan.precisions)
+    for name in plan.models:
+        start_s = time.perf_counter()
+        engine = _engine(name, plan=plan)
+        load_s = time.perf_counter() - start_s
+        for precision, batch_size, classifier in product(precisions, plan.batch_sizes, plan.classifiers):
+            measured = measure(
+                replace(engine, precision=precision),
+                classifier=classifier,
+                video=video,
+                num_classes=plan.num_classes,
+                batch_size=batch_size,
+                max_frames=plan.max_frames,
+            )
+            yield Result(measured=measured, figures=figures_of(measured), load_s=load_s)
+
+
+def ratios(results: list[Result]) -> list[str]:
+    """In words, how much faster than masked crops one pass is, wherever both were measured."""
+    by_title = {result.title: result for result in results}
+    told = []
+    for result in results:
+        baseline = by_title.get(result.title.replace(",", " (masked crops),", 1))
+        if baseline is not None:
+            ratio = result.figures.frames_per_second / baseline.figures.frames_per_second
+            told.append(f"{result.title}: one pass is {ratio:.2f} times as fast as masked crops")
+    return told
+
+
+def _engine(name: str, *, plan: Plan) -> Engine:
+    if not plan.random_weights:
+        return start_engine(name, device=plan.device, precision="fp32")
+    return engine_of(random_model(name), device=resolve_device(plan.device), precision="fp32")

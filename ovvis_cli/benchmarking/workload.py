@@ -1,0 +1,57 @@
+"""What is measured on: a drawn video of any size, a model of random weights, a vocabulary of any length."""
+
+from pathlib import Path
+from typing import Final
+
+import torch
+
+from ovvis_cli.diorama.kinds import ALL_KINDS
+from ovvis_cli.diorama.writer import ClipShape, write_video
+from ovvis_cli.labelling import ClassEmbeds
+from ovvis_cli.pipeline import Asked
+from ovvis_cli.record.schema import VocabularyInfo
+from ovvis_models.catalog import LoadedModel, build, find_spec
+
+_SEED: Final = 7
+_NUM_OBJECTS: Final = 6
+_LOGIT_SCALE: Final = 100.0
+
+
+def drawn_video(folder: Path, *, frame_hw: tuple[int, int], num_frames: int) -> Path:
+    """An MP4 of moving objects of the diorama."""
+    path = folder / "benchmark.mp4"
+    shape = ClipShape(frame_hw=frame_hw, num_frames=num_frames)
+    write_video(path, cast=ALL_KINDS[:_NUM_OBJECTS], seed=_SEED, shape=shape)
+    return path
+
+
+def random_model(name: str) -> LoadedModel:
+    """A model of the catalogue with random weights, the same in each run.
+
+    Raises:
+        UnknownModelError: there is none of that name.
+    """
+    spec = find_spec(name)
+    torch.manual_seed(_SEED)
+    return LoadedModel(spec=spec, network=build(name).eval(), weights_sha256="0" * 64)
+
+
+def random_names(model: LoadedModel, *, count: int) -> Asked:
+    """A vocabulary of so many random directions: naming takes as long as with names that mean something."""
+    generator = torch.Generator().manual_seed(_SEED)
+    embeds = torch.randn(count, model.spec.clip.embed_dim, generator=generator)
+    vocabulary = VocabularyInfo(
+        names=tuple(f"name {number}" for number in range(1, count + 1)),
+        category_ids=tuple(range(1, count + 1)),
+        distractors=False,
+        score_threshold=0.0,
+        max_tracks=None,
+    )
+    return Asked(
+        vocabulary=vocabulary,
+        embeds=ClassEmbeds(
+            class_embeds=torch.nn.functional.normalize(embeds, dim=-1),
+            num_asked=count,
+            logit_scale=_LOGIT_SCALE,
+        ),
+    )
