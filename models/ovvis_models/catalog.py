@@ -268,7 +268,9 @@ INSTFORMER_R50: Final = ModelSpec(
     ),
     clip=VIT_B_32,
     instclip=InstClipSpec(num_instance_tokens=1, lora_rank=None, lora_alpha=16.0),
-    proposal_input=ImageInput(short_side=480, max_side=1333, mean=_IMAGENET_MEAN, std=_IMAGENET_STD),
+    proposal_input=ImageInput(
+        short_side=480, max_side=1333, mean=_IMAGENET_MEAN, std=_IMAGENET_STD, resize="pillow"
+    ),
     clip_input=ImageInput(short_side=480, max_side=1333, mean=_pixels(CLIP_MEAN), std=_pixels(CLIP_STD)),
     association=AssociationSpec(
         hidden_dim=None, rules=AssociationRules(), score_floor=0.25, duplicate_overlap=0.7

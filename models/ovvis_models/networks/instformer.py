@@ -76,7 +76,8 @@ class InstFormer(nn.Module):
             max_side=wanted.max_side,
             divisor=PROPOSAL_DIVISOR,
         )
-        return self.proposals.propose(prepare(frames, shape, mean=wanted.mean, std=wanted.std)), shape
+        images = prepare(frames, shape, mean=wanted.mean, std=wanted.std, resize=wanted.resize)
+        return self.proposals.propose(images), shape
 
     def classify(
         self, frames: UInt8[Tensor, "B H0 W0 3"], mask_logits: Float[Tensor, "B Q h w"]
@@ -89,7 +90,7 @@ class InstFormer(nn.Module):
             max_side=wanted.max_side,
             divisor=self.instance_encoder.size_divisor,
         )
-        images = prepare(frames, shape, mean=wanted.mean, std=wanted.std)
+        images = prepare(frames, shape, mean=wanted.mean, std=wanted.std, resize=wanted.resize)
         return self.instance_encoder.encode_instances(images, mask_logits)
 
 
