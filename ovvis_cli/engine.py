@@ -68,11 +68,11 @@ def start_engine(
     precision: str = "auto",
     adapter: Path | None = None,
     tracker: TrackerName | None = None,
-    classifier: ClassifierName = "instclip",
+    classifier: ClassifierName | None = None,
 ) -> Engine:
     """Loads an installed model and puts it on its device.
 
-    `adapter` is a file of what was trained on top of it; `tracker` None is the model's own.
+    `adapter` is a file of what was trained on top of it; `tracker` or `classifier` None is the model's own.
 
     Raises:
         UsageError: no such device or precision.
@@ -85,4 +85,10 @@ def start_engine(
     loaded.network.to(place)
     chosen = tracker or loaded.spec.default_tracker
     tracker_for(loaded, chosen)  # raises now where the model has none of that name
-    return Engine(model=loaded, device=place, precision=resolved, tracker=chosen, classifier=classifier)
+    return Engine(
+        model=loaded,
+        device=place,
+        precision=resolved,
+        tracker=chosen,
+        classifier=classifier or loaded.spec.classifier,
+    )
