@@ -141,7 +141,7 @@ def segment(  # noqa: PLR0913  one parameter for each option of the command
     device: str = "auto",
     precision: str = "auto",
     tracker: TrackerName | None = None,
-    classifier: ClassifierName = "instclip",
+    classifier: ClassifierName | None = None,
     overwrite: bool = False,
 ) -> Segmentation:
     """Finds, segments and tracks every object of the named classes in one video.
@@ -173,8 +173,8 @@ def segment(  # noqa: PLR0913  one parameter for each option of the command
         device: "auto", "cpu", "cuda" or "mps".
         precision: "auto", "fp32", "bf16" or "fp16".
         adapter: a file of what was trained on top of the model.
-        tracker: "rollout" or "adjacent"; None for "rollout" where the model has one.
-        classifier: "instclip", or "masked-crops" for comparison.
+        tracker: "rollout", "adjacent" or "previous-frame"; None for the model's own.
+        classifier: "instclip" or "masked-crops"; None for the model's own.
         overwrite: replace a finished record.
 
     Raises:

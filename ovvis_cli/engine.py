@@ -68,11 +68,11 @@ def start_engine(
     precision: str = "auto",
     adapter: Path | None = None,
     tracker: TrackerName | None = None,
-    classifier: ClassifierName = "instclip",
+    classifier: ClassifierName | None = None,
 ) -> Engine:
     """Loads an installed model and puts it on its device.
 
-    `adapter` is a file of what was trained on top of it; `tracker` None is the model's own.
+    `adapter` is a file of what was trained on top of it; `tracker` or `classifier` None is the model's own.
 
     Raises:
         UsageError: no such device or precision.
@@ -91,9 +91,9 @@ def engine_of(
     device: torch.device,
     precision: Precision,
     tracker: TrackerName | None = None,
-    classifier: ClassifierName = "instclip",
+    classifier: ClassifierName | None = None,
 ) -> Engine:
-    """Puts a model on its device; `tracker` None is the model's own.
+    """Puts a model on its device; `tracker` and `classifier` None are the model's own.
 
     Raises:
         CoreError: the model has no tracker of that name.
@@ -101,4 +101,10 @@ def engine_of(
     model.network.to(device)
     chosen = tracker or model.spec.default_tracker
     tracker_for(model, chosen)  # raises now where the model has none of that name
-    return Engine(model=model, device=device, precision=precision, tracker=chosen, classifier=classifier)
+    return Engine(
+        model=model,
+        device=device,
+        precision=precision,
+        tracker=chosen,
+        classifier=classifier or model.spec.classifier,
+    )

@@ -90,18 +90,19 @@ BatchSizeOption = Annotated[
     int, typer.Option("--batch-size", min=1, help="Frames computed together.", rich_help_panel=_SPEED)
 ]
 TrackerOption = Annotated[
-    Literal["rollout", "adjacent"] | None,
+    Literal["rollout", "adjacent", "previous-frame"] | None,
     typer.Option(
         "--tracker",
-        help="Learned and recurrent, or by the previous frame. Default: learned, where the model has it.",
+        help="Learned and recurrent; by the last look; or all queries matched to the previous frame's, as in"
+        " MinVIS. Default: the model's own.",
         rich_help_panel=_METHOD,
     ),
 ]
 ClassifierOption = Annotated[
-    Literal["instclip", "masked-crops"],
+    Literal["instclip", "masked-crops"] | None,
     typer.Option(
         "--classifier",
-        help="All objects in one CLIP pass, or one pass each (slow).",
+        help="All objects in one CLIP pass, or one pass each (slow). Default: the model's own.",
         rich_help_panel=_METHOD,
     ),
 ]

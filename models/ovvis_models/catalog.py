@@ -36,6 +36,7 @@ from ovvis_models.specs import (
 from ovvis_models.text.encoder import TextEncoder
 from ovvis_models.trackers.adjacent import AdjacentTracker
 from ovvis_models.trackers.assignment import AssociationRules
+from ovvis_models.trackers.previous_frame import PreviousFrameTracker
 from ovvis_models.trackers.rollout import RolloutTracker
 from ovvis_models.trackers.tracker import Tracker
 from ovvis_models.weights import fill, load_weights, read_metadata, read_tensors, weights_hash
@@ -127,7 +128,7 @@ def compose(spec: ModelSpec, *, proposals: Mask2Former, clip: CLIP) -> InstForme
 
 
 def segmenter_for(
-    model: LoadedModel, *, tracker: TrackerName | None = None, classifier: ClassifierName = "instclip"
+    model: LoadedModel, *, tracker: TrackerName | None = None, classifier: ClassifierName | None = None
 ) -> VideoSegmenter:
     """A segmenter for one video. Any tracker goes with any classifier; all share the model's weights.
 
@@ -135,11 +136,16 @@ def segmenter_for(
         MissingWeightsError: when the model has no trained tracker, but one is asked for.
     """
     association = model.spec.association
+    tracker = tracker or model.spec.default_tracker
+    classifier = classifier or model.spec.classifier
+    as_minvis = tracker == "previous-frame"
     return VideoSegmenter(
         model.network if classifier == "instclip" else with_masked_crops(model),
-        tracker_for(model, tracker or model.spec.default_tracker),
+        tracker_for(model, tracker),
         score_floor=association.score_floor,
         duplicate_overlap=association.duplicate_overlap,
+        tracked_by="query" if as_minvis else "query-and-token",
+        every_proposal=as_minvis,
     )
 
 
@@ -151,6 +157,8 @@ def tracker_for(model: LoadedModel, name: TrackerName) -> Tracker:
     """
     if name == "adjacent":
         return AdjacentTracker(model.spec.association.rules)
+    if name == "previous-frame":
+        return PreviousFrameTracker()
     if model.network.tracker is None:
         raise MissingWeightsError(
             f"{model.spec.name} has no trained rollout tracker", hint="use adjacent, or add an adapter file"
@@ -300,6 +308,17 @@ INSTFORMER_SWIN_B: Final = replace(
     proposal_ap=48.1,
 )
 
+MINVIS_CLIP_R50: Final = replace(
+    INSTFORMER_R50,
+    name="minvis-clip-r50",
+    description="a baseline of the papers: every query a track, one CLIP pass a masked crop; slow",
+    association=replace(INSTFORMER_R50.association, untrained="previous-frame"),
+    classifier="masked-crops",
+)
+
 CATALOG: Final[Mapping[str, ModelSpec]] = MappingProxyType(
-    {spec.name: spec for spec in (INSTFORMER_TINY, INSTFORMER_R50, INSTFORMER_SWIN_T, INSTFORMER_SWIN_B)}
+    {
+        spec.name: spec
+        for spec in (INSTFORMER_TINY, INSTFORMER_R50, INSTFORMER_SWIN_T, INSTFORMER_SWIN_B, MINVIS_CLIP_R50)
+    }
 )

@@ -18,7 +18,7 @@ from ovvis_models.proposal_selection import candidates
 from ovvis_models.structures import FrameResult, ImageGeometry, VideoResult, WindowPrediction
 from ovvis_models.track_table import TrackTable
 from ovvis_models.trackers.state import TrackState
-from ovvis_models.trackers.tracker import Tracker, tracking_tokens
+from ovvis_models.trackers.tracker import TrackedBy, Tracker, tracking_tokens
 
 _TRACKER, _TRACKS, _NUM_FRAMES = "tracker.", "tracks.", "num_frames"
 
@@ -42,6 +42,8 @@ class VideoSegmenter:
         *,
         score_floor: float = 0.25,
         duplicate_overlap: float = 0.7,
+        tracked_by: TrackedBy = "query-and-token",
+        every_proposal: bool = False,
     ) -> None:
         """Starts before the first frame.
 
@@ -51,11 +53,15 @@ class VideoSegmenter:
             score_floor: proposals below this object score are ignored.
             duplicate_overlap: of two proposals that share more than this part of the smaller mask, the better
                 one is kept.
+            tracked_by: what of a proposal the tracker compares.
+            every_proposal: the tracker gets all of them, in their order; the two limits above play no part.
         """
         self.network = network
         self.tracker = tracker
         self.score_floor = score_floor
         self.duplicate_overlap = duplicate_overlap
+        self.tracked_by = tracked_by
+        self.every_proposal = every_proposal
         self._state: TrackState | None = None
         self._tracks: TrackTable | None = None
         self._num_frames = 0
@@ -85,12 +91,13 @@ class VideoSegmenter:
                 f"{len(frame_indices)} frame indices for {proposals.object_logits.shape[0]} predicted frames"
             )
         tokens = prediction.instance_tokens.float()
+        queries = proposals.query_embeds.float()
         parts = zip(
             frame_indices,
             proposals.mask_logits,
             proposals.object_logits.float().sigmoid(),
             tokens,
-            tracking_tokens(proposals.query_embeds, tokens),
+            queries if self.tracked_by == "query" else tracking_tokens(queries, tokens),
             strict=True,
         )
         return [
@@ -139,9 +146,7 @@ class VideoSegmenter:
         tracking: Float[Tensor, "Q F"],
         geometry: ImageGeometry,
     ) -> FrameResult:
-        chosen = candidates(
-            mask_logits, object_scores, score_floor=self.score_floor, duplicate_overlap=self.duplicate_overlap
-        )
+        chosen = self._candidates(mask_logits, object_scores)
         if self._state is None:
             self._state = self.tracker.initial_state(tracking.shape[1], tracking.device)
         before = self._state.to(tracking.device)  # a resumed state comes on the CPU
@@ -161,6 +166,13 @@ class VideoSegmenter:
         )
         self._count(result, instance_tokens[kept][visible].cpu().numpy())
         return result
+
+    def _candidates(self, mask_logits: Tensor, object_scores: Tensor) -> Tensor:
+        if self.every_proposal:
+            return torch.arange(object_scores.shape[0], device=object_scores.device)
+        return candidates(
+            mask_logits, object_scores, score_floor=self.score_floor, duplicate_overlap=self.duplicate_overlap
+        )
 
     def _count(self, result: FrameResult, tokens: Float[np.ndarray, "N D"]) -> None:
         if self._tracks is None:

@@ -9,7 +9,7 @@ from ovvis_models.preprocess import ImageInput
 from ovvis_models.sources import WeightsSource
 from ovvis_models.trackers.assignment import AssociationRules
 
-TrackerName = Literal["rollout", "adjacent"]
+TrackerName = Literal["rollout", "adjacent", "previous-frame"]
 ClassifierName = Literal["instclip", "masked-crops"]
 TextDomain = Literal["web", "diorama"]
 
@@ -28,6 +28,7 @@ class AssociationSpec:
     """The numbers from proposals to tracks."""
 
     hidden_dim: int | None  # of the rollout tracker's recurrent layer; None: training-free association only
+    untrained: TrackerName = "adjacent"  # the tracker where none is trained
     rules: AssociationRules
     score_floor: float  # object score below which a proposal is ignored
     duplicate_overlap: float  # share of the smaller mask above which the worse of two proposals is
@@ -53,6 +54,7 @@ class ModelSpec:
     proposal_input: ImageInput
     clip_input: ImageInput
     association: AssociationSpec
+    classifier: ClassifierName = "instclip"  # unless another is asked for
     text_domain: TextDomain  # what CLIP has read: the web, or only the diorama's captions
     weights: ZooWeights | None  # None: they do not come with the package
     sources: tuple[WeightsSource, ...] = ()  # the published files that make up its weights, a part each
@@ -62,4 +64,4 @@ class ModelSpec:
     @property
     def default_tracker(self) -> TrackerName:
         """The learned tracker where there is one."""
-        return "adjacent" if self.association.hidden_dim is None else "rollout"
+        return self.association.untrained if self.association.hidden_dim is None else "rollout"

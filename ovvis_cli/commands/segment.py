@@ -80,7 +80,7 @@ def segment(  # noqa: PLR0913  each option is a parameter
     model: ModelOption = None,
     adapter: AdapterOption = None,
     tracker: TrackerOption = None,
-    classifier: ClassifierOption = "instclip",
+    classifier: ClassifierOption = None,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
     batch_size: BatchSizeOption = DEFAULT_BATCH_SIZE,

@@ -15,6 +15,8 @@ from ovvis_models.heads.masked_crops import MaskedCrops
 from ovvis_models.networks.instformer import best_proposals
 from ovvis_models.preprocess import geometry, prepare
 from ovvis_models.structures import Proposals
+from ovvis_models.trackers.adjacent import AdjacentTracker
+from ovvis_models.trackers.previous_frame import PreviousFrameTracker
 from ovvis_models.weights import save_weights, weights_hash
 
 TINY = "instformer-tiny"
@@ -163,7 +165,7 @@ def test_trackers_and_classifiers_combine(weights):
     frames = torch.randint(
         0, 256, (1, 64, 80, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(1)
     )
-    for tracker in ("rollout", "adjacent"):
+    for tracker in ("rollout", "adjacent", "previous-frame"):
         for classifier in ("instclip", "masked-crops"):
             segmenter = segmenter_for(model, tracker=tracker, classifier=classifier)
             segmenter.score_floor = 0.0
@@ -173,6 +175,50 @@ def test_trackers_and_classifiers_combine(weights):
             assert len(segmenter.step(segmenter.predict(frames), [0])) == 1
     assert tracker_for(model, "rollout") is model.network.tracker
     assert tracker_for(model, "adjacent").rules == model.spec.association.rules
+
+
+def test_minvis_clip_is_two_choices_of_one_pipeline():
+    ours, theirs = find_spec("minvis-clip-r50"), find_spec("instformer-r50")
+    assert (ours.default_tracker, ours.classifier) == ("previous-frame", "masked-crops")
+    assert (theirs.default_tracker, theirs.classifier) == ("adjacent", "instclip")
+    assert ours.sources == theirs.sources
+
+
+def test_a_models_own_tracker_and_classifier_are_used_unless_others_are_asked_for(weights):
+    model = load(weights)
+    smaller(model.network)
+    spec = replace(
+        model.spec,
+        classifier="masked-crops",
+        association=replace(model.spec.association, hidden_dim=None, untrained="previous-frame"),
+    )
+    model = replace(model, spec=spec)
+    own = segmenter_for(model)
+    assert isinstance(own.network.instance_encoder, MaskedCrops)
+    assert isinstance(own.tracker, PreviousFrameTracker)
+    asked = segmenter_for(model, tracker="adjacent", classifier="instclip")
+    assert not isinstance(asked.network.instance_encoder, MaskedCrops)
+    assert isinstance(asked.tracker, AdjacentTracker)
+
+
+def test_as_in_minvis_every_query_is_a_track_whatever_its_score(weights):
+    model = load(weights)
+    smaller(model.network)
+    segmenter = segmenter_for(model, tracker="previous-frame")
+    segmenter.score_floor = 1.0
+    frames = torch.randint(
+        0, 256, (2, 64, 80, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(1)
+    )
+    prediction = segmenter.predict(frames)
+    segmenter.step(prediction, [0, 1])
+    queries = prediction.proposals.query_embeds.float()
+    tracker, width = PreviousFrameTracker(), queries.shape[2]
+    state = tracker.initial_state(width, queries.device)
+    for frame in queries:
+        state, _ = tracker.step(state, frame, frame.new_ones(len(frame)))
+    kept = segmenter.state_dict()
+    assert torch.equal(kept["tracker.expected_tokens"], state.expected_tokens)
+    assert kept["tracker.expected_tokens"].shape == (queries.shape[1], width)
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ PUBLISHED = [spec for spec in CATALOG.values() if spec.sources]
 # of the official checkpoints: entries, tables of positions that are not loaded, million parameters
 OFFICIAL = {
     "instformer-r50": (558, 0, 43.97),
+    "minvis-clip-r50": (558, 0, 43.97),
     "instformer-swin-t": (482, 12, 47.4),
     "instformer-swin-b": (650, 24, 106.9),
 }

@@ -1,0 +1,29 @@
+"""Writes a weights file of a catalogue model with random numbers: real sizes and speeds, no download.
+
+    python benchmarks/random_weights.py instformer-r50 random.safetensors [--seed 0]
+
+`ovvis segment VIDEO --model random.safetensors --classes dog` takes it. What it finds means nothing.
+"""
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from ovvis_models.catalog import build
+from ovvis_models.weights import save_weights
+
+
+def main() -> None:
+    """Builds and writes."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("model")
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    torch.manual_seed(options.seed)
+    save_weights(build(options.model), options.file, metadata={"model": options.model})
+
+
+if __name__ == "__main__":
+    main()
