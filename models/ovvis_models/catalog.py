@@ -13,12 +13,15 @@ from typing import Final
 from open_clip.model import CLIP
 
 from ovvis_models.adapters import adapted
+from ovvis_models.backbones.clip_maps import clip_maps
 from ovvis_models.backbones.swin import SWIN_B, SWIN_T
 from ovvis_models.errors import MismatchedWeightsError, MissingWeightsError, UnknownModelError
 from ovvis_models.heads.classifier import CLIP_MEAN, CLIP_STD
+from ovvis_models.heads.mask_pooling import mask_pooling
 from ovvis_models.heads.guidance import LogProbabilityGuidance
 from ovvis_models.heads.masked_crops import MaskedCrops
-from ovvis_models.networks.clip import VIT_B_32, VIT_TINY_16, build_clip
+from ovvis_models.networks.clip import RESNET_TINY, VIT_B_32, VIT_TINY_16, build_clip
+from ovvis_models.networks.clip_vis import ClipVis
 from ovvis_models.networks.instclip import InstCLIP
 from ovvis_models.networks.instformer import InstFormer
 from ovvis_models.networks.mask2former import BackboneSpec, Mask2Former, Mask2FormerSpec, build_mask2former
@@ -40,6 +43,8 @@ from ovvis_models.trackers.rollout import RolloutTracker
 from ovvis_models.trackers.tracker import Tracker
 from ovvis_models.weights import fill, load_weights, read_metadata, read_tensors, weights_hash
 
+Network = InstFormer | ClipVis
+
 ZOO: Final = Path(__file__).with_name("zoo")
 
 
@@ -48,7 +53,7 @@ class LoadedModel:
     """A network with its weights, in evaluation mode on the CPU."""
 
     spec: ModelSpec
-    network: InstFormer
+    network: Network
     weights_sha256: str
     adapter_sha256: str | None = None
 
@@ -64,13 +69,13 @@ def find_spec(name: str) -> ModelSpec:
     return CATALOG[name]
 
 
-def build(name: str) -> InstFormer:
+def build(name: str) -> Network:
     """The network of a catalog entry with random weights, on the CPU.
 
     Raises:
         UnknownModelError: when there is no entry of that name.
     """
-    return build_instformer(find_spec(name))
+    return build_network(find_spec(name))
 
 
 def load(name_or_path: str | Path, *, adapter: Path | None = None) -> LoadedModel:
@@ -89,11 +94,11 @@ def load(name_or_path: str | Path, *, adapter: Path | None = None) -> LoadedMode
     else:
         spec, sha256 = find_spec(_model_of(path)), None
     if adapter is None:
-        network = build_instformer(spec)
+        network = build_network(spec)
         load_weights(network, path, sha256=sha256)
         return LoadedModel(spec=spec, network=network.eval(), weights_sha256=weights_hash(path))
     spec, trained = adapted(spec, adapter)
-    network = build_instformer(spec)
+    network = build_network(spec)
     fill(network, read_tensors(path) | trained, named=f"{path} with {adapter}")
     return LoadedModel(
         spec=spec,
@@ -103,9 +108,22 @@ def load(name_or_path: str | Path, *, adapter: Path | None = None) -> LoadedMode
     )
 
 
-def build_instformer(spec: ModelSpec) -> InstFormer:
+def build_network(spec: ModelSpec) -> Network:
     """The network of any spec with random weights, on the CPU."""
-    return compose(spec, proposals=build_mask2former(spec.proposals), clip=build_clip(spec.clip))
+    clip = build_clip(spec.clip)
+    if spec.instclip is None:
+        return compose_clip_vis(spec, clip=clip)
+    return compose(spec, proposals=build_mask2former(spec.proposals), clip=clip)
+
+
+def compose_clip_vis(spec: ModelSpec, *, clip: CLIP) -> ClipVis:
+    """The network of a spec on a CLIP, whose tower both its parts share; the decoders are random."""
+    return ClipVis(
+        proposals=build_mask2former(spec.proposals, backbone=clip_maps(clip.visual)),
+        pooling=mask_pooling(clip.visual),
+        text_encoder=TextEncoder(clip),
+        image_input=spec.proposal_input,
+    )
 
 
 def compose(spec: ModelSpec, *, proposals: Mask2Former, clip: CLIP) -> InstFormer:
@@ -298,6 +316,20 @@ INSTFORMER_SWIN_B: Final = replace(
     proposal_ap=48.1,
 )
 
+CLIPVIS_TINY: Final = ModelSpec(
+    name="clipvis-tiny",
+    description="CLIP-VIS trained on the procedural diorama world only, runs on any CPU",
+    proposals=replace(INSTFORMER_TINY.proposals, backbone=None, predicts_quality=True),
+    clip=RESNET_TINY,
+    instclip=None,
+    proposal_input=ImageInput(short_side=320, max_side=640, mean=_pixels(CLIP_MEAN), std=_pixels(CLIP_STD)),
+    clip_input=ImageInput(short_side=320, max_side=640, mean=_pixels(CLIP_MEAN), std=_pixels(CLIP_STD)),
+    association=replace(INSTFORMER_TINY.association, hidden_dim=None),
+    text_domain="diorama",
+    weights=ZooWeights(file_name="clipvis_tiny.safetensors", sha256=None),
+    licence="Apache-2.0",
+)
+
 CATALOG: Final[Mapping[str, ModelSpec]] = MappingProxyType(
-    {spec.name: spec for spec in (INSTFORMER_TINY, INSTFORMER_R50, INSTFORMER_SWIN_T, INSTFORMER_SWIN_B)}
+    {spec.name: spec for spec in (INSTFORMER_TINY, INSTFORMER_R50, INSTFORMER_SWIN_T, INSTFORMER_SWIN_B, CLIPVIS_TINY)}
 )

@@ -9,7 +9,7 @@ from ovvis_models.preprocess import ImageInput
 from ovvis_models.sources import WeightsSource
 from ovvis_models.trackers.assignment import AssociationRules
 
-TrackerName = Literal["rollout", "adjacent"]
+TrackerName = Literal["rollout", "adjacent", "momentum", "top-k"]
 ClassifierName = Literal["instclip", "masked-crops"]
 TextDomain = Literal["web", "diorama"]
 
@@ -49,7 +49,7 @@ class ModelSpec:
     description: str
     proposals: Mask2FormerSpec
     clip: ClipSpec
-    instclip: InstClipSpec
+    instclip: InstClipSpec | None  # None: CLIP's tower is the backbone, and is pooled in masks (CLIP-VIS)
     proposal_input: ImageInput
     clip_input: ImageInput
     association: AssociationSpec

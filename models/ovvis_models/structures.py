@@ -29,6 +29,7 @@ class Proposals:
     query_embeds: Float[Tensor, "B Q C"]
     mask_logits: Float[Tensor, "B Q h w"]  # at stride 4 of the padded input
     object_logits: Float[Tensor, "B Q"]  # sigmoid of it is the object score
+    mask_quality: Float[Tensor, "B Q"] | None = None  # expected overlap (IoU) with the object, [0, 1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,7 @@ from ovvis_models.text.encoder import TextEncoder
 from ovvis_models.trackers.rollout import RolloutTracker
 from ovvis_models.weights import save_weights
 
-StageName = Literal["clip", "proposals", "instclip", "rollout"]
+StageName = Literal["clip", "proposals", "instclip", "rollout", "clipvis"]
 STAGES: tuple[StageName, ...] = ("clip", "proposals", "instclip", "rollout")
 
 Sample = TypeVar("Sample")

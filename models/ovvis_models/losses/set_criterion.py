@@ -4,6 +4,7 @@ Paper: Mask2Former (Cheng et al., CVPR 2022) with one object logit for its class
 InstFormer; guided queries add the loss of their map, and mask losses of all queries that start on an object:
 many queries for each object teach small networks much faster than one (as in H-DETR, Jia et al., CVPR 2023),
 while the object logit, taught by the one-to-one assignment alone, still tells which of them stands for it.
+CLIP-VIS adds the loss of the expected mask overlap and leaves out the margin.
 """
 
 from collections.abc import Sequence
@@ -13,9 +14,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ovvis_models.blocks.decoder_output import DecoderOutput, QueryOrigin
+from ovvis_models.blocks.decoder_output import DecoderOutput, LayerOutput, QueryOrigin
 from ovvis_models.losses.heatmap import heatmap_loss, heatmap_targets
 from ovvis_models.losses.margin import margin_loss
+from ovvis_models.losses.mask_quality import mask_quality_loss
 from ovvis_models.losses.masks import PointSampling, dice_loss, mask_bce_loss, read_masks
 from ovvis_models.losses.matcher import Assignment, HungarianMatcher
 from ovvis_models.losses.objectness import objectness_loss
@@ -34,6 +36,7 @@ class LossWeights:
     dice: float = 5.0
     margin: float = 2.0
     heatmap: float = 1.0
+    quality: float = 2.0  # where the network predicts it
     started_on: float = 0.0  # of the mask losses of every query that starts on an object; guided queries only
 
 
@@ -81,8 +84,12 @@ class SetCriterion:
             * objectness_loss(object_logits, taken, no_object_weight=self.no_object_weight),
             "mask_bce": weights.mask_bce * mask_bce_loss(reads, num_objects=num_objects),
             "dice": weights.dice * dice_loss(reads, num_objects=num_objects),
-            "margin": weights.margin * self._margin(output),
         }
+        if weights.margin > 0:
+            losses["margin"] = weights.margin * self._margin(output)
+        if layers[0].quality_logits is not None:
+            quality = _assigned_quality(layers, objects, assignment).to(dtype)
+            losses["quality"] = weights.quality * mask_quality_loss(reads, quality)
         if output.origin is not None:
             logits = output.origin.heatmap_logits.to(dtype)
             wanted = heatmap_targets(objects, hw=(logits.shape[1], logits.shape[2]))
@@ -118,3 +125,15 @@ class SetCriterion:
         """Return the margin loss of the decoded queries, the input of the first layer left out."""
         decoded = torch.stack([layer.query_embeds for layer in output.layers[1:]])
         return margin_loss(decoded, margin=self.margin)
+
+
+def _assigned_quality(
+    layers: Sequence[LayerOutput], objects: ObjectBatch, assignment: Assignment
+) -> Float[Tensor, "L G"]:
+    """Return the expected overlap of the query that takes each object, in each layer."""
+    logits = [
+        layer.quality_logits[objects.image_index, index]
+        for layer, index in zip(layers, assignment.query_index, strict=True)
+        if layer.quality_logits is not None
+    ]
+    return torch.stack(logits).sigmoid()
