@@ -9,6 +9,7 @@ import torch
 from jaxtyping import UInt8
 
 from ovvis_cli.device import DTYPES, Precision, resolve_device, resolve_precision
+from ovvis_cli.errors import UsageError
 from ovvis_cli.installed import locate
 from ovvis_cli.record.schema import ModelInfo, SettingValue
 from ovvis_models.catalog import LoadedModel, load, segmenter_for, tracker_for
@@ -39,7 +40,7 @@ class Engine:
             "device": self.device.type,
             "precision": self.precision,
             "tracker": self.tracker,
-            "classifier": self.classifier,
+            "classifier": "mask-pooling" if self.model.spec.instclip is None else self.classifier,
         }
         if self.model.adapter_sha256 is not None:
             told["adapter_sha256"] = self.model.adapter_sha256
@@ -83,6 +84,11 @@ def start_engine(
     resolved = resolve_precision(precision, place)
     loaded = load(locate(model), adapter=adapter)
     loaded.network.to(place)
+    if loaded.spec.instclip is None and classifier != "instclip":
+        raise UsageError(
+            f"--classifier {classifier} does not go with {loaded.spec.name}",
+            hint="it names masks by pooling the maps that it found them on",
+        )
     chosen = tracker or loaded.spec.default_tracker
     tracker_for(loaded, chosen)  # raises now where the model has none of that name
     return Engine(model=loaded, device=place, precision=resolved, tracker=chosen, classifier=classifier)

@@ -89,10 +89,11 @@ BatchSizeOption = Annotated[
     int, typer.Option("--batch-size", min=1, help="Frames computed together.", rich_help_panel=_SPEED)
 ]
 TrackerOption = Annotated[
-    Literal["rollout", "adjacent"] | None,
+    Literal["rollout", "adjacent", "momentum", "top-k"] | None,
     typer.Option(
         "--tracker",
-        help="Learned and recurrent, or by the previous frame. Default: learned, where the model has it.",
+        help="Learned and recurrent; by the last look, by a running mean of looks, or by the most alike of the"
+        " last 9 frames. Default: the model's own.",
         rich_help_panel=_METHOD,
     ),
 ]
@@ -100,7 +101,7 @@ ClassifierOption = Annotated[
     Literal["instclip", "masked-crops"],
     typer.Option(
         "--classifier",
-        help="All objects in one CLIP pass, or one pass each (slow).",
+        help="InstFormer's: all objects in one CLIP pass, or one pass each (slow).",
         rich_help_panel=_METHOD,
     ),
 ]

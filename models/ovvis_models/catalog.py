@@ -37,9 +37,10 @@ from ovvis_models.specs import (
     ZooWeights,
 )
 from ovvis_models.text.encoder import TextEncoder
-from ovvis_models.trackers.adjacent import AdjacentTracker
+from ovvis_models.trackers.adjacent import OV2SEG_MOMENTUM, AdjacentTracker
 from ovvis_models.trackers.assignment import AssociationRules
 from ovvis_models.trackers.rollout import RolloutTracker
+from ovvis_models.trackers.top_k import TopKTracker
 from ovvis_models.trackers.tracker import Tracker
 from ovvis_models.weights import fill, load_weights, read_metadata, read_tensors, weights_hash
 
@@ -127,7 +128,8 @@ def compose_clip_vis(spec: ModelSpec, *, clip: CLIP) -> ClipVis:
 
 
 def compose(spec: ModelSpec, *, proposals: Mask2Former, clip: CLIP) -> InstFormer:
-    """The network of a spec from its two great parts; instance tokens start from CLIP's class token."""
+    """An InstFormer from its two great parts; instance tokens start from CLIP's class token."""
+    assert spec.instclip is not None, "InstFormer has an InstCLIP"
     return InstFormer(
         proposals=proposals,
         instance_encoder=InstCLIP(
@@ -158,6 +160,7 @@ def segmenter_for(
         tracker_for(model, tracker or model.spec.default_tracker),
         score_floor=association.score_floor,
         duplicate_overlap=association.duplicate_overlap,
+        tracked_by=association.tracked_by,
     )
 
 
@@ -167,11 +170,21 @@ def tracker_for(model: LoadedModel, name: TrackerName) -> Tracker:
     Raises:
         MissingWeightsError: when the model has no trained tracker, but one is asked for.
     """
+    rules = model.spec.association.rules
     if name == "adjacent":
-        return AdjacentTracker(model.spec.association.rules)
+        return AdjacentTracker(rules)
+    if name == "momentum":
+        return AdjacentTracker(rules, momentum=OV2SEG_MOMENTUM)
+    if name == "top-k":
+        return TopKTracker(rules)
+    if not isinstance(model.network, InstFormer):
+        raise MissingWeightsError(
+            f"{model.spec.name} has no rollout tracker", hint="use top-k, adjacent or momentum"
+        )
     if model.network.tracker is None:
         raise MissingWeightsError(
-            f"{model.spec.name} has no trained rollout tracker", hint="use adjacent, or add an adapter file"
+            f"{model.spec.name} has no trained rollout tracker",
+            hint="use adjacent, momentum or top-k, or add an adapter file",
         )
     return model.network.tracker
 
@@ -179,7 +192,7 @@ def tracker_for(model: LoadedModel, name: TrackerName) -> Tracker:
 def with_masked_crops(model: LoadedModel) -> InstFormer:
     """The same networks, but CLIP runs once a masked crop: the baseline that InstCLIP replaces."""
     network = model.network
-    if not isinstance(network.instance_encoder, InstCLIP):
+    if not isinstance(network, InstFormer) or not isinstance(network.instance_encoder, InstCLIP):
         raise ValueError(f"{model.spec.name} has no CLIP tower to crop for")
     crops = MaskedCrops(
         network.instance_encoder.visual,

@@ -13,12 +13,13 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from ovvis_models.heads.weighted_scores import refined_scores
 from ovvis_models.preprocess import masks_to_original
 from ovvis_models.proposal_selection import candidates
 from ovvis_models.structures import FrameResult, ImageGeometry, VideoResult, WindowPrediction
 from ovvis_models.track_table import TrackTable
 from ovvis_models.trackers.state import TrackState
-from ovvis_models.trackers.tracker import Tracker, tracking_tokens
+from ovvis_models.trackers.tracker import TrackedBy, Tracker, tracking_tokens
 
 _TRACKER, _TRACKS, _NUM_FRAMES = "tracker.", "tracks.", "num_frames"
 
@@ -42,6 +43,7 @@ class VideoSegmenter:
         *,
         score_floor: float = 0.25,
         duplicate_overlap: float = 0.7,
+        tracked_by: TrackedBy = "query-and-token",
     ) -> None:
         """Starts before the first frame.
 
@@ -51,11 +53,13 @@ class VideoSegmenter:
             score_floor: proposals below this object score are ignored.
             duplicate_overlap: of two proposals that share more than this part of the smaller mask, the better
                 one is kept.
+            tracked_by: what of a proposal the tracker compares.
         """
         self.network = network
         self.tracker = tracker
         self.score_floor = score_floor
         self.duplicate_overlap = duplicate_overlap
+        self.tracked_by = tracked_by
         self._state: TrackState | None = None
         self._tracks: TrackTable | None = None
         self._num_frames = 0
@@ -85,24 +89,30 @@ class VideoSegmenter:
                 f"{len(frame_indices)} frame indices for {proposals.object_logits.shape[0]} predicted frames"
             )
         tokens = prediction.instance_tokens.float()
+        queries = proposals.query_embeds.float()
+        by_query = self.tracked_by == "query"
+        scores = proposals.object_logits.float().sigmoid()
+        quality = proposals.mask_quality
         parts = zip(
             frame_indices,
             proposals.mask_logits,
-            proposals.object_logits.float().sigmoid(),
+            scores,
+            scores if quality is None else refined_scores(scores, quality.float()),
             tokens,
-            tracking_tokens(proposals.query_embeds, tokens),
+            queries if by_query else tracking_tokens(queries, tokens),
             strict=True,
         )
         return [
             self._step_frame(
                 index,
                 mask_logits=mask_logits,
-                object_scores=scores,
+                object_scores=object_scores,
+                track_scores=track_scores,
                 instance_tokens=instance_tokens,
                 tracking=tracking,
                 geometry=prediction.geometry,
             )
-            for index, mask_logits, scores, instance_tokens, tracking in parts
+            for index, mask_logits, object_scores, track_scores, instance_tokens, tracking in parts
         ]
 
     def finish(self) -> VideoResult:
@@ -135,6 +145,7 @@ class VideoSegmenter:
         *,
         mask_logits: Float[Tensor, "Q h w"],
         object_scores: Float[Tensor, " Q"],
+        track_scores: Float[Tensor, " Q"],
         instance_tokens: Float[Tensor, "Q D"],
         tracking: Float[Tensor, "Q F"],
         geometry: ImageGeometry,
@@ -159,13 +170,15 @@ class VideoSegmenter:
             scores=object_scores[kept][visible].cpu().numpy(),
             masks=masks[visible].cpu().numpy(),
         )
-        self._count(result, instance_tokens[kept][visible].cpu().numpy())
-        return result
-
-    def _count(self, result: FrameResult, tokens: Float[np.ndarray, "N D"]) -> None:
         if self._tracks is None:
-            self._tracks = TrackTable(tokens.shape[1])
-        self._tracks.add(result.frame_index, result.track_ids, scores=result.scores, tokens=tokens)
+            self._tracks = TrackTable(instance_tokens.shape[1])
+        self._tracks.add(
+            frame_index,
+            result.track_ids,
+            scores=track_scores[kept][visible].cpu().numpy(),
+            tokens=instance_tokens[kept][visible].cpu().numpy(),
+        )
+        return result
 
 
 def _under(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

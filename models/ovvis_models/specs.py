@@ -8,6 +8,7 @@ from ovvis_models.networks.mask2former import Mask2FormerSpec
 from ovvis_models.preprocess import ImageInput
 from ovvis_models.sources import WeightsSource
 from ovvis_models.trackers.assignment import AssociationRules
+from ovvis_models.trackers.tracker import TrackedBy
 
 TrackerName = Literal["rollout", "adjacent", "momentum", "top-k"]
 ClassifierName = Literal["instclip", "masked-crops"]
@@ -28,6 +29,8 @@ class AssociationSpec:
     """The numbers from proposals to tracks."""
 
     hidden_dim: int | None  # of the rollout tracker's recurrent layer; None: training-free association only
+    untrained: TrackerName = "adjacent"  # the tracker where none is trained
+    tracked_by: TrackedBy = "query-and-token"
     rules: AssociationRules
     score_floor: float  # object score below which a proposal is ignored
     duplicate_overlap: float  # share of the smaller mask above which the worse of two proposals is
@@ -53,6 +56,7 @@ class ModelSpec:
     proposal_input: ImageInput
     clip_input: ImageInput
     association: AssociationSpec
+    class_exponent: float = 1.0  # of the class probability in a track's score
     text_domain: TextDomain  # what CLIP has read: the web, or only the diorama's captions
     weights: ZooWeights | None  # None: they do not come with the package
     sources: tuple[WeightsSource, ...] = ()  # the published files that make up its weights, a part each
@@ -62,4 +66,4 @@ class ModelSpec:
     @property
     def default_tracker(self) -> TrackerName:
         """The learned tracker where there is one."""
-        return "adjacent" if self.association.hidden_dim is None else "rollout"
+        return self.association.untrained if self.association.hidden_dim is None else "rollout"

@@ -1,6 +1,6 @@
 """The seam that every tracker fits, and the tokens that trackers compare."""
 
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -8,6 +8,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from ovvis_models.trackers.state import TrackState
+
+TrackedBy = Literal["query", "query-and-token"]
+"""What of a proposal a tracker compares: its query alone, or with its instance token beside it."""
 
 
 @runtime_checkable
