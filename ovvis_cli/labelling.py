@@ -49,7 +49,7 @@ def embed_classes(
     )
 
 
-def label_tracks(
+def label_tracks(  # noqa: PLR0913  each rule is a parameter
     tokens: Float[Tensor, "N D"],
     *,
     object_scores: Float[Tensor, " N"],

@@ -92,8 +92,8 @@ TrackerOption = Annotated[
     Literal["rollout", "adjacent", "momentum", "top-k"] | None,
     typer.Option(
         "--tracker",
-        help="Learned and recurrent; by the last look, by a running mean of looks, or by the most alike of the"
-        " last 9 frames. Default: the model's own.",
+        help="Learned and recurrent; by the last look; by a running mean of looks; by the most alike of"
+        " the last 9 frames. Default: the model's own.",
         rich_help_panel=_METHOD,
     ),
 ]

@@ -15,17 +15,18 @@ from open_clip.model import CLIP
 from ovvis_models.adapters import adapted
 from ovvis_models.backbones.clip_maps import clip_maps
 from ovvis_models.backbones.swin import SWIN_B, SWIN_T
+from ovvis_models.clip_vis_models import CLIPVIS_CONVNEXT_B, CLIPVIS_R50, CLIPVIS_TINY
 from ovvis_models.errors import MismatchedWeightsError, MissingWeightsError, UnknownModelError
 from ovvis_models.heads.classifier import CLIP_MEAN, CLIP_STD
-from ovvis_models.heads.mask_pooling import mask_pooling
 from ovvis_models.heads.guidance import LogProbabilityGuidance
+from ovvis_models.heads.mask_pooling import mask_pooling
 from ovvis_models.heads.masked_crops import MaskedCrops
-from ovvis_models.networks.clip import RESNET_TINY, VIT_B_32, VIT_TINY_16, build_clip
+from ovvis_models.networks.clip import VIT_B_32, VIT_TINY_16, build_clip
 from ovvis_models.networks.clip_vis import ClipVis
 from ovvis_models.networks.instclip import InstCLIP
 from ovvis_models.networks.instformer import InstFormer
 from ovvis_models.networks.mask2former import BackboneSpec, Mask2Former, Mask2FormerSpec, build_mask2former
-from ovvis_models.preprocess import ImageInput
+from ovvis_models.preprocess import ImageInput, pixel_range
 from ovvis_models.segmenter import VideoSegmenter
 from ovvis_models.sources import CLIP_VIT_B_32, MASK2FORMER_R50, MASK2FORMER_SWIN_B, MASK2FORMER_SWIN_T
 from ovvis_models.specs import (
@@ -111,10 +112,14 @@ def load(name_or_path: str | Path, *, adapter: Path | None = None) -> LoadedMode
 
 def build_network(spec: ModelSpec) -> Network:
     """The network of any spec with random weights, on the CPU."""
-    clip = build_clip(spec.clip)
     if spec.instclip is None:
-        return compose_clip_vis(spec, clip=clip)
-    return compose(spec, proposals=build_mask2former(spec.proposals), clip=clip)
+        return compose_clip_vis(spec, clip=build_clip(spec.clip))
+    return build_instformer(spec)
+
+
+def build_instformer(spec: ModelSpec) -> InstFormer:
+    """The InstFormer of a spec with random weights, on the CPU."""
+    return compose(spec, proposals=build_mask2former(spec.proposals), clip=build_clip(spec.clip))
 
 
 def compose_clip_vis(spec: ModelSpec, *, clip: CLIP) -> ClipVis:
@@ -239,11 +244,8 @@ def _model_of(path: Path) -> str:
     return name
 
 
-def _pixels(values: tuple[float, float, float]) -> tuple[float, float, float]:
-    """From the range 0..1 to that of 8-bit pixels."""
-    return (values[0] * 255, values[1] * 255, values[2] * 255)
-
-
+_CLIP_MEAN: Final = pixel_range(CLIP_MEAN)
+_CLIP_STD: Final = pixel_range(CLIP_STD)
 _IMAGENET_MEAN: Final = (123.675, 116.28, 103.53)
 _IMAGENET_STD: Final = (58.395, 57.12, 57.375)
 
@@ -266,7 +268,7 @@ INSTFORMER_TINY: Final = ModelSpec(
     clip=VIT_TINY_16,
     instclip=InstClipSpec(num_instance_tokens=1, lora_rank=8, lora_alpha=16.0),
     proposal_input=ImageInput(short_side=240, max_side=480, mean=_IMAGENET_MEAN, std=_IMAGENET_STD),
-    clip_input=ImageInput(short_side=240, max_side=480, mean=_pixels(CLIP_MEAN), std=_pixels(CLIP_STD)),
+    clip_input=ImageInput(short_side=240, max_side=480, mean=_CLIP_MEAN, std=_CLIP_STD),
     association=AssociationSpec(
         hidden_dim=128,
         rules=AssociationRules(match_threshold=0.3, birth_threshold=0.7),
@@ -300,7 +302,7 @@ INSTFORMER_R50: Final = ModelSpec(
     clip=VIT_B_32,
     instclip=InstClipSpec(num_instance_tokens=1, lora_rank=None, lora_alpha=16.0),
     proposal_input=ImageInput(short_side=480, max_side=1333, mean=_IMAGENET_MEAN, std=_IMAGENET_STD),
-    clip_input=ImageInput(short_side=480, max_side=1333, mean=_pixels(CLIP_MEAN), std=_pixels(CLIP_STD)),
+    clip_input=ImageInput(short_side=480, max_side=1333, mean=_CLIP_MEAN, std=_CLIP_STD),
     association=AssociationSpec(
         hidden_dim=None, rules=AssociationRules(), score_floor=0.25, duplicate_overlap=0.7
     ),
@@ -329,20 +331,14 @@ INSTFORMER_SWIN_B: Final = replace(
     proposal_ap=48.1,
 )
 
-CLIPVIS_TINY: Final = ModelSpec(
-    name="clipvis-tiny",
-    description="CLIP-VIS trained on the procedural diorama world only, runs on any CPU",
-    proposals=replace(INSTFORMER_TINY.proposals, backbone=None, predicts_quality=True),
-    clip=RESNET_TINY,
-    instclip=None,
-    proposal_input=ImageInput(short_side=320, max_side=640, mean=_pixels(CLIP_MEAN), std=_pixels(CLIP_STD)),
-    clip_input=ImageInput(short_side=320, max_side=640, mean=_pixels(CLIP_MEAN), std=_pixels(CLIP_STD)),
-    association=replace(INSTFORMER_TINY.association, hidden_dim=None),
-    text_domain="diorama",
-    weights=ZooWeights(file_name="clipvis_tiny.safetensors", sha256=None),
-    licence="Apache-2.0",
+_ENTRIES: Final = (
+    INSTFORMER_TINY,
+    INSTFORMER_R50,
+    INSTFORMER_SWIN_T,
+    INSTFORMER_SWIN_B,
+    CLIPVIS_TINY,
+    CLIPVIS_R50,
+    CLIPVIS_CONVNEXT_B,
 )
 
-CATALOG: Final[Mapping[str, ModelSpec]] = MappingProxyType(
-    {spec.name: spec for spec in (INSTFORMER_TINY, INSTFORMER_R50, INSTFORMER_SWIN_T, INSTFORMER_SWIN_B, CLIPVIS_TINY)}
-)
+CATALOG: Final[Mapping[str, ModelSpec]] = MappingProxyType({spec.name: spec for spec in _ENTRIES})

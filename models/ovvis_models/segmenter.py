@@ -8,7 +8,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
-import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor

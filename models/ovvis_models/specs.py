@@ -60,6 +60,7 @@ class ModelSpec:
     text_domain: TextDomain  # what CLIP has read: the web, or only the diorama's captions
     weights: ZooWeights | None  # None: they do not come with the package
     sources: tuple[WeightsSource, ...] = ()  # the published files that make up its weights, a part each
+    page: str | None = None  # where the authors publish weights that only a person can fetch
     licence: str  # of the weights
     proposal_ap: float | None = None  # published mask AP of the proposal network on COCO, in percent
 

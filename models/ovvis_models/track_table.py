@@ -7,7 +7,6 @@ from torch import Tensor
 
 from ovvis_models.structures import TrackSummary
 
-
 _EPS = 1e-12  # an object that CLIP never saw has tokens of zero
 
 

@@ -69,6 +69,11 @@ def pull(
     """Download a model and install it: the only command that uses the network."""
     spec = _spec(name)
     console = Console(quiet=quiet, json=json)
+    if spec.page is not None:
+        raise ModelError(
+            f"{name} cannot be fetched by a program: its authors publish it at {spec.page}",
+            hint=f"fetch it there, then: ovvis models import {name} FILE",
+        )
     if not spec.sources:
         console.note(f"{name} comes with ovvis, there is nothing to pull")
     elif not again and weights_file(spec) is not None:
@@ -100,7 +105,7 @@ def import_model(
 
     spec = _spec(name)
     console = Console(quiet=quiet, json=json)
-    if not spec.sources:
+    if spec.weights is not None:
         raise ModelError(f"{name} comes with ovvis", hint="other weights of it: --model FILE")
     for file in files:
         if not file.is_file():
@@ -119,7 +124,7 @@ def remove(name: NameArgument, *, quiet: QuietOption = False, json: JsonOption =
 
     spec = _spec(name)
     console = Console(quiet=quiet, json=json)
-    if not spec.sources:
+    if spec.weights is not None:
         raise ModelError(f"{name} comes with ovvis and stays", hint="uninstall ovvis to remove it")
     path = weights_file(spec)
     if path is None:
@@ -225,6 +230,7 @@ def _as_json(spec: "ModelSpec") -> dict[str, JsonValue]:
         "max_side_px": spec.proposal_input.max_side,
         "tracker": spec.default_tracker,
         "proposal_ap_on_coco": spec.proposal_ap,
+        "published_at": spec.page,
         "sources": [_source_as_json(source) for source in spec.sources],
     }
 
@@ -233,6 +239,8 @@ def _backbone(spec: "ModelSpec") -> str:
     from ovvis_models.backbones.swin import SwinSpec
 
     backbone = spec.proposals.backbone
+    if backbone is None:
+        return "the vision tower of its CLIP"
     if not isinstance(backbone, SwinSpec):
         return backbone.name
     return f"swin of width {backbone.width} with {sum(backbone.depths)} blocks"
@@ -259,6 +267,8 @@ def _state(spec: "ModelSpec") -> str:
         return f"installed, {file.stat().st_size / _MB:.1f} MB"
     if spec.sources:
         return f"ovvis models pull {spec.name}"
+    if spec.page is not None:
+        return f"ovvis models import {spec.name} FILE"
     return "not installed"
 
 

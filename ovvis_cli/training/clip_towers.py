@@ -1,6 +1,6 @@
 """How stage 0 reads the vision tower of a CLIP: whole pictures, and a part of each alone.
 
-Of a transformer the part is the mean of all patches; of a ResNet it is what its pool reads in a random window,
+Of a transformer the part is the mean of all patches; of a ResNet it is what its pool reads in a window,
 as CLIP-VIS later reads it in masks.
 """
 

@@ -4,8 +4,8 @@ Two contrastive terms: images against the captions of the batch (equal captions 
 images against the bare names of all kinds, each name drawn anew from its synonyms and the prompt templates.
 With a few hundred steps to learn in, two fresh towers lose much time finding each other (measured: nothing
 learnt in 120 steps), so each kind also has a fixed random anchor that images, a part of each, and names
-are all drawn to (`clip_towers.py`). In a share of the steps the position table is read through a random window, so that an
-object may later sit anywhere in a large frame (InstCLIP) without its patches' positions looking foreign.
+are all drawn to (`clip_towers.py`). In a share of the steps the position table is read through a random
+window, so that an object may later sit anywhere in a large frame without its places looking foreign.
 
 The first pictures have plain backgrounds: what a network learns first.
 """

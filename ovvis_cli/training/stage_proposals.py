@@ -66,7 +66,9 @@ def proposal_stage(
         return network_input(images, mean=mean, std=std)
 
     network = build_mask2former(spec)
-    return frame_stage(settings, network, name="proposals", to_input=to_input, divisor=SIZE_DIVISOR, device=device)
+    return frame_stage(
+        settings, network, name="proposals", to_input=to_input, divisor=SIZE_DIVISOR, device=device
+    )
 
 
 def frame_stage(
@@ -157,9 +159,7 @@ def network_input(
     return F.pad(values, padding).contiguous(memory_format=torch.channels_last)
 
 
-def targets_on(
-    device: torch.device, batch: FrameBatch, *, divisor: int = SIZE_DIVISOR
-) -> list[Target]:
+def targets_on(device: torch.device, batch: FrameBatch, *, divisor: int = SIZE_DIVISOR) -> list[Target]:
     """The frames' targets on `device`, masks padded like the input to a multiple of `divisor`."""
     height, width = batch.masks.shape[-2:]
     masks = F.pad(batch.masks.to(device), (0, -width % divisor, 0, -height % divisor))

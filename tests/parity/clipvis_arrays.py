@@ -10,8 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ovvis_models.converters.clip_vis import clip_of, load_decoders, split
-from ovvis_models.heads.mask_pooling import MaskedMeanPool, inside_at
+from ovvis_models.backbones.clip_maps import clip_maps
+from ovvis_models.converters.clip_vis import decoder_state, split, with_counters
+from ovvis_models.converters.mask2former import from_detectron2
+from ovvis_models.heads.mask_pooling import MaskedMeanPool, inside_at, mask_pooling
 from ovvis_models.heads.vocabulary_scores import class_logits
 from ovvis_models.heads.weighted_scores import (
     absent_frames,
@@ -30,8 +32,6 @@ from ovvis_models.networks.clip import (
 )
 from ovvis_models.networks.clip_vis import ClipVis
 from ovvis_models.networks.mask2former import Mask2FormerSpec, build_mask2former
-from ovvis_models.backbones.clip_maps import clip_maps
-from ovvis_models.heads.mask_pooling import mask_pooling
 from ovvis_models.preprocess import logits_to_original
 from ovvis_models.text.encoder import TextEncoder
 from ovvis_models.text.prompts import fill
@@ -99,14 +99,15 @@ def build_clip_vis(fixture: Fixture) -> ClipVis:
     )
     parts = split(weights_of_layout(fixture.layout, gains=fixture.case["gain"]))
     clip = build_clip(clip_spec(fixture.layout))
-    clip.load_state_dict(clip_of(parts, clip.state_dict()))
+    clip.load_state_dict(with_counters(parts.clip, clip.state_dict()))
     network = ClipVis(
         proposals=build_mask2former(spec, backbone=clip_maps(clip.visual)),
         pooling=mask_pooling(clip.visual),
         text_encoder=TextEncoder(clip),
         image_input=fixture.image_input,
     )
-    load_decoders(network, parts)
+    decoders = from_detectron2(parts.decoders, decoder_state(network))
+    network.proposals.load_state_dict(decoders, strict=False)  # the backbone has its weights
     return network.eval()
 
 

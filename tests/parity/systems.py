@@ -40,9 +40,7 @@ def run_clipvis(fixture: Fixture, dtype: torch.dtype) -> OurArray:
     with torch.inference_mode():
         stems: list[Tensor] = []
         handle = stem_end(network).register_forward_hook(lambda _m, _a, out: stems.append(out.clone()))
-        run = run_network(
-            network.proposals, fixture.images(), dtype=dtype, resized=fixture.resized()
-        )
+        run = run_network(network.proposals, fixture.images(), dtype=dtype, resized=fixture.resized())
         handle.remove()
         final = clipvis_arrays(fixture, network, run)
     return lambda name: final.get(name) or clipvis_network_array(name, run, stem=stems[0])

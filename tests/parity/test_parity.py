@@ -68,6 +68,7 @@ def test_a_layout_tells_the_backbone(mask2former: Fixture, backbone: SwinSpec | 
         state = build_mask2former(wanted).state_dict()
     layout = {name: {"shape": list(x.shape), "dtype": "float32"} for name, x in to_detectron2(state).items()}
     found = mask2former_spec(mask2former.case["model"], layout)
+    assert found.backbone is not None
     assert replace(found.backbone, name=backbone.name) == backbone
     assert replace(found, backbone=backbone) == wanted
 

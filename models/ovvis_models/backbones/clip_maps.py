@@ -46,9 +46,9 @@ def clip_maps(visual: nn.Module) -> ClipMaps:
     if isinstance(visual, ModifiedResNet):
         parts = [(f"conv{i}", f"bn{i}", f"act{i}") for i in (1, 2, 3)]
         stem = nn.Sequential(*(getattr(visual, name) for names in parts for name in names), visual.avgpool)
-        stages = nn.ModuleList([visual.layer1, visual.layer2, visual.layer3, visual.layer4])
-        channels = tuple(stage[-1].conv3.out_channels for stage in stages)
-        return ClipMaps(stem=stem, stages=stages, channels=channels)
+        layers = (visual.layer1, visual.layer2, visual.layer3, visual.layer4)
+        channels = tuple(layer[-1].conv3.out_channels for layer in layers)
+        return ClipMaps(stem=stem, stages=nn.ModuleList(layers), channels=channels)
     if isinstance(visual, TimmModel) and hasattr(visual.trunk, "stages"):
         trunk = visual.trunk
         channels = tuple(info["num_chs"] for info in trunk.feature_info)

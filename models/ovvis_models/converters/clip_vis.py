@@ -7,7 +7,7 @@ from typing import Final
 from torch import Tensor
 
 from ovvis_models.converters.clip import from_open_clip
-from ovvis_models.converters.mask2former import from_detectron2, to_detectron2
+from ovvis_models.converters.mask2former import to_detectron2
 from ovvis_models.networks.clip_vis import ClipVis
 
 CLIP: Final = "backbone.clip_model."
@@ -42,39 +42,22 @@ def split(checkpoint: Mapping[str, Tensor]) -> ClipVisParts:
     )
 
 
-def clip_of(parts: ClipVisParts, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def with_counters(clip: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the CLIP with the names of `expected`; counters of batch norms may be absent.
 
     Raises:
         MismatchedWeightsError: a tensor is missing, left over, or of another shape.
     """
     counters = {name: value for name, value in expected.items() if name.endswith(_COUNTER)}
-    return from_open_clip(counters | parts.clip, expected)
+    return from_open_clip({**counters, **clip}, expected)
 
 
-def decoders_of(parts: ClipVisParts, network: ClipVis) -> dict[str, Tensor]:
-    """Return the decoders under the names of `network.proposals`, without its backbone.
-
-    Raises:
-        MismatchedWeightsError: a tensor is missing, left over, or of another shape.
-    """
-    return from_detectron2(parts.decoders, _decoders(network))
-
-
-def load_decoders(network: ClipVis, parts: ClipVisParts) -> None:
-    """Fills the decoders of a network whose CLIP is in place.
-
-    Raises:
-        MismatchedWeightsError: a tensor is missing, left over, or of another shape.
-    """
-    network.proposals.load_state_dict(network.proposals.state_dict() | decoders_of(parts, network))
+def decoder_state(network: ClipVis) -> dict[str, Tensor]:
+    """Return the state of `network.proposals` without its backbone: what is converted as a Mask2Former."""
+    state = network.proposals.state_dict()
+    return {name: value for name, value in state.items() if not name.startswith(_BACKBONE)}
 
 
 def to_official(network: ClipVis, clip: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return a network under the official names; `clip` is the state dict of the CLIP that it is built on."""
-    return {f"{CLIP}{name}": value for name, value in clip.items()} | to_detectron2(_decoders(network))
-
-
-def _decoders(network: ClipVis) -> dict[str, Tensor]:
-    state = network.proposals.state_dict()
-    return {name: value for name, value in state.items() if not name.startswith(_BACKBONE)}
+    return {f"{CLIP}{name}": value for name, value in clip.items()} | to_detectron2(decoder_state(network))

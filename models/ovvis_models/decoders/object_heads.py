@@ -13,6 +13,7 @@ from ovvis_models.blocks.mlp import MLP
 
 HEAD_LAYERS = 3  # of the heads of CLIP-VIS
 
+
 class ObjectHead(Protocol):
     """Maps queries to object logits, and those to one logit a query."""
 

@@ -69,13 +69,13 @@ class MaskedAttentionPool(nn.Module):
 
     def _heads(self, x: Tensor) -> Tensor:
         """Return (B, S, C) as (B, heads, S, C / heads)."""
-        return x.unflatten(-1, (self.pool.num_heads, -1)).transpose(1, 2)
+        return torch.unflatten(x, -1, (self.pool.num_heads, -1)).transpose(1, 2)
 
     def _positions(self, hw: tuple[int, int]) -> tuple[Tensor, Tensor]:
         """Return the position of the mean (C), and those of the map's places (P, C)."""
         first, grid = self.pool.positional_embedding.split([1, len(self.pool.positional_embedding) - 1])
         side = round(len(grid) ** 0.5)
-        square = grid.T.unflatten(1, (side, side))[None]
+        square = torch.unflatten(grid.T, 1, (side, side))[None]
         resized = F.interpolate(square, size=hw, mode="bilinear", align_corners=False)
         return first[0], resized[0].flatten(1).T
 
@@ -104,7 +104,7 @@ class MaskedMeanPool(nn.Module):
         total = torch.einsum("bqhw,bchw->bqc", weight, dense)
         mean = total / (weight.sum(dim=(-1, -2))[..., None] + AREA_EPS)
         embeds: Tensor = self.proj(self.norm(mean[..., None, None].flatten(0, 1)).flatten(1))
-        return embeds.unflatten(0, inside.shape[:2])
+        return torch.unflatten(embeds, 0, inside.shape[:2])
 
 
 def mask_pooling(visual: nn.Module) -> MaskedAttentionPool | MaskedMeanPool:
@@ -122,9 +122,7 @@ def mask_pooling(visual: nn.Module) -> MaskedAttentionPool | MaskedMeanPool:
     raise ValueError(f"only convolutional CLIP towers are pooled in masks, got {type(visual).__name__}")
 
 
-def inside_at(
-    mask_logits: Float[Tensor, "B Q h w"], *, hw: tuple[int, int]
-) -> Bool[Tensor, "B Q h32 w32"]:
+def inside_at(mask_logits: Float[Tensor, "B Q h w"], *, hw: tuple[int, int]) -> Bool[Tensor, "B Q h32 w32"]:
     """Return which places of a map of size `hw`, which covers the same area, lie inside each mask."""
     resized = F.interpolate(mask_logits, size=hw, mode="bilinear", align_corners=False)
     return resized > 0

@@ -1,7 +1,7 @@
-"""Weighted open-vocabulary classification (CLIP-VIS, Sec. 3.3): class scores refined by object and mask quality.
+"""Weighted open-vocabulary classification (CLIP-VIS, Sec. 3.3): classes weighed by object and mask quality.
 
-    published, when the whole video is known:   score(q, k) = sqrt( mean over t of sqrt(p_tqk iou_tq) * o_q )
-    a track at a time, whatever its length:     score(q, k) = p_qk^(1/4) * mean over t of (iou_tq^(1/4) o_tq^(1/2))
+    published, of a whole video:  score(q, k) = sqrt( mean over t of sqrt(p_tqk iou_tq) * o_q )
+    of a track, frame by frame:   score(q, k) = p_qk^(1/4) * mean over t of (iou_tq^(1/4) o_tq^(1/2))
 
 p is the probability of a class, iou the expected overlap of the mask, o the object score. The second form is
 the first for a track that looks the same in all frames; it needs no class before the video has ended, so that

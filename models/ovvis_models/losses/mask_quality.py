@@ -1,4 +1,4 @@
-"""How well does a query know the quality of its own mask? L1 to the overlap at the sampled points (CLIP-VIS)."""
+"""Does a query know how good its own mask is? L1 to the overlap at the sampled points (CLIP-VIS)."""
 
 import torch
 from jaxtyping import Float

@@ -34,7 +34,7 @@ class VisionSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResNetVisionSpec:
-    """Numbers of CLIP's own ResNet: stages of strides 4, 8, 16, 32, each twice as wide, and attention pooling."""
+    """Numbers of CLIP's own ResNet: four stages, each twice as wide as the last, and attention pooling."""
 
     image_size: int  # pixels; decides how many positions the attention pool has
     width: int  # of the first stage's bottlenecks; its output is four times as wide

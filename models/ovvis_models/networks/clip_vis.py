@@ -68,6 +68,6 @@ class ClipVis(nn.Module):
     def embed(
         self, dense: Float[Tensor, "B C h32 w32"], mask_logits: Float[Tensor, "B Q h w"]
     ) -> Float[Tensor, "B Q D"]:
-        """CLIP's embedding of each mask, of no particular length, padding included; `dense` is the last map."""
+        """CLIP's embedding of each mask, of any length, padding included; `dense` is CLIP's last map."""
         inside = inside_at(mask_logits, hw=(dense.shape[2], dense.shape[3]))
         return self.pooling(dense, inside)

@@ -14,8 +14,8 @@ from typing import Literal
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ovvis_models.backbones.swin import SwinBackbone, SwinSpec
 from ovvis_models.backbones.clip_maps import ClipMaps
+from ovvis_models.backbones.swin import SwinBackbone, SwinSpec
 from ovvis_models.backbones.timm_features import TimmBackbone
 from ovvis_models.blocks.decoder_output import DecoderOutput, LayerOutput
 from ovvis_models.decoders.object_heads import (
@@ -116,9 +116,9 @@ def build_mask2former(spec: Mask2FormerSpec, *, backbone: ClipMaps | None = None
     """
     if (spec.backbone is None) == (backbone is None):
         raise ValueError("a Mask2Former has one backbone: that of its spec, or one that is given")
-    backbone = backbone or _backbone(spec.backbone)
+    maps = backbone or _backbone(spec.backbone)
     pixel_decoder = PixelDecoder(
-        backbone.channels,
+        maps.channels,
         width=spec.width,
         num_layers=spec.encoder_layers,
         num_heads=spec.num_heads,
@@ -134,7 +134,7 @@ def build_mask2former(spec: Mask2FormerSpec, *, backbone: ClipMaps | None = None
         object_head=_object_head(spec),
         quality_head=MaskQualityHead(spec.width) if spec.predicts_quality else None,
     )
-    return Mask2Former(backbone=backbone, pixel_decoder=pixel_decoder, query_decoder=query_decoder)
+    return Mask2Former(backbone=maps, pixel_decoder=pixel_decoder, query_decoder=query_decoder)
 
 
 def _backbone(spec: BackboneSpec | SwinSpec | None) -> TimmBackbone | SwinBackbone:

@@ -1,6 +1,6 @@
 """What a tracker carries from frame to frame: explicit, small, independent of the video's length."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -61,24 +61,23 @@ class TrackState:
 
     def select(self, slots: Int[Tensor, " K"]) -> "TrackState":
         """The state of only these slots, in the order given."""
-        return replace(self, **{name: value[slots] for name, value in self._tensors().items()})
+        return self._with({name: value[slots] for name, value in self._tensors().items()})
 
     def updated(self, slots: Int[Tensor, " K"], rows: "TrackState") -> "TrackState":
         """The state with these slots as they are in `rows`, in the order given."""
         new = rows._tensors()
-        return replace(
-            self,
-            **{name: value.index_copy(0, slots, new[name]) for name, value in self._tensors().items()},
+        return self._with(
+            {name: value.index_copy(0, slots, new[name]) for name, value in self._tensors().items()}
         )
 
     def followed_by(self, other: "TrackState") -> "TrackState":
         """The slots of both; the next track id is that of `other`."""
         new = other._tensors()
-        return replace(other, **{name: torch.cat([x, new[name]]) for name, x in self._tensors().items()})
+        return other._with({name: torch.cat([x, new[name]]) for name, x in self._tensors().items()})
 
     def to(self, device: torch.device) -> "TrackState":
         """The same state on another device."""
-        return replace(self, **{name: value.to(device) for name, value in self._tensors().items()})
+        return self._with({name: value.to(device) for name, value in self._tensors().items()})
 
     def to_tensors(self) -> dict[str, Tensor]:
         """A flat dict of CPU tensors that `from_tensors` turns back into exactly this state."""
@@ -92,8 +91,19 @@ class TrackState:
         Raises:
             KeyError: when a tensor is missing.
         """
-        rows = {field.name: tensors[field.name] for field in fields(cls) if field.name != "next_track_id"}
-        return cls(**rows, next_track_id=int(tensors["next_track_id"]))
+        return cls(
+            expected_tokens=tensors["expected_tokens"],
+            hidden=tensors["hidden"],
+            memory=tensors["memory"],
+            remembered=tensors["remembered"],
+            track_ids=tensors["track_ids"],
+            frames_unseen=tensors["frames_unseen"],
+            next_track_id=int(tensors["next_track_id"]),
+        )
+
+    def _with(self, tensors: dict[str, Tensor]) -> "TrackState":
+        """The state with all tensors replaced."""
+        return self.from_tensors({**tensors, "next_track_id": torch.tensor(self.next_track_id)})
 
     def _tensors(self) -> dict[str, Tensor]:
         """All tensors by name; the first axis of each is that of the slots."""

@@ -1,4 +1,4 @@
-"""Association by the K most alike of the last T frames (CLIP-VIS, Sec. 3.2: temporal top-K-enhanced matching).
+"""Association by the K most alike of the last T frames (CLIP-VIS, temporal top-K-enhanced matching).
 
     for each remembered frame: similarity of its tracks and the proposals, and the best assignment by it alone
     the K frames whose assignment is best -> weighted mean of their similarities -> the assignment
@@ -68,9 +68,7 @@ class TopKTracker:
             update=_remember,
         )
 
-    def similarity(
-        self, state: TrackState, tracking_tokens: Float[Tensor, "N F"]
-    ) -> Float[Tensor, "M N"]:
+    def similarity(self, state: TrackState, tracking_tokens: Float[Tensor, "N F"]) -> Float[Tensor, "M N"]:
         """Similarity of tracks and proposals in the chosen frames; weighted means of cosines."""
         last_look = cosines(state.expected_tokens, tracking_tokens)
         frames = state.remembered.any(dim=0).nonzero()[:, 0]  # oldest first
@@ -85,9 +83,7 @@ class TopKTracker:
         mean = (alike[chosen] * weights[..., None]).sum(dim=0) / total.clamp(min=1)[:, None]
         return torch.where(total[:, None] > 0, mean, last_look)
 
-    def choose(
-        self, alike: Float[Tensor, "f M N"], seen: Bool[Tensor, "f M"]
-    ) -> Int[Tensor, " k"]:
+    def choose(self, alike: Float[Tensor, "f M N"], seen: Bool[Tensor, "f M"]) -> Int[Tensor, " k"]:
         """Places of the frames to match with, ascending: the K best, or the best one of fewer than K."""
         parts = zip(alike, seen, strict=True)
         values = torch.tensor(
