@@ -69,11 +69,8 @@ def pull(
     """Download a model and install it: the only command that uses the network."""
     spec = _spec(name)
     console = Console(quiet=quiet, json=json)
-    if spec.page is not None:
-        raise ModelError(
-            f"{name} cannot be fetched by a program: its authors publish it at {spec.page}",
-            hint=f"fetch it there, then: ovvis models import {name} FILE",
-        )
+    if spec.weights is None and not spec.sources:
+        raise ModelError(f"{name} cannot be pulled: {_elsewhere(spec)}", hint=f"then: {_import(spec)}")
     if not spec.sources:
         console.note(f"{name} comes with ovvis, there is nothing to pull")
     elif not again and weights_file(spec) is not None:
@@ -267,9 +264,18 @@ def _state(spec: "ModelSpec") -> str:
         return f"installed, {file.stat().st_size / _MB:.1f} MB"
     if spec.sources:
         return f"ovvis models pull {spec.name}"
-    if spec.page is not None:
-        return f"ovvis models import {spec.name} FILE"
-    return "not installed"
+    return _import(spec)
+
+
+def _import(spec: "ModelSpec") -> str:
+    return f"ovvis models import {spec.name} FILE"
+
+
+def _elsewhere(spec: "ModelSpec") -> str:
+    """Where the weights are that no program can fetch."""
+    if spec.page is None:
+        return f"no weights are published, `ovvis train {spec.name}` makes them"
+    return f"its authors publish it at {spec.page}"
 
 
 def _shown(value: JsonValue) -> str:
