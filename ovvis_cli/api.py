@@ -173,7 +173,7 @@ def segment(  # noqa: PLR0913  one parameter for each option of the command
         device: "auto", "cpu", "cuda" or "mps".
         precision: "auto", "fp32", "bf16" or "fp16".
         adapter: a file of what was trained on top of the model.
-        tracker: "rollout" or "adjacent"; None for "rollout" where the model has one.
+        tracker: "rollout", "adjacent", "momentum" or "top-k"; None for the model's own.
         classifier: "instclip", or "masked-crops" for comparison.
         overwrite: replace a finished record.
 

@@ -41,7 +41,13 @@ def checkpoint(mask2former: Fixture) -> dict[str, torch.Tensor]:
     return weights_of_layout(mask2former.layout, gains={})
 
 
-@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+@pytest.mark.parametrize(
+    "folder",
+    [  # the text towers of CLIP-VIS take a minute each
+        pytest.param(path, id=path.name, marks=[pytest.mark.slow] if "clipvis" in path.name else [])
+        for path in FOLDERS
+    ],
+)
 @pytest.mark.parametrize("dtype_name", ["float64", "float32"])
 def test_every_array_agrees(folder: Path, dtype_name: str) -> None:
     if (folder.name, dtype_name) == ("clipvis-r50", "float32"):
