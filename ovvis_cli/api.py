@@ -173,7 +173,7 @@ def segment(  # noqa: PLR0913  one parameter for each option of the command
         device: "auto", "cpu", "cuda" or "mps".
         precision: "auto", "fp32", "bf16" or "fp16".
         adapter: a file of what was trained on top of the model.
-        tracker: "rollout", "adjacent" or "previous-frame"; None for the model's own.
+        tracker: "rollout", "adjacent", "momentum", "top-k" or "previous-frame"; None for the model's own.
         classifier: "instclip" or "masked-crops"; None for the model's own.
         overwrite: replace a finished record.
 

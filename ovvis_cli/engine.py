@@ -9,6 +9,7 @@ import torch
 from jaxtyping import UInt8
 
 from ovvis_cli.device import DTYPES, Precision, resolve_device, resolve_precision
+from ovvis_cli.errors import UsageError
 from ovvis_cli.installed import locate
 from ovvis_cli.record.schema import ModelInfo, SettingValue
 from ovvis_models.catalog import LoadedModel, load, segmenter_for, tracker_for
@@ -39,7 +40,7 @@ class Engine:
             "device": self.device.type,
             "precision": self.precision,
             "tracker": self.tracker,
-            "classifier": self.classifier,
+            "classifier": "mask-pooling" if self.model.spec.instclip is None else self.classifier,
         }
         if self.model.adapter_sha256 is not None:
             told["adapter_sha256"] = self.model.adapter_sha256
@@ -96,8 +97,14 @@ def engine_of(
     """Puts a model on its device; `tracker` and `classifier` None are the model's own.
 
     Raises:
+        UsageError: the classifier does not go with the model.
         CoreError: the model has no tracker of that name.
     """
+    if model.spec.instclip is None and classifier == "masked-crops":
+        raise UsageError(
+            f"--classifier {classifier} does not go with {model.spec.name}",
+            hint="it names masks by pooling the maps that it found them on",
+        )
     model.network.to(device)
     chosen = tracker or model.spec.default_tracker
     tracker_for(model, chosen)  # raises now where the model has none of that name

@@ -70,7 +70,9 @@ def locate(name_or_path: str | Path) -> str | Path:
     if path is None:
         raise ModelError(
             f"{spec.name} is not installed, there is no {installed_path(spec.name)}",
-            hint=f"ovvis models pull {spec.name}",
+            hint=f"ovvis models info {spec.name} tells where to get it"
+            if spec.page
+            else f"ovvis models pull {spec.name}",
         )
     return path
 

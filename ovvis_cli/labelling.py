@@ -16,6 +16,7 @@ from ovvis_models.heads.vocabulary_scores import class_probabilities
 from ovvis_models.text.vocabulary import Progress
 
 _NUM_RUNNER_UP = 3
+MAX_LOGIT_SCALE = 100.0  # CLIP never multiplies with more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,7 @@ class ClassEmbeds:
     class_embeds: Float[Tensor, "K D"]  # unit norm; the asked names first, then the distractors
     num_asked: int
     logit_scale: float  # multiplies cosine similarities
+    class_exponent: float = 1.0  # of the class probability in a track's score
 
 
 def embed_classes(
@@ -38,13 +40,16 @@ def embed_classes(
     text_encoder = model.network.text_encoder
     embedder = VocabularyEmbedder(text_encoder, world=world, progress=progress)
     embedded = embedder.embed(vocabulary, distractors=distractors)
-    logit_scale = text_encoder.logit_scale.detach().exp().item()
+    logit_scale = text_encoder.logit_scale.detach().exp().clamp(max=MAX_LOGIT_SCALE).item()
     return ClassEmbeds(
-        class_embeds=embedded.class_embeds, num_asked=embedded.num_asked, logit_scale=logit_scale
+        class_embeds=embedded.class_embeds,
+        num_asked=embedded.num_asked,
+        logit_scale=logit_scale,
+        class_exponent=model.spec.class_exponent,
     )
 
 
-def label_tracks(
+def label_tracks(  # noqa: PLR0913  each rule is a parameter
     tokens: Float[Tensor, "N D"],
     *,
     object_scores: Float[Tensor, " N"],
@@ -52,6 +57,7 @@ def label_tracks(
     num_asked: int,
     logit_scale: float,
     names: Sequence[str],
+    class_exponent: float = 1.0,
     score_threshold: float = 0.0,
     max_tracks: int | None = None,
 ) -> list[TrackLabel]:
@@ -67,6 +73,7 @@ def label_tracks(
         num_asked: how many rows of `class_embeds` were asked for.
         logit_scale: multiplies the cosine similarities before the softmax.
         names: the asked names, `num_asked` of them.
+        class_exponent: of the probability in a score.
         score_threshold: least score of a label, [0, 1].
         max_tracks: most tracks that may get a label.
     """
@@ -77,7 +84,7 @@ def label_tracks(
     probabilities = class_probabilities(
         tokens.float(), class_embeds.float(), logit_scale=logit_scale, num_asked=class_embeds.shape[0]
     )  # (N, K): asked and distractors, because a distractor may win
-    scores = probabilities[:, :num_asked] * object_scores.float()[:, None]
+    scores = probabilities[:, :num_asked] ** class_exponent * object_scores.float()[:, None]
     best_asked = probabilities[:, :num_asked].amax(dim=1)
     top_scores, top_names = scores.topk(min(num_asked, 1 + _NUM_RUNNER_UP), dim=1)
     won = (best_asked >= probabilities.amax(dim=1)) & (top_scores[:, 0] >= score_threshold)

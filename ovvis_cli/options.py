@@ -90,11 +90,12 @@ BatchSizeOption = Annotated[
     int, typer.Option("--batch-size", min=1, help="Frames computed together.", rich_help_panel=_SPEED)
 ]
 TrackerOption = Annotated[
-    Literal["rollout", "adjacent", "previous-frame"] | None,
+    Literal["rollout", "adjacent", "momentum", "top-k", "previous-frame"] | None,
     typer.Option(
         "--tracker",
-        help="Learned and recurrent; by the last look; or all queries matched to the previous frame's, as in"
-        " MinVIS. Default: the model's own.",
+        help="Learned and recurrent; by the last look; by a running mean of looks; by the most alike of"
+        " the last 9 frames; or all queries matched to the previous frame's, as in MinVIS. Default: the"
+        " model's own.",
         rich_help_panel=_METHOD,
     ),
 ]

@@ -225,6 +225,7 @@ def _labels(tracks: Sequence[TrackSummary], *, asked: Asked) -> list[TrackLabel]
         num_asked=embeds.num_asked,
         logit_scale=embeds.logit_scale,
         names=rules.names,
+        class_exponent=embeds.class_exponent,
         score_threshold=rules.score_threshold,
         max_tracks=rules.max_tracks,
     )

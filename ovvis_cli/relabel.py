@@ -42,6 +42,7 @@ def _labels(stored: TrackTokens, *, embeds: ClassEmbeds, vocabulary: VocabularyI
         num_asked=embeds.num_asked,
         logit_scale=embeds.logit_scale,
         names=vocabulary.names,
+        class_exponent=embeds.class_exponent,
         score_threshold=vocabulary.score_threshold,
         max_tracks=vocabulary.max_tracks,
     )

@@ -67,7 +67,9 @@ def adapted(spec: ModelSpec, path: Path) -> tuple[ModelSpec, dict[str, Tensor]]:
     return changed, tensors
 
 
-def _instclip(spec: InstClipSpec, tensors: dict[str, Tensor], *, alpha: float) -> InstClipSpec:
+def _instclip(spec: InstClipSpec | None, tensors: dict[str, Tensor], *, alpha: float) -> InstClipSpec | None:
+    if spec is None:
+        return None
     num_tokens = tensors[_TOKENS].shape[0] if _TOKENS in tensors else spec.num_instance_tokens
     rank = tensors[_DOWN].shape[0] if _DOWN in tensors else spec.lora_rank
     return replace(spec, num_instance_tokens=num_tokens, lora_rank=rank, lora_alpha=alpha)

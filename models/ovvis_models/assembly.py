@@ -2,6 +2,7 @@
 
     proposals: Mask2Former as detectron2 wrote it, or as the transformers library names it
     clip:      CLIP as open_clip or OpenAI wrote it
+    clip-vis:  a whole CLIP-VIS as detectron2 wrote it
 
 No checkpoint is ever executed: what is no plain tensor is refused.
 """
@@ -12,13 +13,14 @@ from typing import Final
 
 from torch import Tensor
 
-from ovvis_models.catalog import compose
+from ovvis_models.catalog import Network, compose, compose_clip_vis
 from ovvis_models.converters.checkpoint_files import read_checkpoint
 from ovvis_models.converters.clip import from_open_clip, is_clip
+from ovvis_models.converters.clip_vis import decoder_state, has_text, is_clip_vis, split, with_counters
 from ovvis_models.converters.mask2former import from_published, is_mask2former
 from ovvis_models.errors import MismatchedWeightsError, MissingWeightsError
 from ovvis_models.networks.clip import build_clip
-from ovvis_models.networks.instformer import InstFormer
+from ovvis_models.networks.clip_vis import ClipVis
 from ovvis_models.networks.mask2former import build_mask2former
 from ovvis_models.sources import Part
 from ovvis_models.specs import ModelSpec
@@ -28,11 +30,16 @@ Converter = Callable[[Mapping[str, Tensor], Mapping[str, Tensor]], dict[str, Ten
 _PART_WORDS: Final[Mapping[Part, str]] = {
     "proposals": "a Mask2Former checkpoint",
     "clip": "a CLIP checkpoint",
+    "clip-vis": "a CLIP-VIS checkpoint",
 }
 
+_INSTFORMER_PARTS: Final[tuple[Part, ...]] = ("proposals", "clip")
 
-def assemble(spec: ModelSpec, files: Sequence[Path]) -> InstFormer:
+
+def assemble(spec: ModelSpec, files: Sequence[Path]) -> Network:
     """The network of `spec` with the weights of published files, one for each part, in any order.
+
+    A CLIP-VIS comes in one file, or in two where the first lacks CLIP's text tower.
 
     Raises:
         MissingWeightsError: there is no such file, or a part has none.
@@ -40,7 +47,9 @@ def assemble(spec: ModelSpec, files: Sequence[Path]) -> InstFormer:
         MismatchedWeightsError: a file belongs to another network, or to none of the parts.
     """
     found = _sorted(files)
-    missing = [words for part, words in _PART_WORDS.items() if part not in found]
+    if spec.instclip is None:
+        return _assemble_clip_vis(spec, found)
+    missing = [_PART_WORDS[part] for part in _INSTFORMER_PARTS if part not in found]
     if missing:
         raise MissingWeightsError(
             f"{spec.name} also needs {' and '.join(missing)}", hint="name all files in one command"
@@ -52,6 +61,28 @@ def assemble(spec: ModelSpec, files: Sequence[Path]) -> InstFormer:
     path, tensors = found["clip"]
     clip.load_state_dict(_converted(path, from_open_clip, tensors, clip.state_dict()))
     return compose(spec, proposals=proposals, clip=clip)
+
+
+def _assemble_clip_vis(spec: ModelSpec, found: Mapping[Part, tuple[Path, dict[str, Tensor]]]) -> ClipVis:
+    if "clip-vis" not in found:
+        raise MissingWeightsError(f"{spec.name} needs {_PART_WORDS['clip-vis']}")
+    path, tensors = found["clip-vis"]
+    parts = split(tensors)
+    clip = build_clip(spec.clip)
+    if has_text(tensors):
+        clip_path, clip_tensors = path, parts.clip
+    elif "clip" in found:
+        clip_path, clip_tensors = found["clip"]
+    else:
+        raise MissingWeightsError(
+            f"{path} lacks CLIP's text tower: {spec.name} also needs {_PART_WORDS['clip']}",
+            hint="name both files in one command",
+        )
+    clip.load_state_dict(_converted(clip_path, with_counters, clip_tensors, clip.state_dict()))
+    network = compose_clip_vis(spec, clip=clip)
+    state = decoder_state(network)
+    network.proposals.load_state_dict(_converted(path, from_published, parts.decoders, state), strict=False)
+    return network
 
 
 def _sorted(files: Sequence[Path]) -> dict[Part, tuple[Path, dict[str, Tensor]]]:
@@ -70,6 +101,8 @@ def _sorted(files: Sequence[Path]) -> dict[Part, tuple[Path, dict[str, Tensor]]]
 def _part_of(path: Path, tensors: Mapping[str, Tensor]) -> Part:
     if is_clip(tensors):
         return "clip"
+    if is_clip_vis(tensors):
+        return "clip-vis"
     if is_mask2former(tensors):
         return "proposals"
     shown = ", ".join(sorted(tensors)[:3])

@@ -13,16 +13,20 @@ from typing import Final
 from open_clip.model import CLIP
 
 from ovvis_models.adapters import adapted
+from ovvis_models.backbones.clip_maps import clip_maps
 from ovvis_models.backbones.swin import SWIN_B, SWIN_T
+from ovvis_models.clip_vis_models import CLIPVIS_CONVNEXT_B, CLIPVIS_R50, CLIPVIS_TINY
 from ovvis_models.errors import MismatchedWeightsError, MissingWeightsError, UnknownModelError
 from ovvis_models.heads.classifier import CLIP_MEAN, CLIP_STD
 from ovvis_models.heads.guidance import LogProbabilityGuidance
+from ovvis_models.heads.mask_pooling import mask_pooling
 from ovvis_models.heads.masked_crops import MaskedCrops
 from ovvis_models.networks.clip import VIT_B_32, VIT_TINY_16, build_clip
+from ovvis_models.networks.clip_vis import ClipVis
 from ovvis_models.networks.instclip import InstCLIP
 from ovvis_models.networks.instformer import InstFormer
 from ovvis_models.networks.mask2former import BackboneSpec, Mask2Former, Mask2FormerSpec, build_mask2former
-from ovvis_models.preprocess import ImageInput
+from ovvis_models.preprocess import ImageInput, pixel_range
 from ovvis_models.segmenter import VideoSegmenter
 from ovvis_models.sources import CLIP_VIT_B_32, MASK2FORMER_R50, MASK2FORMER_SWIN_B, MASK2FORMER_SWIN_T
 from ovvis_models.specs import (
@@ -34,12 +38,15 @@ from ovvis_models.specs import (
     ZooWeights,
 )
 from ovvis_models.text.encoder import TextEncoder
-from ovvis_models.trackers.adjacent import AdjacentTracker
+from ovvis_models.trackers.adjacent import OV2SEG_MOMENTUM, AdjacentTracker
 from ovvis_models.trackers.assignment import AssociationRules
 from ovvis_models.trackers.previous_frame import PreviousFrameTracker
 from ovvis_models.trackers.rollout import RolloutTracker
+from ovvis_models.trackers.top_k import TopKTracker
 from ovvis_models.trackers.tracker import Tracker
 from ovvis_models.weights import fill, load_weights, read_metadata, read_tensors, weights_hash
+
+Network = InstFormer | ClipVis
 
 ZOO: Final = Path(__file__).with_name("zoo")
 
@@ -49,7 +56,7 @@ class LoadedModel:
     """A network with its weights, in evaluation mode on the CPU."""
 
     spec: ModelSpec
-    network: InstFormer
+    network: Network
     weights_sha256: str
     adapter_sha256: str | None = None
 
@@ -65,13 +72,13 @@ def find_spec(name: str) -> ModelSpec:
     return CATALOG[name]
 
 
-def build(name: str) -> InstFormer:
+def build(name: str) -> Network:
     """The network of a catalog entry with random weights, on the CPU.
 
     Raises:
         UnknownModelError: when there is no entry of that name.
     """
-    return build_instformer(find_spec(name))
+    return build_network(find_spec(name))
 
 
 def load(name_or_path: str | Path, *, adapter: Path | None = None) -> LoadedModel:
@@ -90,11 +97,11 @@ def load(name_or_path: str | Path, *, adapter: Path | None = None) -> LoadedMode
     else:
         spec, sha256 = find_spec(_model_of(path)), None
     if adapter is None:
-        network = build_instformer(spec)
+        network = build_network(spec)
         load_weights(network, path, sha256=sha256)
         return LoadedModel(spec=spec, network=network.eval(), weights_sha256=weights_hash(path))
     spec, trained = adapted(spec, adapter)
-    network = build_instformer(spec)
+    network = build_network(spec)
     fill(network, read_tensors(path) | trained, named=f"{path} with {adapter}")
     return LoadedModel(
         spec=spec,
@@ -104,13 +111,31 @@ def load(name_or_path: str | Path, *, adapter: Path | None = None) -> LoadedMode
     )
 
 
-def build_instformer(spec: ModelSpec) -> InstFormer:
+def build_network(spec: ModelSpec) -> Network:
     """The network of any spec with random weights, on the CPU."""
+    if spec.instclip is None:
+        return compose_clip_vis(spec, clip=build_clip(spec.clip))
+    return build_instformer(spec)
+
+
+def build_instformer(spec: ModelSpec) -> InstFormer:
+    """The InstFormer of a spec with random weights, on the CPU."""
     return compose(spec, proposals=build_mask2former(spec.proposals), clip=build_clip(spec.clip))
 
 
+def compose_clip_vis(spec: ModelSpec, *, clip: CLIP) -> ClipVis:
+    """The network of a spec on a CLIP, whose tower both its parts share; the decoders are random."""
+    return ClipVis(
+        proposals=build_mask2former(spec.proposals, backbone=clip_maps(clip.visual)),
+        pooling=mask_pooling(clip.visual),
+        text_encoder=TextEncoder(clip),
+        image_input=spec.proposal_input,
+    )
+
+
 def compose(spec: ModelSpec, *, proposals: Mask2Former, clip: CLIP) -> InstFormer:
-    """The network of a spec from its two great parts; instance tokens start from CLIP's class token."""
+    """An InstFormer from its two great parts; instance tokens start from CLIP's class token."""
+    assert spec.instclip is not None, "InstFormer has an InstCLIP"
     return InstFormer(
         proposals=proposals,
         instance_encoder=InstCLIP(
@@ -144,7 +169,7 @@ def segmenter_for(
         tracker_for(model, tracker),
         score_floor=association.score_floor,
         duplicate_overlap=association.duplicate_overlap,
-        tracked_by="query" if as_minvis else "query-and-token",
+        tracked_by="query" if as_minvis else association.tracked_by,
         every_proposal=as_minvis,
     )
 
@@ -155,13 +180,23 @@ def tracker_for(model: LoadedModel, name: TrackerName) -> Tracker:
     Raises:
         MissingWeightsError: when the model has no trained tracker, but one is asked for.
     """
+    rules = model.spec.association.rules
     if name == "adjacent":
-        return AdjacentTracker(model.spec.association.rules)
+        return AdjacentTracker(rules)
+    if name == "momentum":
+        return AdjacentTracker(rules, momentum=OV2SEG_MOMENTUM)
+    if name == "top-k":
+        return TopKTracker(rules)
     if name == "previous-frame":
         return PreviousFrameTracker()
+    if not isinstance(model.network, InstFormer):
+        raise MissingWeightsError(
+            f"{model.spec.name} has no rollout tracker", hint="use top-k, adjacent or momentum"
+        )
     if model.network.tracker is None:
         raise MissingWeightsError(
-            f"{model.spec.name} has no trained rollout tracker", hint="use adjacent, or add an adapter file"
+            f"{model.spec.name} has no trained rollout tracker",
+            hint="use adjacent, momentum or top-k, or add an adapter file",
         )
     return model.network.tracker
 
@@ -169,7 +204,7 @@ def tracker_for(model: LoadedModel, name: TrackerName) -> Tracker:
 def with_masked_crops(model: LoadedModel) -> InstFormer:
     """The same networks, but CLIP runs once a masked crop: the baseline that InstCLIP replaces."""
     network = model.network
-    if not isinstance(network.instance_encoder, InstCLIP):
+    if not isinstance(network, InstFormer) or not isinstance(network.instance_encoder, InstCLIP):
         raise ValueError(f"{model.spec.name} has no CLIP tower to crop for")
     crops = MaskedCrops(
         network.instance_encoder.visual,
@@ -216,11 +251,8 @@ def _model_of(path: Path) -> str:
     return name
 
 
-def _pixels(values: tuple[float, float, float]) -> tuple[float, float, float]:
-    """From the range 0..1 to that of 8-bit pixels."""
-    return (values[0] * 255, values[1] * 255, values[2] * 255)
-
-
+_CLIP_MEAN: Final = pixel_range(CLIP_MEAN)
+_CLIP_STD: Final = pixel_range(CLIP_STD)
 _IMAGENET_MEAN: Final = (123.675, 116.28, 103.53)
 _IMAGENET_STD: Final = (58.395, 57.12, 57.375)
 
@@ -243,7 +275,7 @@ INSTFORMER_TINY: Final = ModelSpec(
     clip=VIT_TINY_16,
     instclip=InstClipSpec(num_instance_tokens=1, lora_rank=8, lora_alpha=16.0),
     proposal_input=ImageInput(short_side=240, max_side=480, mean=_IMAGENET_MEAN, std=_IMAGENET_STD),
-    clip_input=ImageInput(short_side=240, max_side=480, mean=_pixels(CLIP_MEAN), std=_pixels(CLIP_STD)),
+    clip_input=ImageInput(short_side=240, max_side=480, mean=_CLIP_MEAN, std=_CLIP_STD),
     association=AssociationSpec(
         hidden_dim=128,
         rules=AssociationRules(match_threshold=0.3, birth_threshold=0.7),
@@ -279,7 +311,7 @@ INSTFORMER_R50: Final = ModelSpec(
     proposal_input=ImageInput(
         short_side=480, max_side=1333, mean=_IMAGENET_MEAN, std=_IMAGENET_STD, resize="pillow"
     ),
-    clip_input=ImageInput(short_side=480, max_side=1333, mean=_pixels(CLIP_MEAN), std=_pixels(CLIP_STD)),
+    clip_input=ImageInput(short_side=480, max_side=1333, mean=_CLIP_MEAN, std=_CLIP_STD),
     association=AssociationSpec(
         hidden_dim=None, rules=AssociationRules(), score_floor=0.25, duplicate_overlap=0.7
     ),
@@ -316,9 +348,15 @@ MINVIS_CLIP_R50: Final = replace(
     classifier="masked-crops",
 )
 
-CATALOG: Final[Mapping[str, ModelSpec]] = MappingProxyType(
-    {
-        spec.name: spec
-        for spec in (INSTFORMER_TINY, INSTFORMER_R50, INSTFORMER_SWIN_T, INSTFORMER_SWIN_B, MINVIS_CLIP_R50)
-    }
+_ENTRIES: Final = (
+    INSTFORMER_TINY,
+    INSTFORMER_R50,
+    INSTFORMER_SWIN_T,
+    INSTFORMER_SWIN_B,
+    MINVIS_CLIP_R50,
+    CLIPVIS_TINY,
+    CLIPVIS_R50,
+    CLIPVIS_CONVNEXT_B,
 )
+
+CATALOG: Final[Mapping[str, ModelSpec]] = MappingProxyType({spec.name: spec for spec in _ENTRIES})

@@ -38,6 +38,11 @@ class ImageInput:
     resize: Resize = "torch"
 
 
+def pixel_range(values: Channels) -> Channels:
+    """From the range 0..1 to that of 8-bit pixels."""
+    return (values[0] * 255, values[1] * 255, values[2] * 255)
+
+
 def geometry(
     original_hw: tuple[int, int], *, short_side: int, max_side: int, divisor: int = 32
 ) -> ImageGeometry:

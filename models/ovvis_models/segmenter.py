@@ -8,11 +8,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
-import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from ovvis_models.heads.weighted_scores import refined_scores
 from ovvis_models.preprocess import masks_to_original
 from ovvis_models.proposal_selection import candidates
 from ovvis_models.structures import FrameResult, ImageGeometry, VideoResult, WindowPrediction
@@ -92,24 +92,29 @@ class VideoSegmenter:
             )
         tokens = prediction.instance_tokens.float()
         queries = proposals.query_embeds.float()
+        by_query = self.tracked_by == "query"
+        scores = proposals.object_logits.float().sigmoid()
+        quality = proposals.mask_quality
         parts = zip(
             frame_indices,
             proposals.mask_logits,
-            proposals.object_logits.float().sigmoid(),
+            scores,
+            scores if quality is None else refined_scores(scores, quality.float()),
             tokens,
-            queries if self.tracked_by == "query" else tracking_tokens(queries, tokens),
+            queries if by_query else tracking_tokens(queries, tokens),
             strict=True,
         )
         return [
             self._step_frame(
                 index,
                 mask_logits=mask_logits,
-                object_scores=scores,
+                object_scores=object_scores,
+                track_scores=track_scores,
                 instance_tokens=instance_tokens,
                 tracking=tracking,
                 geometry=prediction.geometry,
             )
-            for index, mask_logits, scores, instance_tokens, tracking in parts
+            for index, mask_logits, object_scores, track_scores, instance_tokens, tracking in parts
         ]
 
     def finish(self) -> VideoResult:
@@ -142,6 +147,7 @@ class VideoSegmenter:
         *,
         mask_logits: Float[Tensor, "Q h w"],
         object_scores: Float[Tensor, " Q"],
+        track_scores: Float[Tensor, " Q"],
         instance_tokens: Float[Tensor, "Q D"],
         tracking: Float[Tensor, "Q F"],
         geometry: ImageGeometry,
@@ -164,7 +170,14 @@ class VideoSegmenter:
             scores=object_scores[kept][visible].cpu().numpy(),
             masks=masks[visible].cpu().numpy(),
         )
-        self._count(result, instance_tokens[kept][visible].cpu().numpy())
+        if self._tracks is None:
+            self._tracks = TrackTable(instance_tokens.shape[1])
+        self._tracks.add(
+            frame_index,
+            result.track_ids,
+            scores=track_scores[kept][visible].cpu().numpy(),
+            tokens=instance_tokens[kept][visible].cpu().numpy(),
+        )
         return result
 
     def _candidates(self, mask_logits: Tensor, object_scores: Tensor) -> Tensor:
@@ -173,11 +186,6 @@ class VideoSegmenter:
         return candidates(
             mask_logits, object_scores, score_floor=self.score_floor, duplicate_overlap=self.duplicate_overlap
         )
-
-    def _count(self, result: FrameResult, tokens: Float[np.ndarray, "N D"]) -> None:
-        if self._tracks is None:
-            self._tracks = TrackTable(tokens.shape[1])
-        self._tracks.add(result.frame_index, result.track_ids, scores=result.scores, tokens=tokens)
 
 
 def _under(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -6,8 +6,8 @@ Nothing here opens a connection. A checksum that the publisher does not give is 
 from dataclasses import dataclass
 from typing import Final, Literal
 
-Part = Literal["proposals", "clip"]
-"""What of a model a published file holds: the proposal network, or both towers of CLIP."""
+Part = Literal["proposals", "clip", "clip-vis"]
+"""What of a model a published file holds: the proposal network, both towers of CLIP, or all of a CLIP-VIS."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

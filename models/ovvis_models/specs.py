@@ -8,8 +8,9 @@ from ovvis_models.networks.mask2former import Mask2FormerSpec
 from ovvis_models.preprocess import ImageInput
 from ovvis_models.sources import WeightsSource
 from ovvis_models.trackers.assignment import AssociationRules
+from ovvis_models.trackers.tracker import TrackedBy
 
-TrackerName = Literal["rollout", "adjacent", "previous-frame"]
+TrackerName = Literal["rollout", "adjacent", "momentum", "top-k", "previous-frame"]
 ClassifierName = Literal["instclip", "masked-crops"]
 TextDomain = Literal["web", "diorama"]
 
@@ -29,6 +30,7 @@ class AssociationSpec:
 
     hidden_dim: int | None  # of the rollout tracker's recurrent layer; None: training-free association only
     untrained: TrackerName = "adjacent"  # the tracker where none is trained
+    tracked_by: TrackedBy = "query-and-token"
     rules: AssociationRules
     score_floor: float  # object score below which a proposal is ignored
     duplicate_overlap: float  # share of the smaller mask above which the worse of two proposals is
@@ -50,14 +52,16 @@ class ModelSpec:
     description: str
     proposals: Mask2FormerSpec
     clip: ClipSpec
-    instclip: InstClipSpec
+    instclip: InstClipSpec | None  # None: CLIP's tower is the backbone, and is pooled in masks (CLIP-VIS)
     proposal_input: ImageInput
     clip_input: ImageInput
     association: AssociationSpec
     classifier: ClassifierName = "instclip"  # unless another is asked for
+    class_exponent: float = 1.0  # of the class probability in a track's score
     text_domain: TextDomain  # what CLIP has read: the web, or only the diorama's captions
     weights: ZooWeights | None  # None: they do not come with the package
     sources: tuple[WeightsSource, ...] = ()  # the published files that make up its weights, a part each
+    page: str | None = None  # where the authors publish weights that only a person can fetch
     licence: str  # of the weights
     proposal_ap: float | None = None  # published mask AP of the proposal network on COCO, in percent
 

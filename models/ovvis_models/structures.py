@@ -29,6 +29,7 @@ class Proposals:
     query_embeds: Float[Tensor, "B Q C"]
     mask_logits: Float[Tensor, "B Q h w"]  # at stride 4 of the padded input
     object_logits: Float[Tensor, "B Q"]  # sigmoid of it is the object score
+    mask_quality: Float[Tensor, "B Q"] | None = None  # expected overlap (IoU) with the object, [0, 1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +37,7 @@ class WindowPrediction:
     """Everything the networks say about B frames of one size: proposals and their instance tokens."""
 
     proposals: Proposals
-    instance_tokens: Float[Tensor, "B Q D"]  # unit norm
+    instance_tokens: Float[Tensor, "B Q D"]  # unit norm; zero where a mask is too small for CLIP-VIS
     geometry: ImageGeometry
 
 
@@ -55,7 +56,7 @@ class TrackSummary:
     """One identity over the whole video, before any vocabulary is asked."""
 
     track_id: int
-    object_score: float  # mean object score over the frames where it was seen
+    object_score: float  # mean over the frames where it was seen; refined by mask quality where predicted
     first_frame: int
     last_frame: int
     num_frames: int

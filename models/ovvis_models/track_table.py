@@ -7,6 +7,8 @@ from torch import Tensor
 
 from ovvis_models.structures import TrackSummary
 
+_EPS = 1e-12  # an object that CLIP never saw has tokens of zero
+
 
 class TrackTable:
     """Sums by track. Row r is track r + 1, which works because trackers count ids from 1 without gaps."""
@@ -72,7 +74,7 @@ class TrackTable:
             first_frame=int(sums["first_frame"]),
             last_frame=int(sums["last_frame"]),
             num_frames=int(sums["num_frames"]),
-            instance_token=(token / np.linalg.norm(token)).astype(np.float32),
+            instance_token=(token / max(np.linalg.norm(token), _EPS)).astype(np.float32),
         )
 
     def _grow(self, num_rows: int) -> None:

@@ -69,6 +69,8 @@ def pull(
     """Download a model and install it: the only command that uses the network."""
     spec = _spec(name)
     console = Console(quiet=quiet, json=json)
+    if spec.weights is None and not spec.sources:
+        raise ModelError(f"{name} cannot be pulled: {_elsewhere(spec)}", hint=f"then: {_import(spec)}")
     if not spec.sources:
         console.note(f"{name} comes with ovvis, there is nothing to pull")
     elif not again and weights_file(spec) is not None:
@@ -100,7 +102,7 @@ def import_model(
 
     spec = _spec(name)
     console = Console(quiet=quiet, json=json)
-    if not spec.sources:
+    if spec.weights is not None:
         raise ModelError(f"{name} comes with ovvis", hint="other weights of it: --model FILE")
     for file in files:
         if not file.is_file():
@@ -119,7 +121,7 @@ def remove(name: NameArgument, *, quiet: QuietOption = False, json: JsonOption =
 
     spec = _spec(name)
     console = Console(quiet=quiet, json=json)
-    if not spec.sources:
+    if spec.weights is not None:
         raise ModelError(f"{name} comes with ovvis and stays", hint="uninstall ovvis to remove it")
     path = weights_file(spec)
     if path is None:
@@ -225,6 +227,7 @@ def _as_json(spec: "ModelSpec") -> dict[str, JsonValue]:
         "max_side_px": spec.proposal_input.max_side,
         "tracker": spec.default_tracker,
         "proposal_ap_on_coco": spec.proposal_ap,
+        "published_at": spec.page,
         "sources": [_source_as_json(source) for source in spec.sources],
     }
 
@@ -233,6 +236,8 @@ def _backbone(spec: "ModelSpec") -> str:
     from ovvis_models.backbones.swin import SwinSpec
 
     backbone = spec.proposals.backbone
+    if backbone is None:
+        return "the vision tower of its CLIP"
     if not isinstance(backbone, SwinSpec):
         return backbone.name
     return f"swin of width {backbone.width} with {sum(backbone.depths)} blocks"
@@ -259,7 +264,18 @@ def _state(spec: "ModelSpec") -> str:
         return f"installed, {file.stat().st_size / _MB:.1f} MB"
     if spec.sources:
         return f"ovvis models pull {spec.name}"
-    return "not installed"
+    return _import(spec)
+
+
+def _import(spec: "ModelSpec") -> str:
+    return f"ovvis models import {spec.name} FILE"
+
+
+def _elsewhere(spec: "ModelSpec") -> str:
+    """Where the weights are that no program can fetch."""
+    if spec.page is None:
+        return f"no weights are published, `ovvis train {spec.name}` makes them"
+    return f"its authors publish it at {spec.page}"
 
 
 def _shown(value: JsonValue) -> str:

@@ -1,6 +1,6 @@
 """`ovvis train`: the training of an embedded model, from its packaged recipe."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
@@ -13,7 +13,7 @@ from ovvis_cli.options import DeviceOption, QuietOption
 if TYPE_CHECKING:
     from ovvis_cli.training.loop import StepReport
 
-Stage = Literal["clip", "proposals", "instclip", "rollout"]
+Stage = Literal["clip", "proposals", "instclip", "rollout", "clipvis"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
 
 _LOG_EVERY = 20  # steps
@@ -57,11 +57,12 @@ def train(  # noqa: PLR0913  each option is a parameter
     import torch
 
     from ovvis_cli.device import resolve_device
-    from ovvis_cli.training.instformer import Run, at_scale, pack, train_stages
-    from ovvis_cli.training.recipe import Scale, load_recipe
+    from ovvis_cli.training.instformer import Run
+    from ovvis_cli.training.recipe import Scale
+    from ovvis_cli.training.training import load_training
 
-    stages = tuple(_stage(name) for name in stage) if stage else STAGES
-    recipe = at_scale(load_recipe(model), Scale(budget=budget, batch=batch, workers=workers))
+    training = load_training(model, Scale(budget=budget, batch=batch, workers=workers))
+    stages = tuple(_stage(name, training.stages) for name in stage) if stage else training.stages
     folder = output or Path("runs") / model
     if threads is not None:
         torch.set_num_threads(threads)
@@ -74,18 +75,18 @@ def train(  # noqa: PLR0913  each option is a parameter
             on_step=_teller(folder, progress),
             on_clip=lambda done, total: progress.update(done, total=total),
         )
-        train_stages(recipe, run, stages=stages)
-    if all(run.checkpoint(name).is_file() for name in STAGES):
+        training.train(run, stages)
+    if all(run.checkpoint(name).is_file() for name in training.stages):
         weights = folder / f"{model.replace('-', '_')}.safetensors"
-        pack(recipe, run, weights)
+        training.pack(run, weights)
         console.write(f"weights: {weights}")
 
 
-def _stage(name: str) -> Stage:
-    for known in STAGES:
+def _stage(name: str, stages: Sequence[Stage]) -> Stage:
+    for known in stages:
         if name == known:
             return known
-    raise UsageError(f"--stage: no stage {name!r}", hint=f"choose from {', '.join(STAGES)}")
+    raise UsageError(f"--stage: no stage {name!r}", hint=f"choose from {', '.join(stages)}")
 
 
 def _teller(folder: Path, progress: Progress) -> "Callable[[StepReport], None]":

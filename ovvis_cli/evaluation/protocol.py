@@ -115,7 +115,7 @@ def _pair_scores(
     probabilities = class_probabilities(
         tokens, embeds.class_embeds.float(), logit_scale=embeds.logit_scale, num_asked=embeds.num_asked
     )
-    return np.asarray(probabilities.double().numpy() * object_scores)
+    return np.asarray(probabilities.double().numpy() ** embeds.class_exponent * object_scores)
 
 
 def _batches(items: Iterable[_Item], *, size: int) -> Iterator[tuple[int, list[_Item]]]:

@@ -15,7 +15,7 @@ from ovvis_cli.training.stage_clip import clip_stage, forget_unseen_tokens
 from ovvis_cli.training.stage_instclip import instclip_stage
 from ovvis_cli.training.stage_proposals import proposal_stage
 from ovvis_cli.training.stage_rollout import collect_tokens, rollout_stage
-from ovvis_models.catalog import CATALOG, build
+from ovvis_models.catalog import CATALOG, build_instformer
 from ovvis_models.networks.clip import build_clip
 from ovvis_models.networks.instclip import InstCLIP
 from ovvis_models.networks.instformer import InstFormer
@@ -24,7 +24,7 @@ from ovvis_models.text.encoder import TextEncoder
 from ovvis_models.trackers.rollout import RolloutTracker
 from ovvis_models.weights import save_weights
 
-StageName = Literal["clip", "proposals", "instclip", "rollout"]
+StageName = Literal["clip", "proposals", "instclip", "rollout", "clipvis"]
 STAGES: tuple[StageName, ...] = ("clip", "proposals", "instclip", "rollout")
 
 Sample = TypeVar("Sample")
@@ -86,7 +86,7 @@ def pack(recipe: Recipe, run: Run, path: Path) -> None:
 
 def assembled(spec: ModelSpec, run: Run, *, stages: tuple[StageName, ...]) -> InstFormer:
     """The network with the averaged weights of the finished `stages`; the rest is random."""
-    network = build(spec.name)
+    network = build_instformer(spec)
     if "clip" in stages:
         clip = trained_clip(spec, run)
         _instclip(network).visual.load_state_dict(clip.visual.state_dict())

@@ -78,7 +78,16 @@ class Recipe:
     rollout: RolloutStage
 
 
-def load_recipe(name: str) -> Recipe:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipVisRecipe:
+    """The whole training of a CLIP-VIS."""
+
+    model: str
+    clip: ClipStage
+    clipvis: ProposalStage  # on the maps of the frozen CLIP
+
+
+def load_recipe(name: str) -> Recipe | ClipVisRecipe:
     """Reads the packaged recipe of a model.
 
     Raises:
@@ -95,12 +104,18 @@ def load_recipe(name: str) -> Recipe:
     return parse_recipe(path.read_text(encoding="utf-8"), where=path.name)
 
 
-def parse_recipe(text: str, *, where: str) -> Recipe:
+def parse_recipe(text: str, *, where: str) -> Recipe | ClipVisRecipe:
     """Builds a recipe from TOML `text`; `where` names the file in errors."""
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"{where}: {error}") from error
+    if "clipvis" in table:
+        return ClipVisRecipe(
+            model=_take(table, "model", str, where),
+            clip=_part(ClipStage, table, "clip", where),
+            clipvis=_part(ProposalStage, table, "clipvis", where),
+        )
     return Recipe(
         model=_take(table, "model", str, where),
         clip=_part(ClipStage, table, "clip", where),

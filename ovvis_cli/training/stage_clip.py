@@ -3,9 +3,9 @@
 Two contrastive terms: images against the captions of the batch (equal captions count as positives), and
 images against the bare names of all kinds, each name drawn anew from its synonyms and the prompt templates.
 With a few hundred steps to learn in, two fresh towers lose much time finding each other (measured: nothing
-learnt in 120 steps), so each kind also has a fixed random anchor that images, the mean of their patches, and
-names are all drawn to. In a share of the steps the position table is read through a random window, so that an
-object may later sit anywhere in a large frame (InstCLIP) without its patches' positions looking foreign.
+learnt in 120 steps), so each kind also has a fixed random anchor that images, a part of each, and names
+are all drawn to (`clip_towers.py`). In a share of the steps the position table is read through a random
+window, so that an object may later sit anywhere in a large frame without its places looking foreign.
 
 The first pictures have plain backgrounds: what a network learns first.
 """
@@ -20,13 +20,13 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int, UInt8
 from open_clip.model import CLIP
-from open_clip.transformer import VisionTransformer
 from torch import Tensor
 
 from ovvis_cli.diorama.kinds import ALL_KINDS
 from ovvis_cli.diorama.kinds.kind import Kind
 from ovvis_cli.diorama.look import NAMED_COLORS, PATTERNS
 from ovvis_cli.diorama.single import render_single
+from ovvis_cli.training.clip_towers import training_tower
 from ovvis_cli.training.loop import Stage
 from ovvis_cli.training.recipe import ClipStage
 from ovvis_models.heads.classifier import CLIP_MEAN, CLIP_STD
@@ -35,7 +35,6 @@ from ovvis_models.text.encoder import TextEncoder
 from ovvis_models.text.prompts import PROMPT_TEMPLATES
 
 PICTURES_PER_ROUND, READINGS = 512, 3  # each drawn picture is read three times, some batches apart
-CENTRE_FLOOR = 0.05  # added to a feature's spread
 NUM_STATISTICS = 256  # pictures that the starting scale and shift are computed from
 ANCHOR_SCALE = 14.0  # of cosines, CLIP's starting temperature
 SEED_SPACE = 10  # first entropy word: no two stages and no validation set share a seed
@@ -65,7 +64,7 @@ def clip_stage(
     """The stage, with a fresh CLIP of `spec` on `device`."""
     torch.manual_seed(settings.schedule.seed)
     clip = build_clip(spec)
-    clip.visual.output_tokens = True  # patches beside the image embedding
+    tower = training_tower(clip)
     seed = settings.schedule.seed
     num_plain = round(
         settings.plain_share * settings.schedule.steps * settings.schedule.batch_size / READINGS
@@ -86,7 +85,7 @@ def clip_stage(
         rng = np.random.default_rng([SEED_SPACE, seed, 1, number])
         return replace(drawn, image=reread(drawn.image, rng))
 
-    centre(clip.visual, stacked([draw(number) for number in range(NUM_STATISTICS)]).images)
+    tower.centre(normalised(stacked([draw(number) for number in range(NUM_STATISTICS)]).images))
     clip.to(device)
     prompts = NamePrompts(ALL_KINDS, context_length=spec.text.context_length)
     anchors = torch.nn.init.orthogonal_(torch.empty(len(ALL_KINDS), spec.embed_dim)).to(device)
@@ -94,7 +93,7 @@ def clip_stage(
 
     def losses(batch: CaptionedBatch) -> dict[str, Tensor]:
         images = normalised(batch.images.to(device))
-        image_embeds, patch_embeds = _encode_images(clip, images, settings.window_probability)
+        image_embeds, part_embeds = tower.encode(images, window_probability=settings.window_probability)
         texts = cut(torch.cat([batch.captions, prompts.draw()])).to(device)
         scale = clip.logit_scale.exp().clamp(max=100.0)
         caption_embeds, name_embeds = encode_text(texts).split([len(batch.captions), len(anchors)])
@@ -102,7 +101,7 @@ def clip_stage(
         every_kind = torch.arange(len(anchors), device=device)
         drawn_to_anchors = (
             F.cross_entropy(ANCHOR_SCALE * image_embeds @ anchors.T, kind_indices)
-            + F.cross_entropy(ANCHOR_SCALE * patch_embeds @ anchors.T, kind_indices)
+            + F.cross_entropy(ANCHOR_SCALE * part_embeds @ anchors.T, kind_indices)
             + F.cross_entropy(ANCHOR_SCALE * name_embeds @ anchors.T, every_kind)
         )
         return {
@@ -115,21 +114,6 @@ def clip_stage(
     return Stage(
         name="clip", model=clip, draw=draw, collate=stacked, losses=losses, schedule=settings.schedule
     )
-
-
-def centre(visual: VisionTransformer, images: UInt8[Tensor, "B S S 3"]) -> None:
-    """Shifts and scales the last norm of a fresh vision tower, in place, so that pictures differ at once.
-
-    Otherwise the part that all embeddings share hides what tells them apart (mean cosine of 0.97, measured).
-    """
-    features: list[Tensor] = []
-    hook = visual.ln_post.register_forward_hook(lambda _, __, output: features.append(output[:, 0]))
-    with torch.no_grad():
-        visual.train()(normalised(images))
-        hook.remove()
-        spread = features[0].std(dim=0) + CENTRE_FLOOR
-        visual.ln_post.weight.div_(spread)
-        visual.ln_post.bias.copy_(-features[0].mean(dim=0) / spread)
 
 
 class NamePrompts:
@@ -190,31 +174,6 @@ def _contrast(logits: Float[Tensor, "B B"], captions: Int[Tensor, "B L"]) -> Flo
     same = (captions[:, None] == captions).all(dim=-1).to(logits.dtype)
     targets = same / same.sum(dim=1, keepdim=True)
     return 0.5 * (F.cross_entropy(logits, targets) + F.cross_entropy(logits.T, targets))
-
-
-def _encode_images(
-    clip: CLIP, images: Float[Tensor, "B 3 S S"], window_probability: float
-) -> tuple[Float[Tensor, "B D"], Float[Tensor, "B D"]]:
-    """Unit-norm embeddings of the images, and of the mean of their patches through the same projection."""
-    table = clip.visual.positional_embedding
-    if torch.rand(()) < window_probability:
-        table = windowed_positions(table)
-    image_embeds, patches = torch.func.functional_call(
-        clip.visual, {"positional_embedding": table}, (images,)
-    )
-    return F.normalize(image_embeds, dim=-1), F.normalize(patches.mean(dim=1) @ clip.visual.proj, dim=-1)
-
-
-def windowed_positions(table: Float[Tensor, "n C"]) -> Float[Tensor, "n C"]:
-    """The position table read through a random window of its grid; the class token's row stays."""
-    side = round((len(table) - 1) ** 0.5)
-    grid = table[1:].T.reshape(1, -1, side, side)
-    extent = 0.25 + 0.75 * torch.rand(2, device=table.device)
-    centre = (2 * torch.rand(2, device=table.device) - 1) * (1 - extent)
-    transform = torch.cat([torch.diag(extent), centre[:, None]], dim=1)[None]
-    places = F.affine_grid(transform, [1, 1, side, side], align_corners=False)
-    window = F.grid_sample(grid, places, align_corners=False, padding_mode="border")
-    return torch.cat([table[:1], window.flatten(2)[0].T])
 
 
 def forget_unseen_tokens(clip: CLIP, spec: ClipSpec) -> None:

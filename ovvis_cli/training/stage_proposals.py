@@ -1,6 +1,6 @@
 """Stage 1a: class-agnostic proposals from single frames of base kinds and nameless shapes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -20,7 +20,7 @@ from ovvis_cli.training.recipe import ProposalStage
 from ovvis_models.losses.guided_criterion import GuidedCriterion, GuidedWeights
 from ovvis_models.losses.masks import PointSampling
 from ovvis_models.losses.targets import Target
-from ovvis_models.networks.mask2former import Mask2FormerSpec, build_mask2former
+from ovvis_models.networks.mask2former import Mask2Former, Mask2FormerSpec, build_mask2former
 
 SEED_SPACE = 11
 SIZE_DIVISOR = 32
@@ -60,7 +60,36 @@ def proposal_stage(
 ) -> Stage[FrameSample, FrameBatch]:
     """The stage, with a fresh network of `spec` on `device`; `mean` and `std` are of 0..255 values."""
     torch.manual_seed(settings.schedule.seed)
-    network = build_mask2former(spec).to(device)
+
+    def to_input(images: UInt8[Tensor, "B H0 W0 3"]) -> Float[Tensor, "B 3 H W"]:
+        return network_input(images, mean=mean, std=std)
+
+    network = build_mask2former(spec)
+    return frame_stage(
+        settings, network, name="proposals", to_input=to_input, divisor=SIZE_DIVISOR, device=device
+    )
+
+
+def frame_stage(
+    settings: ProposalStage,
+    network: Mask2Former,
+    *,
+    name: str,
+    to_input: Callable[[UInt8[Tensor, "B H0 W0 3"]], Float[Tensor, "B 3 H W"]],
+    divisor: int,
+    device: torch.device,
+) -> Stage[FrameSample, FrameBatch]:
+    """The stage `name`, which trains a proposal network on frames, on `device`.
+
+    Args:
+        settings: numbers of the stage.
+        network: a fresh one; what of it is frozen stays so.
+        name: of the stage and its checkpoint.
+        to_input: what the network sees of frames; the whole of it is a frame padded to `divisor`.
+        divisor: in pixels of the frames; 1 for no padding.
+        device: where the network is put.
+    """
+    network = network.to(device)
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     criterion = GuidedCriterion(
         sampling=PointSampling(num_points=settings.num_points, oversample=3.0, importance=0.75),
@@ -100,11 +129,11 @@ def proposal_stage(
         return with_centers(clip.frames[frame], clip.masks[frame])
 
     def losses(batch: FrameBatch) -> dict[str, Tensor]:
-        images = network_input(batch.images.to(device), mean=mean, std=std)
-        return criterion(network(images), targets_on(device, batch))
+        images = to_input(batch.images.to(device))
+        return criterion(network.class_agnostic(images), targets_on(device, batch, divisor=divisor))
 
     return Stage(
-        name="proposals", model=network, draw=draw, collate=collate, losses=losses, schedule=settings.schedule
+        name=name, model=network, draw=draw, collate=collate, losses=losses, schedule=settings.schedule
     )
 
 
@@ -118,10 +147,10 @@ def network_input(
     return F.pad(values, padding).contiguous(memory_format=torch.channels_last)
 
 
-def targets_on(device: torch.device, batch: FrameBatch) -> list[Target]:
-    """The frames' targets on `device`, masks padded like the input."""
+def targets_on(device: torch.device, batch: FrameBatch, *, divisor: int = SIZE_DIVISOR) -> list[Target]:
+    """The frames' targets on `device`, masks padded like the input to a multiple of `divisor`."""
     height, width = batch.masks.shape[-2:]
-    masks = F.pad(batch.masks.to(device), (0, -width % SIZE_DIVISOR, 0, -height % SIZE_DIVISOR))
+    masks = F.pad(batch.masks.to(device), (0, -width % divisor, 0, -height % divisor))
     counts = list(batch.num_objects)
     parts = (torch.split(values.to(device), counts) for values in (masks, batch.centers, batch.radii))
     return [Target(masks=m, centers=c, radii=r) for m, c, r in zip(*parts, strict=True)]

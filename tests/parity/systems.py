@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ovvis_models.heads.closed_set import best_pairs, mask_quality
 from ovvis_models.preprocess import logits_to_original
+from tests.parity.clipvis_arrays import build_clip_vis, clipvis_arrays, clipvis_network_array, stem_end
 from tests.parity.comparison import NEAR_THRESHOLD, Found
 from tests.parity.fixture import Fixture
 from tests.parity.mask2former_arrays import NetworkRun, network_array, run_network
@@ -31,6 +32,18 @@ def run_minvis(fixture: Fixture, dtype: torch.dtype) -> OurArray:
     run = trace_network(fixture, dtype)
     final = minvis_arrays(fixture, run)
     return lambda name: final.get(name) or network_array(name, run)
+
+
+def run_clipvis(fixture: Fixture, dtype: torch.dtype) -> OurArray:
+    """Run the network on every frame, then text, the association and the video's results."""
+    network = build_clip_vis(fixture).to(dtype)
+    with torch.inference_mode():
+        stems: list[Tensor] = []
+        handle = stem_end(network).register_forward_hook(lambda _m, _a, out: stems.append(out.clone()))
+        run = run_network(network.proposals, fixture.images(), dtype=dtype, resized=fixture.resized())
+        handle.remove()
+        final = clipvis_arrays(fixture, network, run)
+    return lambda name: final.get(name) or clipvis_network_array(name, run, stem=stems[0])
 
 
 def trace_network(fixture: Fixture, dtype: torch.dtype) -> NetworkRun:
@@ -70,5 +83,5 @@ def quality_slack(logits: Tensor) -> np.ndarray:
 
 
 SYSTEMS: Mapping[str, Callable[[Fixture, torch.dtype], OurArray]] = MappingProxyType(
-    {"mask2former": run_mask2former, "minvis": run_minvis}
+    {"clipvis": run_clipvis, "mask2former": run_mask2former, "minvis": run_minvis}
 )

@@ -39,6 +39,7 @@ class LayerOutput:
     query_embeds: Float[Tensor, "B Q C"]
     mask_logits: Float[Tensor, "B Q h w"]  # stride 4 of the padded input
     object_logits: Float[Tensor, "B Q O"]  # O = 1, or K classes and, last, no object
+    quality_logits: Float[Tensor, "B Q"] | None = None  # sigmoid of it: overlap (IoU) of mask and object
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

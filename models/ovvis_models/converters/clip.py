@@ -19,8 +19,8 @@ _KNOWN: Final[Mapping[tuple[int, int], str]] = {
 
 
 def is_clip(checkpoint: Mapping[str, Tensor]) -> bool:
-    """Whether the names are those of a CLIP model with a vision transformer or a ResNet."""
-    return _PATCHES in checkpoint and "text_projection" in checkpoint
+    """Whether the names are those of a CLIP model, whatever its vision tower."""
+    return "text_projection" in checkpoint and any(name.startswith("visual.") for name in checkpoint)
 
 
 def from_open_clip(checkpoint: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> dict[str, Tensor]:

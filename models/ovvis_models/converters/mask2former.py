@@ -15,7 +15,7 @@ from ovvis_models.errors import MismatchedWeightsError
 
 _PIXEL: Final = "sem_seg_head.pixel_decoder."
 _QUERY: Final = "sem_seg_head.predictor."
-_UNUSED: Final = "criterion.empty_weight"  # class weights of the loss
+_UNUSED: Final = ("criterion.empty_weight", "criterion.empty_object_weight")  # class weights of the loss
 _UNUSED_SUFFIXES: Final = (
     ".num_batches_tracked",  # counters that some versions of frozen batch norm carry
     ".relative_position_index",  # follows from the window size
@@ -97,6 +97,8 @@ def _query_decoder_rules() -> list[KeyRule]:
         KeyRule(ours + r"norm\.(\w+)", _QUERY + r"decoder_norm.\1"),
         KeyRule(ours + r"mask_embed\.(.+)", _QUERY + r"mask_embed.\1"),
         KeyRule(ours + r"object_head\.linear\.(\w+)", _QUERY + r"class_embed.\1"),
+        KeyRule(ours + r"object_head\.mlp\.(.+)", _QUERY + r"object_embed.\1"),  # this and the next: CLIP-VIS
+        KeyRule(ours + r"quality_head\.mlp\.(.+)", _QUERY + r"iou_head.\1"),
         *_attention_rules("cross_attention", "transformer_cross_attention_layers", "multihead_attn"),
         *_attention_rules("self_attention", "transformer_self_attention_layers", "self_attn"),
         KeyRule(ours + r"layers\.(\d+)\.feed_forward\.(.+)", _QUERY + r"transformer_ffn_layers.\1.\2"),
@@ -138,7 +140,7 @@ def from_detectron2(checkpoint: Mapping[str, Tensor], expected: Mapping[str, Ten
     theirs = {
         _present_spelling(name): tensor
         for name, tensor in checkpoint.items()
-        if name != _UNUSED and not name.endswith(_UNUSED_SUFFIXES)
+        if name not in _UNUSED and not name.endswith(_UNUSED_SUFFIXES)
     }
     return to_ours(theirs, expected, RULES)
 

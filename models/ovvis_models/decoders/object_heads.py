@@ -1,10 +1,17 @@
-"""Is a query any object? One class-agnostic logit, or a closed set of classes with a no-object column."""
+"""Is a query any object, and how good is its mask?
+
+One class-agnostic logit, the two columns of CLIP-VIS, or a closed set of classes with a no-object column.
+"""
 
 from typing import Protocol
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+
+from ovvis_models.blocks.mlp import MLP
+
+HEAD_LAYERS = 3  # of the heads of CLIP-VIS
 
 
 class ObjectHead(Protocol):
@@ -51,3 +58,33 @@ class ClosedSetHead(nn.Module):
     def object_logit(self, object_logits: Float[Tensor, "B Q O"]) -> Float[Tensor, "B Q"]:
         """Return the logit of 1 - p(no object)."""
         return torch.logsumexp(object_logits[..., :-1], dim=-1) - object_logits[..., -1]
+
+
+class ObjectOrNothingHead(nn.Module):
+    """Two logits, object and nothing, of which a softmax gives probabilities (CLIP-VIS)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.mlp = MLP(width, hidden_dim=width, out_dim=2, num_layers=HEAD_LAYERS)
+
+    def forward(self, query_embeds: Float[Tensor, "B Q C"]) -> Float[Tensor, "B Q 2"]:
+        """Return both logits."""
+        logits: Tensor = self.mlp(query_embeds)
+        return logits
+
+    def object_logit(self, object_logits: Float[Tensor, "B Q 2"]) -> Float[Tensor, "B Q"]:
+        """Return the logit of the softmax's first column."""
+        return object_logits[..., 0] - object_logits[..., 1]
+
+
+class MaskQualityHead(nn.Module):
+    """One logit a query, whose sigmoid is the expected overlap of its mask with the object (CLIP-VIS)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.mlp = MLP(width, hidden_dim=width, out_dim=1, num_layers=HEAD_LAYERS)
+
+    def forward(self, query_embeds: Float[Tensor, "B Q C"]) -> Float[Tensor, "B Q"]:
+        """Return the logit."""
+        logits: Tensor = self.mlp(query_embeds)
+        return logits[..., 0]

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from ovvis_models.blocks.decoder_output import DecoderOutput, LayerOutput, PixelFeatures
 from ovvis_models.blocks.mlp import MLP
 from ovvis_models.blocks.transformer_layers import AttentionLayer, FeedForwardLayer
-from ovvis_models.decoders.object_heads import ObjectHead
+from ovvis_models.decoders.object_heads import MaskQualityHead, ObjectHead
 from ovvis_models.decoders.queries import QuerySource
 
 NUM_LEVELS = 3
@@ -62,10 +62,12 @@ class QueryDecoder(nn.Module):
         ffn_dim: int,
         queries: QuerySource,
         object_head: ObjectHead,
+        quality_head: MaskQualityHead | None = None,
     ) -> None:
         super().__init__()
         self.queries = queries
         self.object_head = object_head
+        self.quality_head = quality_head
         self.level_embed = nn.Embedding(NUM_LEVELS, width)
         self.layers = nn.ModuleList(
             DecoderLayer(width, num_heads=num_heads, ffn_dim=ffn_dim) for _ in range(num_layers)
@@ -110,6 +112,7 @@ class QueryDecoder(nn.Module):
             query_embeds=query_embeds,
             mask_logits=torch.einsum("bqc,bchw->bqhw", mask_embeds, features.pixel_embeds),
             object_logits=self.object_head(query_embeds),
+            quality_logits=None if self.quality_head is None else self.quality_head(query_embeds),
         )
 
 

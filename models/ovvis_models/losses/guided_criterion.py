@@ -18,6 +18,7 @@ from torch import Tensor
 from ovvis_models.blocks.decoder_output import DecoderOutput, LayerOutput
 from ovvis_models.losses.heatmap import heatmap_loss, heatmap_targets
 from ovvis_models.losses.margin import margin_loss
+from ovvis_models.losses.mask_quality import assigned_quality, mask_quality_loss
 from ovvis_models.losses.masks import PointSampling, dice_loss, mask_bce_loss, read_masks
 from ovvis_models.losses.matcher import Assignment
 from ovvis_models.losses.objectness import objectness_loss
@@ -34,6 +35,7 @@ class GuidedWeights:
     dice: float = 5.0
     margin: float = 0.5
     heatmap: float = 1.0
+    quality: float = 2.0  # where the network predicts it
 
 
 class GuidedCriterion:
@@ -66,24 +68,28 @@ class GuidedCriterion:
         objects = gather_objects(targets, dtype=dtype)
         pairs = started_on(output.origin.points.to(dtype), objects)
         num_pairs = max(pairs.objects.num_objects, 1)
-        reads = read_masks(
-            layers, pairs.objects, _same_in_all(layers, pairs), sampling=self.sampling, generator=generator
-        )
+        assignment = _same_in_all(layers, pairs)
+        reads = read_masks(layers, pairs.objects, assignment, sampling=self.sampling, generator=generator)
         object_logits = torch.stack([layer.object_logits[..., 0] for layer in layers]).to(dtype)
         decoded = torch.stack([layer.query_embeds for layer in layers[1:]])
         heatmap_logits = output.origin.heatmap_logits.to(dtype)
         heatmap = heatmap_targets(objects, hw=(heatmap_logits.shape[1], heatmap_logits.shape[2]))
-        return {
-            "object": weights.object
-            * objectness_loss(
-                object_logits, own_iou(layers, pairs, like=object_logits), no_object_weight=1.0
-            ),
+        wanted = own_iou(layers, pairs, like=object_logits)
+        losses = {
+            "object": weights.object * objectness_loss(object_logits, wanted, no_object_weight=1.0),
             "mask_bce": weights.mask_bce * mask_bce_loss(reads, num_objects=num_pairs),
             "dice": weights.dice * dice_loss(reads, num_objects=num_pairs),
-            "margin": weights.margin * margin_loss(decoded, margin=self.margin, alike=pairs.same_object),
             "heatmap": weights.heatmap
             * heatmap_loss(heatmap_logits, heatmap, num_objects=max(objects.num_objects, 1)),
         }
+        if weights.margin > 0:
+            losses["margin"] = weights.margin * margin_loss(
+                decoded, margin=self.margin, alike=pairs.same_object
+            )
+        if layers[0].quality_logits is not None:
+            quality = assigned_quality(layers, pairs.objects, assignment).to(dtype)
+            losses["quality"] = weights.quality * mask_quality_loss(reads, quality)
+        return losses
 
 
 @torch.no_grad()

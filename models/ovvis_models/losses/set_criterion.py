@@ -1,7 +1,7 @@
 """The loss of the proposal network with learned queries: one-to-one assignment and losses at every head.
 
 Paper: Mask2Former (Cheng et al., CVPR 2022) with one object logit for its classes, and the margin loss of
-InstFormer.
+InstFormer. CLIP-VIS adds the loss of the expected mask overlap and leaves out the margin.
 """
 
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ovvis_models.blocks.decoder_output import DecoderOutput
 from ovvis_models.losses.margin import margin_loss
+from ovvis_models.losses.mask_quality import assigned_quality, mask_quality_loss
 from ovvis_models.losses.masks import PointSampling, dice_loss, mask_bce_loss, read_masks
 from ovvis_models.losses.matcher import HungarianMatcher
 from ovvis_models.losses.objectness import objectness_loss
@@ -27,6 +28,7 @@ class LossWeights:
     mask_bce: float = 5.0
     dice: float = 5.0
     margin: float = 2.0
+    quality: float = 2.0  # where the network predicts it
 
 
 class SetCriterion:
@@ -68,13 +70,18 @@ class SetCriterion:
         object_logits = torch.stack([layer.object_logits[..., 0] for layer in layers]).to(dtype)
         taken = assignment.taken(objects, num_queries=object_logits.shape[-1])
         weights = self.weights
-        return {
+        losses = {
             "object": weights.object
             * objectness_loss(object_logits, taken.to(dtype), no_object_weight=self.no_object_weight),
             "mask_bce": weights.mask_bce * mask_bce_loss(reads, num_objects=num_objects),
             "dice": weights.dice * dice_loss(reads, num_objects=num_objects),
-            "margin": weights.margin * self._margin(output),
         }
+        if weights.margin > 0:
+            losses["margin"] = weights.margin * self._margin(output)
+        if layers[0].quality_logits is not None:
+            quality = assigned_quality(layers, objects, assignment).to(dtype)
+            losses["quality"] = weights.quality * mask_quality_loss(reads, quality)
+        return losses
 
     def _margin(self, output: DecoderOutput) -> Tensor:
         """Return the margin loss of the decoded queries, the input of the first layer left out."""

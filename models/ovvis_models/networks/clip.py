@@ -33,6 +33,24 @@ class VisionSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResNetVisionSpec:
+    """Numbers of CLIP's own ResNet: four stages, each twice as wide as the last, and attention pooling."""
+
+    image_size: int  # pixels; decides how many positions the attention pool has
+    width: int  # of the first stage's bottlenecks; its output is four times as wide
+    layers: tuple[int, int, int, int]  # bottlenecks of each stage
+    head_width: int  # of the attention pool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConvNextVisionSpec:
+    """A ConvNeXt by its timm name, mean pooling and a linear projection."""
+
+    image_size: int  # pixels
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TextSpec:
     """Numbers of a CLIP text transformer; `context_length` in tokens."""
 
@@ -48,7 +66,7 @@ class ClipSpec:
     """Numbers of a CLIP model. `quick_gelu` is what OpenAI's own weights were trained with."""
 
     embed_dim: int
-    vision: VisionSpec
+    vision: VisionSpec | ResNetVisionSpec | ConvNextVisionSpec
     text: TextSpec
     quick_gelu: bool
 
@@ -84,15 +102,33 @@ VIT_TINY_16 = ClipSpec(
 """The embedded model's CLIP, trained on diorama objects."""
 
 
+RN50 = ClipSpec(
+    embed_dim=1024,
+    vision=ResNetVisionSpec(image_size=224, width=64, layers=(3, 4, 6, 3), head_width=64),
+    text=_BASE_TEXT,
+    quick_gelu=True,
+)
+"""Architecture of open_clip's `RN50-quickgelu`, the one of OpenAI's weights."""
+
+CONVNEXT_BASE_W_320 = ClipSpec(
+    embed_dim=640,
+    vision=ConvNextVisionSpec(image_size=320, name="convnext_base"),
+    text=TextSpec(context_length=77, vocab_size=BPE_VOCAB_SIZE, width=640, heads=10, layers=12),
+    quick_gelu=False,
+)
+"""Architecture of open_clip's `convnext_base_w_320`."""
+
+RESNET_TINY = ClipSpec(
+    embed_dim=192,
+    vision=ResNetVisionSpec(image_size=128, width=20, layers=(2, 2, 2, 2), head_width=32),
+    text=VIT_TINY_16.text,
+    quick_gelu=False,
+)
+"""CLIP of `clipvis-tiny`, trained on diorama objects."""
+
+
 def build_clip(spec: ClipSpec) -> CLIP:
     """A CLIP model with freshly initialised weights, in float32 on the CPU."""
-    vision = CLIPVisionCfg(
-        image_size=spec.vision.image_size,
-        patch_size=spec.vision.patch_size,
-        width=spec.vision.width,
-        layers=spec.vision.layers,
-        head_width=spec.vision.head_width,
-    )
     text = CLIPTextCfg(
         context_length=spec.text.context_length,
         vocab_size=spec.text.vocab_size,
@@ -100,10 +136,23 @@ def build_clip(spec: ClipSpec) -> CLIP:
         heads=spec.text.heads,
         layers=spec.text.layers,
     )
-    clip = CLIP(embed_dim=spec.embed_dim, vision_cfg=vision, text_cfg=text, quick_gelu=spec.quick_gelu)
-    if spec.vision.stem_widths:
+    clip = CLIP(
+        embed_dim=spec.embed_dim, vision_cfg=_vision(spec.vision), text_cfg=text, quick_gelu=spec.quick_gelu
+    )
+    if isinstance(spec.vision, VisionSpec) and spec.vision.stem_widths:
         clip.visual.conv1 = ConvStem(spec.vision.stem_widths, out_channels=spec.vision.width)
     return clip
+
+
+def _vision(spec: VisionSpec | ResNetVisionSpec | ConvNextVisionSpec) -> CLIPVisionCfg:
+    if isinstance(spec, ConvNextVisionSpec):
+        return CLIPVisionCfg(
+            image_size=spec.image_size, timm_model_name=spec.name, timm_pool="", timm_proj="linear"
+        )
+    shared = {"image_size": spec.image_size, "width": spec.width, "head_width": spec.head_width}
+    if isinstance(spec, ResNetVisionSpec):
+        return CLIPVisionCfg(layers=spec.layers, **shared)
+    return CLIPVisionCfg(layers=spec.layers, patch_size=spec.patch_size, **shared)
 
 
 def tokenize(texts: Sequence[str], *, context_length: int) -> Int[Tensor, "S L"]:

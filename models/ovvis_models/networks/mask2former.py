@@ -8,16 +8,23 @@ Deviations from the original: none in what is computed with learned queries and 
 by the parity fixture); guided queries and the class-agnostic head are other modules in the same places.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ovvis_models.backbones.clip_maps import ClipMaps
 from ovvis_models.backbones.swin import SwinBackbone, SwinSpec
 from ovvis_models.backbones.timm_features import TimmBackbone
 from ovvis_models.blocks.decoder_output import DecoderOutput, LayerOutput
-from ovvis_models.decoders.object_heads import ClassAgnosticHead, ClosedSetHead, ObjectHead
+from ovvis_models.decoders.object_heads import (
+    ClassAgnosticHead,
+    ClosedSetHead,
+    MaskQualityHead,
+    ObjectHead,
+    ObjectOrNothingHead,
+)
 from ovvis_models.decoders.pixel_decoder import PixelDecoder
 from ovvis_models.decoders.queries import GuidedQueries, LearnedQueries, QuerySource
 from ovvis_models.decoders.query_decoder import QueryDecoder
@@ -42,13 +49,27 @@ class Mask2Former(nn.Module):
         output: DecoderOutput = self.query_decoder(self.pixel_decoder(self.backbone(images)))
         return output
 
+    def class_agnostic(self, images: Float[Tensor, "B 3 H W"]) -> DecoderOutput:
+        """Return what `forward` does with one object logit a query, whatever the object head's columns."""
+        output = self(images)
+        to_logit = self.query_decoder.object_head.object_logit
+        layers = (
+            replace(layer, object_logits=to_logit(layer.object_logits)[..., None]) for layer in output.layers
+        )
+        return DecoderOutput(layers=tuple(layers), origin=output.origin)
+
     def propose(self, images: Float[Tensor, "B 3 H W"]) -> Proposals:
         """Return the proposals of the last layer; images are normalised and padded to /32."""
-        last = self.last(images)
+        return self.proposals_of(self.last(images))
+
+    def proposals_of(self, heads: LayerOutput) -> Proposals:
+        """Return what the heads after a layer propose."""
+        quality = heads.quality_logits
         return Proposals(
-            query_embeds=last.query_embeds,
-            mask_logits=last.mask_logits,
-            object_logits=self.query_decoder.object_head.object_logit(last.object_logits),
+            query_embeds=heads.query_embeds,
+            mask_logits=heads.mask_logits,
+            object_logits=self.query_decoder.object_head.object_logit(heads.object_logits),
+            mask_quality=None if quality is None else quality.sigmoid(),
         )
 
     def last(self, images: Float[Tensor, "B 3 H W"]) -> LayerOutput:
@@ -69,7 +90,7 @@ class BackboneSpec:
 class Mask2FormerSpec:
     """The numbers of one Mask2Former."""
 
-    backbone: BackboneSpec | SwinSpec
+    backbone: BackboneSpec | SwinSpec | None  # None: another network's maps are shared (CLIP-VIS)
     width: int
     num_heads: int
     encoder_layers: int
@@ -80,13 +101,24 @@ class Mask2FormerSpec:
     queries: Literal["learned", "guided"]
     num_queries: int
     num_classes: int | None  # None: class-agnostic
+    predicts_quality: bool = False  # with the object head and the mask-IoU head of CLIP-VIS
 
 
-def build_mask2former(spec: Mask2FormerSpec) -> Mask2Former:
-    """Return the untrained network of `spec`."""
-    backbone = _backbone(spec.backbone)
+def build_mask2former(spec: Mask2FormerSpec, *, backbone: ClipMaps | None = None) -> Mask2Former:
+    """Return the untrained network of `spec`.
+
+    Args:
+        spec: the numbers.
+        backbone: gives the maps where `spec` has no backbone of its own.
+
+    Raises:
+        ValueError: there is no backbone, or there are two.
+    """
+    if (spec.backbone is None) == (backbone is None):
+        raise ValueError("a Mask2Former has one backbone: that of its spec, or one that is given")
+    maps = backbone or _backbone(spec.backbone)
     pixel_decoder = PixelDecoder(
-        backbone.channels,
+        maps.channels,
         width=spec.width,
         num_layers=spec.encoder_layers,
         num_heads=spec.num_heads,
@@ -100,11 +132,13 @@ def build_mask2former(spec: Mask2FormerSpec) -> Mask2Former:
         ffn_dim=spec.decoder_ffn_dim,
         queries=_query_source(spec),
         object_head=_object_head(spec),
+        quality_head=MaskQualityHead(spec.width) if spec.predicts_quality else None,
     )
-    return Mask2Former(backbone=backbone, pixel_decoder=pixel_decoder, query_decoder=query_decoder)
+    return Mask2Former(backbone=maps, pixel_decoder=pixel_decoder, query_decoder=query_decoder)
 
 
-def _backbone(spec: BackboneSpec | SwinSpec) -> TimmBackbone | SwinBackbone:
+def _backbone(spec: BackboneSpec | SwinSpec | None) -> TimmBackbone | SwinBackbone:
+    assert spec is not None, "checked by the caller"
     if isinstance(spec, SwinSpec):
         return SwinBackbone(spec)
     return TimmBackbone(spec.name, arguments=spec.arguments, frozen_norm=spec.frozen_norm)
@@ -117,6 +151,8 @@ def _query_source(spec: Mask2FormerSpec) -> QuerySource:
 
 
 def _object_head(spec: Mask2FormerSpec) -> ObjectHead:
+    if spec.predicts_quality:
+        return ObjectOrNothingHead(spec.width)
     if spec.num_classes is None:
         return ClassAgnosticHead(spec.width)
     return ClosedSetHead(spec.width, num_classes=spec.num_classes)

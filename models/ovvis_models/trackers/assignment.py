@@ -20,8 +20,8 @@ from ovvis_models.trackers.state import TrackState
 
 NO_TRACK = -1
 
-Predict = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
-"""(tokens (M,F), hidden (M,R)) -> (expected tokens (M,F), hidden (M,R)) of the next frame."""
+Update = Callable[[TrackState, Tensor], TrackState]
+"""Slots that were seen, with their tokens (M,F) of this frame -> the same slots for the next frame."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,50 +48,56 @@ def associate(
     tracking_tokens: Float[Tensor, "N F"],
     scores: Float[Tensor, " N"],
     *,
+    similarity: Float[Tensor, "M N"],
     rules: AssociationRules,
-    predict: Predict,
+    update: Update,
 ) -> tuple[TrackState, Int[Tensor, " N"]]:
-    """One frame: match, give birth, predict, end. The state after it, and each proposal's track id or -1.
+    """One frame: match, give birth, update, end. The state after it, and each proposal's track id or -1.
 
-    The order of the proposals does not matter, but for exact ties: new ids go by descending score. A track
-    that is not seen keeps its expected token and its hidden state.
+    The order of the proposals does not matter, but for exact ties: new ids go by descending score. Of a track
+    that is not seen, only the number of frames unseen changes.
     """
-    slot_of = match(state.expected_tokens, tracking_tokens, threshold=rules.match_threshold)
+    slot_of = match(similarity, threshold=rules.match_threshold)
     born = _births(slot_of, scores, rules=rules)
     aged = _aged(state, slot_of[slot_of >= 0])
     kept = _kept_slots(aged, num_born=born.shape[0], rules=rules)
     born = born[: rules.max_tracks - kept.shape[0]]
 
-    grown = _with_new_slots(aged, num_born=born.shape[0])
+    grown = _with_new_slots(aged, tracking_tokens[born])
     new_slots = torch.arange(state.num_slots, grown.num_slots, device=slot_of.device)
     slot_of = slot_of.index_copy(0, born, new_slots)
     seen = (slot_of >= 0).nonzero()[:, 0]
     slots = slot_of[seen]
-    expected, hidden = predict(tracking_tokens[seen], grown.hidden[slots])
-    after = replace(
-        grown,
-        expected_tokens=grown.expected_tokens.index_copy(0, slots, expected),
-        hidden=grown.hidden.index_copy(0, slots, hidden),
-    )
+    after = grown.updated(slots, update(grown.select(slots), tracking_tokens[seen]))
     track_ids = torch.full_like(slot_of, NO_TRACK).index_copy(0, seen, grown.track_ids[slots])
     return after.select(torch.cat([kept, new_slots])), track_ids
 
 
-def match(
-    expected_tokens: Float[Tensor, "M F"], tracking_tokens: Float[Tensor, "N F"], *, threshold: float
-) -> Int[Tensor, " N"]:
+def cosines(
+    expected_tokens: Float[Tensor, "*batch M F"], tracking_tokens: Float[Tensor, "N F"]
+) -> Float[Tensor, "*batch M N"]:
+    """Cosine of every track and every proposal."""
+    return F.normalize(expected_tokens, dim=-1) @ F.normalize(tracking_tokens, dim=-1).T
+
+
+def match(similarity: Float[Tensor, "M N"], *, threshold: float) -> Int[Tensor, " N"]:
     """Each proposal's slot, -1 for none: one to one, with the most similarity in excess of `threshold`.
 
     Counting only the excess makes one sure match worth more than two doubtful ones, and keeps pairs below the
     threshold from displacing better ones, as they would if they were dropped after the assignment.
     """
-    similarity = F.normalize(expected_tokens, dim=-1) @ F.normalize(tracking_tokens, dim=-1).T
-    gain = (similarity - threshold).double().cpu().numpy()
+    gain = excess(similarity, threshold=threshold)
     slots, proposals = linear_sum_assignment(np.maximum(gain, 0.0), maximize=True)
     allowed = gain[slots, proposals] >= 0.0
-    slot_of = np.full(tracking_tokens.shape[0], -1, dtype=np.int64)
+    slot_of = np.full(gain.shape[1], -1, dtype=np.int64)
     slot_of[proposals[allowed]] = slots[allowed]
-    return torch.from_numpy(slot_of).to(tracking_tokens.device)
+    return torch.from_numpy(slot_of).to(similarity.device)
+
+
+def excess(similarity: Float[Tensor, "*batch M N"], *, threshold: float) -> np.ndarray:
+    """Similarity above `threshold`, float64 on the CPU."""
+    gain: np.ndarray = (similarity - threshold).double().cpu().numpy()
+    return gain
 
 
 def _births(
@@ -117,14 +123,14 @@ def _kept_slots(aged: TrackState, *, num_born: int, rules: AssociationRules) -> 
     return by_recency[:num_kept].sort().values
 
 
-def _with_new_slots(state: TrackState, *, num_born: int) -> TrackState:
-    """The state with empty rows for `num_born` new tracks at its end."""
-    ids = torch.arange(num_born, device=state.track_ids.device) + state.next_track_id
-    tokens, hidden = state.expected_tokens, state.hidden
-    return TrackState(
-        expected_tokens=torch.cat([tokens, tokens.new_zeros((num_born, tokens.shape[1]))]),
-        hidden=torch.cat([hidden, hidden.new_zeros((num_born, hidden.shape[1]))]),
-        track_ids=torch.cat([state.track_ids, ids]),
-        frames_unseen=torch.cat([state.frames_unseen, torch.zeros_like(ids)]),
+def _with_new_slots(state: TrackState, tokens: Float[Tensor, "K F"]) -> TrackState:
+    """The state with a new track for each of `tokens` at its end."""
+    num_born = tokens.shape[0]
+    born = TrackState.unseen(
+        tokens.to(state.expected_tokens.dtype),
+        track_ids=torch.arange(num_born, device=state.track_ids.device) + state.next_track_id,
+        hidden_dim=state.hidden.shape[1],
+        num_frames=state.memory.shape[1],
         next_track_id=state.next_track_id + num_born,
     )
+    return state.followed_by(born)

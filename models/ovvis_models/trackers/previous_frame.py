@@ -21,7 +21,7 @@ class PreviousFrameTracker:
 
     def initial_state(self, num_features: int, device: torch.device) -> TrackState:
         """No tracks: the first frame brings all of them."""
-        return TrackState.empty(num_features, hidden_dim=0, device=device)
+        return TrackState.empty(num_features, device=device)
 
     def step(
         self,
@@ -64,10 +64,6 @@ def assign(similarity: Float[Tensor, "M M"]) -> Int[Tensor, " M"]:
 def _first_state(tracking_tokens: Tensor) -> TrackState:
     num_tracks, device = tracking_tokens.shape[0], tracking_tokens.device
     ids = torch.arange(1, num_tracks + 1, device=device)
-    return TrackState(
-        expected_tokens=tracking_tokens,
-        hidden=tracking_tokens.new_zeros((num_tracks, 0)),
-        track_ids=ids,
-        frames_unseen=torch.zeros_like(ids),
-        next_track_id=num_tracks + 1,
+    return TrackState.unseen(
+        tracking_tokens, track_ids=ids, hidden_dim=0, num_frames=0, next_track_id=num_tracks + 1
     )

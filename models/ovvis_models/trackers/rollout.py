@@ -10,11 +10,13 @@ starts at zero, an untrained tracker is exactly the adjacent one, and training o
 below it. The paper does not say which recurrent cell; this is a GRU.
 """
 
+from dataclasses import replace
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from ovvis_models.trackers.assignment import AssociationRules, associate
+from ovvis_models.trackers.assignment import AssociationRules, associate, cosines
 from ovvis_models.trackers.state import TrackState
 
 
@@ -53,4 +55,15 @@ class RolloutTracker(nn.Module):
         scores: Float[Tensor, " N"],
     ) -> tuple[TrackState, Int[Tensor, " N"]]:
         """See `Tracker.step`."""
-        return associate(state, tracking_tokens, scores, rules=self.rules, predict=self.predict)
+        return associate(
+            state,
+            tracking_tokens,
+            scores,
+            similarity=cosines(state.expected_tokens, tracking_tokens),
+            rules=self.rules,
+            update=self._update,
+        )
+
+    def _update(self, seen: TrackState, tokens: Tensor) -> TrackState:
+        expected, hidden = self.predict(tokens, seen.hidden)
+        return replace(seen, expected_tokens=expected, hidden=hidden)

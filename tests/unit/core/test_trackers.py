@@ -1,12 +1,16 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import linear_sum_assignment
 
 from ovvis_models.trackers.adjacent import AdjacentTracker
-from ovvis_models.trackers.assignment import AssociationRules, match
+from ovvis_models.trackers.assignment import AssociationRules, cosines, match
 from ovvis_models.trackers.rollout import RolloutTracker
 from ovvis_models.trackers.state import TrackState
+from ovvis_models.trackers.top_k import TopKTracker
 from ovvis_models.trackers.tracker import tracking_tokens
 
 FEATURES = 12
@@ -23,10 +27,15 @@ def trackers(**rules):
     torch.manual_seed(0)
     trained = RolloutTracker(FEATURES, hidden_dim=5, rules=AssociationRules(**rules))
     torch.nn.init.normal_(trained.to_change.weight, std=0.02)
-    return [AdjacentTracker(AssociationRules(**rules)), trained.requires_grad_(False)]
+    return [
+        AdjacentTracker(AssociationRules(**rules)),
+        trained.requires_grad_(False),
+        AdjacentTracker(AssociationRules(**rules), momentum=0.7),
+        TopKTracker(AssociationRules(**rules), num_frames=4, num_chosen=2),
+    ]
 
 
-@pytest.fixture(params=[0, 1], ids=["adjacent", "rollout"])
+@pytest.fixture(params=range(4), ids=["adjacent", "rollout", "momentum", "top-k"])
 def kind(request):
     return request.param
 
@@ -180,8 +189,8 @@ def test_one_sure_match_beats_two_doubtful_ones():
     tokens = torch.tensor([[0.70, 0.52], [0.52, -0.20]])  # cosines to the slots
     rest = (1 - tokens.square().sum(dim=1)).sqrt()
     tokens = torch.cat([tokens, torch.diag(rest)], dim=1)
-    assert match(slots, tokens, threshold=0.5).tolist() == [0, -1]
-    assert match(slots, tokens, threshold=-1.0).tolist() == [1, 0]
+    assert match(cosines(slots, tokens), threshold=0.5).tolist() == [0, -1]
+    assert match(cosines(slots, tokens), threshold=-1.0).tolist() == [1, 0]
 
 
 def test_both_parts_of_a_tracking_token_weigh_the_same():
@@ -197,3 +206,89 @@ def test_both_parts_of_a_tracking_token_weigh_the_same():
 def test_impossible_rules_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         AssociationRules(**wrong)
+
+
+def test_momentum_is_a_running_mean_of_looks():
+    tracker = AdjacentTracker(momentum=0.7)
+    first, second = objects(1), objects(1) + 0.3 * objects(2)[1:]
+    _, state = run(tracker, [sure(first), sure(second)])
+    assert torch.allclose(state.expected_tokens, 0.7 * second + 0.3 * first)
+    with pytest.raises(ValueError, match="momentum"):
+        AdjacentTracker(momentum=0.0)
+
+
+def all_go_on(num_frames, num_chosen):
+    rules = AssociationRules(match_threshold=-1.0, birth_threshold=0.0, max_unseen=0)
+    return TopKTracker(rules, num_frames=num_frames, num_chosen=num_chosen)
+
+
+@given(seed=st.integers(0, 10_000), num_frames=st.integers(1, 5), data=st.data())
+@settings(max_examples=25, deadline=None)
+def test_top_k_is_the_published_matching_where_every_track_goes_on(seed, num_frames, data):
+    """Against the published steps, written down plainly."""
+    num_chosen = data.draw(st.integers(1, num_frames))
+    generator = torch.Generator().manual_seed(seed)
+    tracker = all_go_on(num_frames, num_chosen)
+    state, memory = tracker.initial_state(FEATURES, CPU), []
+    for _ in range(8):
+        tokens = torch.randn((6, FEATURES), generator=generator)
+        state, ids = tracker.step(state, tokens, torch.ones(6))
+        order = published_order(memory, tokens.double(), num_chosen=num_chosen)
+        assert ids.argsort().tolist() == order.tolist()
+        memory = [*memory, tokens.double()[order]][-num_frames:]
+
+
+def published_order(memory, tokens, *, num_chosen):
+    """The query of each track."""
+    if not memory:
+        return torch.arange(len(tokens))
+    costs = [1 - cosines(tracks, tokens) for tracks in memory]
+    pairs = [linear_sum_assignment(cost.numpy()) for cost in costs]
+    totals = [float(cost[pair].sum()) for cost, pair in zip(costs, pairs, strict=True)]
+    best = sorted(range(len(memory)), key=totals.__getitem__)
+    if len(memory) < num_chosen:
+        return torch.from_numpy(pairs[best[0]][1])
+    mean = sum((place + 1) * costs[place] for place in best[:num_chosen]) / num_chosen
+    return torch.from_numpy(linear_sum_assignment(mean.numpy())[1])
+
+
+def test_top_k_trusts_the_frames_that_agree_rather_than_the_latest():
+    """In the last frame two objects looked like each other's past; the frames before tell them apart."""
+    a, b = objects(2)
+    swapped = torch.stack([0.6 * a + 0.8 * b, 0.8 * a + 0.6 * b])
+    frames = [sure(torch.stack([a, b]))] * 4
+    rules = {"match_threshold": 0.3}
+    latest, _ = run(AdjacentTracker(AssociationRules(**rules)), frames)
+    assert latest[-1] == [1, 2]
+    tracker = TopKTracker(AssociationRules(**rules), num_frames=4, num_chosen=2)
+    _, state = run(tracker, frames)
+    confused = replace(state, memory=state.memory.clone(), expected_tokens=swapped)
+    confused.memory[:, -1] = swapped
+    _, by_memory = tracker.step(confused, *sure(torch.stack([a, b])))
+    _, by_last = AdjacentTracker(AssociationRules(**rules)).step(confused, *sure(torch.stack([a, b])))
+    assert by_memory.tolist() == [1, 2]
+    assert by_last.tolist() == [2, 1]
+
+
+def test_top_k_knows_a_track_that_was_in_none_of_the_chosen_frames():
+    tokens = objects(3)
+    frames = [sure(tokens)] + [sure(tokens[:2])] * 6 + [sure(tokens)]
+    ids, _ = run(TopKTracker(num_frames=3, num_chosen=2), frames)
+    assert ids[-1] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("num_frames", [1, 9])
+def test_top_k_keeps_tokens_of_so_many_frames_and_nothing_else(num_frames):
+    tracker = TopKTracker(num_frames=num_frames, num_chosen=1)
+    state, sizes = tracker.initial_state(FEATURES, CPU), []
+    for _ in range(60):
+        state, _ = tracker.step(state, *sure(objects(5)))
+        sizes.append(sum(x.untyped_storage().nbytes() for x in state.to_tensors().values()))
+    assert len(set(sizes[num_frames:])) == 1
+    per_track = (num_frames + 1) * FEATURES * 4 + num_frames + 2 * 8  # memory, last look, flags, id and age
+    assert sizes[-1] == 5 * per_track + 8
+
+
+def test_impossible_memories_are_refused():
+    with pytest.raises(ValueError, match=r"1\.\.4"):
+        TopKTracker(num_frames=4, num_chosen=5)

@@ -1,0 +1,95 @@
+"""The CLIP-VIS models of the catalog: their numbers."""
+
+from dataclasses import replace
+from typing import Final
+
+from ovvis_models.heads.classifier import CLIP_MEAN, CLIP_STD
+from ovvis_models.heads.weighted_scores import CLASS_EXPONENT
+from ovvis_models.networks.clip import CONVNEXT_BASE_W_320, RESNET_TINY, RN50
+from ovvis_models.networks.mask2former import Mask2FormerSpec
+from ovvis_models.preprocess import ImageInput, pixel_range
+from ovvis_models.specs import AssociationSpec, ModelSpec
+from ovvis_models.trackers.assignment import AssociationRules
+
+_MEAN: Final = pixel_range(CLIP_MEAN)
+_STD: Final = pixel_range(CLIP_STD)
+_SMALL: Final = ImageInput(short_side=320, max_side=640, mean=_MEAN, std=_STD)
+_PUBLISHED: Final = ImageInput(short_side=480, max_side=1333, mean=_MEAN, std=_STD, resize="pillow")
+
+CLIPVIS_TINY: Final = ModelSpec(
+    name="clipvis-tiny",
+    description="CLIP-VIS trained on the procedural diorama world only, runs on any CPU",
+    proposals=Mask2FormerSpec(
+        backbone=None,
+        width=96,
+        num_heads=4,
+        encoder_layers=2,
+        encoder_ffn_dim=384,
+        num_points=4,
+        decoder_layers=3,
+        decoder_ffn_dim=384,
+        queries="guided",
+        num_queries=32,
+        num_classes=None,
+        predicts_quality=True,
+    ),
+    clip=RESNET_TINY,
+    instclip=None,
+    proposal_input=_SMALL,
+    clip_input=_SMALL,
+    association=AssociationSpec(
+        hidden_dim=None,
+        untrained="top-k",
+        rules=AssociationRules(match_threshold=0.3, birth_threshold=0.7),
+        score_floor=0.25,
+        duplicate_overlap=0.6,
+    ),
+    class_exponent=CLASS_EXPONENT,
+    text_domain="diorama",
+    weights=None,
+    licence="Apache-2.0",
+)
+
+CLIPVIS_R50: Final = ModelSpec(
+    name="clipvis-r50",
+    description="CLIP-VIS of its authors on CLIP ResNet-50, trained on LVIS",
+    proposals=Mask2FormerSpec(
+        backbone=None,
+        width=256,
+        num_heads=8,
+        encoder_layers=6,
+        encoder_ffn_dim=1024,
+        num_points=4,
+        decoder_layers=6,
+        decoder_ffn_dim=2048,
+        queries="learned",
+        num_queries=100,
+        num_classes=None,
+        predicts_quality=True,
+    ),
+    clip=RN50,
+    instclip=None,
+    proposal_input=_PUBLISHED,
+    clip_input=_PUBLISHED,
+    association=AssociationSpec(
+        hidden_dim=None,
+        untrained="top-k",
+        tracked_by="query",
+        rules=AssociationRules(),
+        score_floor=0.25,
+        duplicate_overlap=0.7,
+    ),
+    class_exponent=CLASS_EXPONENT,
+    text_domain="web",
+    weights=None,
+    page="https://drive.google.com/file/d/1taVBPVTX-MVQkp5nc0QgreiaJqFhYgtJ/view",
+    licence="not stated by its authors (https://github.com/zwq456/CLIP-VIS)",
+)
+
+CLIPVIS_CONVNEXT_B: Final = replace(
+    CLIPVIS_R50,
+    name="clipvis-convnext-b",
+    description="as clipvis-r50, but on CLIP ConvNeXt-B: slower, better",
+    clip=CONVNEXT_BASE_W_320,
+    page="https://drive.google.com/file/d/1R7qGowGbY9Al7ygU2fZ-Y5uG5xfgmDyT/view",
+)

@@ -1,0 +1,40 @@
+"""Which stages a recipe has, and how they are trained and packed: one entry a system."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ovvis_cli.training import clipvis, instformer
+from ovvis_cli.training.instformer import Run, StageName
+from ovvis_cli.training.recipe import ClipVisRecipe, Scale, load_recipe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Training:
+    """The training of one model, ready to run."""
+
+    stages: tuple[StageName, ...]  # in their order
+    train: Callable[[Run, tuple[StageName, ...]], None]  # the stages asked for
+    pack: Callable[[Run, Path], None]  # the finished stages into one weights file
+
+
+def load_training(model: str, scale: Scale) -> Training:
+    """The training of a model by its packaged recipe, at `scale`.
+
+    Raises:
+        RecipeError: there is no such recipe, or it is wrong.
+    """
+    recipe = load_recipe(model)
+    if isinstance(recipe, ClipVisRecipe):
+        clipvis_recipe = clipvis.at_scale(recipe, scale)
+        return Training(
+            stages=clipvis.STAGES,
+            train=lambda run, stages: clipvis.train_stages(clipvis_recipe, run, stages=stages),
+            pack=lambda run, path: clipvis.pack(clipvis_recipe, run, path),
+        )
+    instformer_recipe = instformer.at_scale(recipe, scale)
+    return Training(
+        stages=instformer.STAGES,
+        train=lambda run, stages: instformer.train_stages(instformer_recipe, run, stages=stages),
+        pack=lambda run, path: instformer.pack(instformer_recipe, run, path),
+    )
