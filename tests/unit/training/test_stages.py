@@ -7,13 +7,13 @@ import torch
 from ovvis_cli.diorama.kinds import ALL_KINDS, BASE_KINDS
 from ovvis_cli.diorama.kinds.nameless import NAMELESS
 from ovvis_cli.training import stage_instclip, stage_proposals, stage_rollout
+from ovvis_cli.training.clip_towers import windowed_positions
 from ovvis_cli.training.recipe import load_recipe
 from ovvis_cli.training.stage_clip import (
     NamePrompts,
     clip_stage,
     forget_unseen_tokens,
     reread,
-    windowed_positions,
 )
 from ovvis_models.catalog import CATALOG
 from ovvis_models.networks.clip import VIT_TINY_16, build_clip, tokenize
