@@ -11,7 +11,8 @@ MODEL_VARIABLE: Final = "OVVIS_MODEL"
 def default_model() -> str:
     """The model that OVVIS_MODEL names, else the name of the best one that is installed.
 
-    One that knows the web is better than one that knows the diorama; then the published accuracy decides.
+    One that knows the web is better than one that knows the diorama; then the published accuracy decides. A
+    model of a closed set of classes is never the default: it gives no other names.
 
     Raises:
         ModelError: none has weights.
@@ -22,7 +23,8 @@ def default_model() -> str:
     from ovvis_cli.installed import weights_file
     from ovvis_models.catalog import CATALOG
 
-    installed = [spec for spec in CATALOG.values() if weights_file(spec) is not None]
+    open_vocabulary = [spec for spec in CATALOG.values() if spec.closed_set is None]
+    installed = [spec for spec in open_vocabulary if weights_file(spec) is not None]
     if not installed:
         raise ModelError("no model has weights here", hint="install ovvis again, or name a file with --model")
     return max(installed, key=lambda spec: (spec.text_domain == "web", spec.proposal_ap or 0.0)).name

@@ -8,7 +8,7 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -137,6 +137,12 @@ class Console:
             with _rich_progress() as bars:
                 task = bars.add_task(_printable(description), total=total, completed=completed, rate="")
                 yield Progress(_BarDisplay(bars, task, unit=unit), total=total, completed=completed)
+
+    @contextmanager
+    def text_progress(self) -> Iterator[Callable[[int, int], None]]:
+        """Shows how many prompts of how many are encoded while the block runs; nothing if all are cached."""
+        with self.progress("text", total=None, unit="prompts") as progress:
+            yield lambda done, total: progress.update(done, total=total)
 
 
 def configure_logging(*, debug: bool) -> None:

@@ -40,7 +40,7 @@ class Engine:
             "device": self.device.type,
             "precision": self.precision,
             "tracker": self.tracker,
-            "classifier": "mask-pooling" if self.model.spec.instclip is None else self.classifier,
+            "classifier": self.classifier,
         }
         if self.model.adapter_sha256 is not None:
             told["adapter_sha256"] = self.model.adapter_sha256
@@ -100,11 +100,8 @@ def engine_of(
         UsageError: the classifier does not go with the model.
         CoreError: the model has no tracker of that name.
     """
-    if model.spec.instclip is None and classifier == "masked-crops":
-        raise UsageError(
-            f"--classifier {classifier} does not go with {model.spec.name}",
-            hint="it names masks by pooling the maps that it found them on",
-        )
+    chosen_classifier = classifier or model.spec.classifier
+    check_classifier(model, chosen_classifier)
     model.network.to(device)
     chosen = tracker or model.spec.default_tracker
     tracker_for(model, chosen)  # raises now where the model has none of that name
@@ -113,5 +110,14 @@ def engine_of(
         device=device,
         precision=precision,
         tracker=chosen,
-        classifier=classifier or model.spec.classifier,
+        classifier=chosen_classifier,
     )
+
+
+def check_classifier(model: LoadedModel, classifier: ClassifierName) -> None:
+    """Raises UsageError when the classifier does not go with the model's networks."""
+    if classifier not in model.spec.classifiers:
+        raise UsageError(
+            f"classifier {classifier} does not go with {model.spec.name}",
+            hint=f"it takes {' or '.join(model.spec.classifiers)}",
+        )

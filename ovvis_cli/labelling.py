@@ -8,11 +8,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ovvis_cli.record.schema import LabelScore, TrackLabel
+from ovvis_cli.vocabulary.closed_set import class_columns
 from ovvis_cli.vocabulary.distractors import diorama_world
 from ovvis_cli.vocabulary.embedding import VocabularyEmbedder
 from ovvis_cli.vocabulary.names import Vocabulary
 from ovvis_models.catalog import LoadedModel
 from ovvis_models.heads.vocabulary_scores import class_probabilities
+from ovvis_models.networks.minvis import MinVIS
 from ovvis_models.text.vocabulary import Progress
 
 _NUM_RUNNER_UP = 3
@@ -21,7 +23,7 @@ MAX_LOGIT_SCALE = 100.0  # CLIP never multiplies with more
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClassEmbeds:
-    """A vocabulary as the model's text encoder sees it."""
+    """A vocabulary as the model sees it: embeddings of its text encoder, or columns of its class head."""
 
     class_embeds: Float[Tensor, "K D"]  # unit norm; the asked names first, then the distractors
     num_asked: int
@@ -34,8 +36,14 @@ def embed_classes(
 ) -> ClassEmbeds:
     """The embeddings of the names, and of what they have to win against if `distractors`; cached on disk.
 
-    `progress` is told of the prompts as they are encoded, not when all is in the cache.
+    `progress` is told of the prompts as they are encoded, not when all is in the cache. Of a closed set, the
+    embedding of a name is the unit vector of its column, so that its product with class logits is its logit.
+
+    Raises:
+        VocabularyError: the model knows a closed set of classes, and a name is not among them.
     """
+    if isinstance(model.network, MinVIS):
+        return _embed_closed_set(model, vocabulary=vocabulary, distractors=distractors)
     world = diorama_world() if model.spec.text_domain == "diorama" else None
     text_encoder = model.network.text_encoder
     embedder = VocabularyEmbedder(text_encoder, world=world, progress=progress)
@@ -46,6 +54,17 @@ def embed_classes(
         num_asked=embedded.num_asked,
         logit_scale=logit_scale,
         class_exponent=model.spec.class_exponent,
+    )
+
+
+def _embed_closed_set(model: LoadedModel, *, vocabulary: Vocabulary, distractors: bool) -> ClassEmbeds:
+    asked = class_columns(vocabulary, model_name=model.spec.name, closed_set=model.spec.closed_set)
+    no_object = model.spec.token_dim - 1  # no distractor: it is what the head says of how sure it is
+    others = [column for column in range(no_object) if column not in asked] if distractors else []
+    return ClassEmbeds(
+        class_embeds=torch.eye(model.spec.token_dim)[[*asked, *others, no_object]],
+        num_asked=len(asked),
+        logit_scale=1.0,
     )
 
 

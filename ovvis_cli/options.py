@@ -100,10 +100,11 @@ TrackerOption = Annotated[
     ),
 ]
 ClassifierOption = Annotated[
-    Literal["instclip", "masked-crops"] | None,
+    Literal["instclip", "masked-crops", "mask-pooling", "class-head"] | None,
     typer.Option(
         "--classifier",
-        help="All objects in one CLIP pass, or one pass each (slow). Default: the model's own.",
+        help="All objects in one CLIP pass, or one pass each (slow), both of InstFormer; maps pooled in masks"
+        " (CLIP-VIS); a closed set of classes (MinVIS). Default: the model's own.",
         rich_help_panel=_METHOD,
     ),
 ]

@@ -33,6 +33,7 @@ from ovvis_cli.vocabulary.names import Vocabulary
 from ovvis_models.catalog import LoadedModel
 from ovvis_models.segmenter import VideoSegmenter
 from ovvis_models.structures import FrameResult, TrackSummary
+from ovvis_models.text.vocabulary import Progress
 
 logger = logging.getLogger(__name__)
 
@@ -62,8 +63,9 @@ def ask(
     distractors: bool = True,
     score_threshold: float = 0.0,
     max_tracks: int | None = None,
+    progress: Progress | None = None,
 ) -> Asked:
-    """The vocabulary in the model's eyes, and the rules by which its names are given."""
+    """The vocabulary in the model's eyes, and the rules by which its names are given; see `embed_classes`."""
     info = VocabularyInfo(
         names=vocabulary.names,
         category_ids=vocabulary.category_ids,
@@ -71,7 +73,8 @@ def ask(
         score_threshold=score_threshold,
         max_tracks=max_tracks,
     )
-    return Asked(vocabulary=info, embeds=embed_classes(model, vocabulary=vocabulary, distractors=distractors))
+    embeds = embed_classes(model, vocabulary=vocabulary, distractors=distractors, progress=progress)
+    return Asked(vocabulary=info, embeds=embeds)
 
 
 def analyse(

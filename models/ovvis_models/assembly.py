@@ -1,6 +1,7 @@
 """From published checkpoints to one network: each file is recognised by its tensors, converted, put in place.
 
     proposals: Mask2Former as detectron2 wrote it, or as the transformers library names it
+               (MinVIS is the same network)
     clip:      CLIP as open_clip or OpenAI wrote it
     clip-vis:  a whole CLIP-VIS as detectron2 wrote it
 
@@ -13,7 +14,7 @@ from typing import Final
 
 from torch import Tensor
 
-from ovvis_models.catalog import Network, compose, compose_clip_vis
+from ovvis_models.catalog import Network, clip_spec, compose, compose_clip_vis, compose_minvis
 from ovvis_models.converters.checkpoint_files import read_checkpoint
 from ovvis_models.converters.clip import from_open_clip, is_clip
 from ovvis_models.converters.clip_vis import decoder_state, has_text, is_clip_vis, split, with_counters
@@ -33,8 +34,6 @@ _PART_WORDS: Final[Mapping[Part, str]] = {
     "clip-vis": "a CLIP-VIS checkpoint",
 }
 
-_INSTFORMER_PARTS: Final[tuple[Part, ...]] = ("proposals", "clip")
-
 
 def assemble(spec: ModelSpec, files: Sequence[Path]) -> Network:
     """The network of `spec` with the weights of published files, one for each part, in any order.
@@ -47,16 +46,20 @@ def assemble(spec: ModelSpec, files: Sequence[Path]) -> Network:
         MismatchedWeightsError: a file belongs to another network, or to none of the parts.
     """
     found = _sorted(files)
-    if spec.instclip is None:
+    if spec.clip is not None and spec.instclip is None:
         return _assemble_clip_vis(spec, found)
-    missing = [_PART_WORDS[part] for part in _INSTFORMER_PARTS if part not in found]
+    parts: tuple[Part, ...] = ("proposals",) if spec.clip is None else ("proposals", "clip")
+    missing = [_PART_WORDS[part] for part in parts if part not in found]
     if missing:
         raise MissingWeightsError(
-            f"{spec.name} also needs {' and '.join(missing)}", hint="name all files in one command"
+            f"{spec.name} {'also ' if found else ''}needs {' and '.join(missing)}",
+            hint="name all files in one command",
         )
     proposals = build_mask2former(spec.proposals)
     path, tensors = found["proposals"]
     proposals.load_state_dict(_converted(path, from_published, tensors, proposals.state_dict()))
+    if spec.clip is None:
+        return compose_minvis(spec, proposals=proposals)
     clip = build_clip(spec.clip)
     path, tensors = found["clip"]
     clip.load_state_dict(_converted(path, from_open_clip, tensors, clip.state_dict()))
@@ -68,7 +71,7 @@ def _assemble_clip_vis(spec: ModelSpec, found: Mapping[Part, tuple[Path, dict[st
         raise MissingWeightsError(f"{spec.name} needs {_PART_WORDS['clip-vis']}")
     path, tensors = found["clip-vis"]
     parts = split(tensors)
-    clip = build_clip(spec.clip)
+    clip = build_clip(clip_spec(spec))
     if has_text(tensors):
         clip_path, clip_tensors = path, parts.clip
     elif "clip" in found:

@@ -21,14 +21,21 @@ from ovvis_models.heads.classifier import CLIP_MEAN, CLIP_STD
 from ovvis_models.heads.guidance import LogProbabilityGuidance
 from ovvis_models.heads.mask_pooling import mask_pooling
 from ovvis_models.heads.masked_crops import MaskedCrops
-from ovvis_models.networks.clip import VIT_B_32, VIT_TINY_16, build_clip
+from ovvis_models.networks.clip import VIT_B_32, VIT_TINY_16, ClipSpec, build_clip
 from ovvis_models.networks.clip_vis import ClipVis
 from ovvis_models.networks.instclip import InstCLIP
 from ovvis_models.networks.instformer import InstFormer
 from ovvis_models.networks.mask2former import BackboneSpec, Mask2Former, Mask2FormerSpec, build_mask2former
+from ovvis_models.networks.minvis import MinVIS
 from ovvis_models.preprocess import ImageInput, pixel_range
 from ovvis_models.segmenter import VideoSegmenter
-from ovvis_models.sources import CLIP_VIT_B_32, MASK2FORMER_R50, MASK2FORMER_SWIN_B, MASK2FORMER_SWIN_T
+from ovvis_models.sources import (
+    CLIP_VIT_B_32,
+    MASK2FORMER_R50,
+    MASK2FORMER_SWIN_B,
+    MASK2FORMER_SWIN_T,
+    minvis_r50,
+)
 from ovvis_models.specs import (
     AssociationSpec,
     ClassifierName,
@@ -46,7 +53,7 @@ from ovvis_models.trackers.top_k import TopKTracker
 from ovvis_models.trackers.tracker import Tracker
 from ovvis_models.weights import fill, load_weights, read_metadata, read_tensors, weights_hash
 
-Network = InstFormer | ClipVis
+Network = InstFormer | ClipVis | MinVIS
 
 ZOO: Final = Path(__file__).with_name("zoo")
 
@@ -113,6 +120,8 @@ def load(name_or_path: str | Path, *, adapter: Path | None = None) -> LoadedMode
 
 def build_network(spec: ModelSpec) -> Network:
     """The network of any spec with random weights, on the CPU."""
+    if spec.clip is None:
+        return compose_minvis(spec, proposals=build_mask2former(spec.proposals))
     if spec.instclip is None:
         return compose_clip_vis(spec, clip=build_clip(spec.clip))
     return build_instformer(spec)
@@ -120,7 +129,18 @@ def build_network(spec: ModelSpec) -> Network:
 
 def build_instformer(spec: ModelSpec) -> InstFormer:
     """The InstFormer of a spec with random weights, on the CPU."""
-    return compose(spec, proposals=build_mask2former(spec.proposals), clip=build_clip(spec.clip))
+    return compose(spec, proposals=build_mask2former(spec.proposals), clip=build_clip(clip_spec(spec)))
+
+
+def clip_spec(spec: ModelSpec) -> ClipSpec:
+    """The numbers of the CLIP of a model that has one."""
+    assert spec.clip is not None, f"{spec.name} has no CLIP"
+    return spec.clip
+
+
+def compose_minvis(spec: ModelSpec, *, proposals: Mask2Former) -> MinVIS:
+    """The network of a spec without CLIP."""
+    return MinVIS(proposals, image_input=spec.proposal_input)
 
 
 def compose_clip_vis(spec: ModelSpec, *, clip: CLIP) -> ClipVis:
@@ -136,6 +156,7 @@ def compose_clip_vis(spec: ModelSpec, *, clip: CLIP) -> ClipVis:
 def compose(spec: ModelSpec, *, proposals: Mask2Former, clip: CLIP) -> InstFormer:
     """An InstFormer from its two great parts; instance tokens start from CLIP's class token."""
     assert spec.instclip is not None, "InstFormer has an InstCLIP"
+    assert spec.clip_input is not None, "InstFormer shows frames to CLIP"
     return InstFormer(
         proposals=proposals,
         instance_encoder=InstCLIP(
@@ -165,12 +186,13 @@ def segmenter_for(
     classifier = classifier or model.spec.classifier
     as_minvis = tracker == "previous-frame"
     return VideoSegmenter(
-        model.network if classifier == "instclip" else with_masked_crops(model),
+        with_masked_crops(model) if classifier == "masked-crops" else model.network,
         tracker_for(model, tracker),
         score_floor=association.score_floor,
         duplicate_overlap=association.duplicate_overlap,
         tracked_by="query" if as_minvis else association.tracked_by,
         every_proposal=as_minvis,
+        closed_set=model.spec.closed_set is not None,
     )
 
 
@@ -204,12 +226,14 @@ def tracker_for(model: LoadedModel, name: TrackerName) -> Tracker:
 def with_masked_crops(model: LoadedModel) -> InstFormer:
     """The same networks, but CLIP runs once a masked crop: the baseline that InstCLIP replaces."""
     network = model.network
+    if isinstance(network, InstFormer) and isinstance(network.instance_encoder, MaskedCrops):
+        return network
     if not isinstance(network, InstFormer) or not isinstance(network.instance_encoder, InstCLIP):
         raise ValueError(f"{model.spec.name} has no CLIP tower to crop for")
     crops = MaskedCrops(
         network.instance_encoder.visual,
-        crop_size=model.spec.clip.vision.image_size,
-        embed_dim=model.spec.clip.embed_dim,
+        crop_size=clip_spec(model.spec).vision.image_size,
+        embed_dim=model.spec.token_dim,
     )
     baseline = InstFormer(
         proposals=network.proposals,
@@ -227,7 +251,7 @@ def _rollout(spec: ModelSpec) -> RolloutTracker | None:
     if spec.association.hidden_dim is None:
         return None
     return RolloutTracker(
-        spec.proposals.width + spec.clip.embed_dim,
+        spec.proposals.width + spec.token_dim,
         hidden_dim=spec.association.hidden_dim,
         rules=spec.association.rules,
     )
@@ -260,7 +284,7 @@ INSTFORMER_TINY: Final = ModelSpec(
     name="instformer-tiny",
     description="the embedded model: trained on the procedural diorama world only, runs on any CPU",
     proposals=Mask2FormerSpec(
-        backbone=BackboneSpec(name="resnet18", arguments={"channels": (32, 64, 128, 192)}, frozen_norm=False),
+        backbone=BackboneSpec(name="resnet18", arguments={"channels": (32, 64, 128, 192)}, norm="instance"),
         width=96,
         num_heads=4,
         encoder_layers=2,
@@ -273,7 +297,8 @@ INSTFORMER_TINY: Final = ModelSpec(
         num_classes=None,
     ),
     clip=VIT_TINY_16,
-    instclip=InstClipSpec(num_instance_tokens=1, lora_rank=8, lora_alpha=16.0),
+    classifiers=("instclip", "masked-crops"),
+    instclip=InstClipSpec(num_instance_tokens=1, lora_rank=16, lora_alpha=32.0),
     proposal_input=ImageInput(short_side=240, max_side=480, mean=_IMAGENET_MEAN, std=_IMAGENET_STD),
     clip_input=ImageInput(short_side=240, max_side=480, mean=_CLIP_MEAN, std=_CLIP_STD),
     association=AssociationSpec(
@@ -285,7 +310,7 @@ INSTFORMER_TINY: Final = ModelSpec(
     text_domain="diorama",
     weights=ZooWeights(
         file_name="instformer_tiny.safetensors",
-        sha256="501add7cc6ea1c008d73efa4b12cf6808db71e26f55b843da9190c8b79315eb2",
+        sha256="e220c01af9903ac942f8e69521231d7610773784167d5f68a218f16958f49db8",
     ),
     licence="Apache-2.0",
 )
@@ -294,7 +319,7 @@ INSTFORMER_R50: Final = ModelSpec(
     name="instformer-r50",
     description="for camera footage: COCO proposals (ResNet-50) and CLIP ViT-B/32, training-free",
     proposals=Mask2FormerSpec(
-        backbone=BackboneSpec(name="resnet50", frozen_norm=True),
+        backbone=BackboneSpec(name="resnet50", norm="frozen"),
         width=256,
         num_heads=8,
         encoder_layers=6,
@@ -307,6 +332,7 @@ INSTFORMER_R50: Final = ModelSpec(
         num_classes=80,
     ),
     clip=VIT_B_32,
+    classifiers=("instclip", "masked-crops"),
     instclip=InstClipSpec(num_instance_tokens=1, lora_rank=None, lora_alpha=16.0),
     proposal_input=ImageInput(
         short_side=480, max_side=1333, mean=_IMAGENET_MEAN, std=_IMAGENET_STD, resize="pillow"
@@ -345,7 +371,41 @@ MINVIS_CLIP_R50: Final = replace(
     name="minvis-clip-r50",
     description="a baseline of the papers: every query a track, one CLIP pass a masked crop; slow",
     association=replace(INSTFORMER_R50.association, untrained="previous-frame"),
-    classifier="masked-crops",
+    classifiers=("masked-crops", "instclip"),
+)
+
+MINVIS_R50_YTVIS2019: Final = replace(
+    INSTFORMER_R50,
+    name="minvis-r50-ytvis2019",
+    description="MinVIS of its authors: knows the 40 classes of YouTube-VIS 2019 and no others",
+    proposals=replace(INSTFORMER_R50.proposals, num_classes=40),
+    proposal_input=replace(INSTFORMER_R50.proposal_input, short_side=360),
+    clip=None,
+    clip_input=None,
+    instclip=None,
+    classifiers=("class-head",),
+    closed_set="ytvis2019",
+    association=replace(INSTFORMER_R50.association, untrained="previous-frame", tracked_by="query"),
+    sources=(minvis_r50("ytvis19"),),
+    licence="CC BY-NC-SA 4.0",
+    proposal_ap=None,
+)
+
+MINVIS_R50_YTVIS2021: Final = replace(
+    MINVIS_R50_YTVIS2019,
+    name="minvis-r50-ytvis2021",
+    description="as minvis-r50-ytvis2019, for the 40 classes of YouTube-VIS 2021",
+    closed_set="ytvis2021",
+    sources=(minvis_r50("ytvis21"),),
+)
+
+MINVIS_R50_OVIS: Final = replace(
+    MINVIS_R50_YTVIS2019,
+    name="minvis-r50-ovis",
+    description="as minvis-r50-ytvis2019, for the 25 classes of OVIS",
+    proposals=replace(INSTFORMER_R50.proposals, num_classes=25),
+    closed_set="ovis",
+    sources=(minvis_r50("ovis"),),
 )
 
 _ENTRIES: Final = (
@@ -354,6 +414,9 @@ _ENTRIES: Final = (
     INSTFORMER_SWIN_T,
     INSTFORMER_SWIN_B,
     MINVIS_CLIP_R50,
+    MINVIS_R50_YTVIS2019,
+    MINVIS_R50_YTVIS2021,
+    MINVIS_R50_OVIS,
     CLIPVIS_TINY,
     CLIPVIS_R50,
     CLIPVIS_CONVNEXT_B,

@@ -34,7 +34,7 @@ CLIPVIS_TINY: Final = ModelSpec(
         predicts_quality=True,
     ),
     clip=RESNET_TINY,
-    instclip=None,
+    classifiers=("mask-pooling",),
     proposal_input=_SMALL,
     clip_input=_SMALL,
     association=AssociationSpec(
@@ -68,7 +68,7 @@ CLIPVIS_R50: Final = ModelSpec(
         predicts_quality=True,
     ),
     clip=RN50,
-    instclip=None,
+    classifiers=("mask-pooling",),
     proposal_input=_PUBLISHED,
     clip_input=_PUBLISHED,
     association=AssociationSpec(

@@ -44,6 +44,7 @@ class VideoSegmenter:
         duplicate_overlap: float = 0.7,
         tracked_by: TrackedBy = "query-and-token",
         every_proposal: bool = False,
+        closed_set: bool = False,
     ) -> None:
         """Starts before the first frame.
 
@@ -55,6 +56,8 @@ class VideoSegmenter:
                 one is kept.
             tracked_by: what of a proposal the tracker compares.
             every_proposal: the tracker gets all of them, in their order; the two limits above play no part.
+            closed_set: instance tokens are class logits, of which a track has the plain mean; with
+                `every_proposal` over all frames, as MinVIS takes it.
         """
         self.network = network
         self.tracker = tracker
@@ -62,6 +65,7 @@ class VideoSegmenter:
         self.duplicate_overlap = duplicate_overlap
         self.tracked_by = tracked_by
         self.every_proposal = every_proposal
+        self.closed_set = closed_set
         self._state: TrackState | None = None
         self._tracks: TrackTable | None = None
         self._num_frames = 0
@@ -94,12 +98,11 @@ class VideoSegmenter:
         queries = proposals.query_embeds.float()
         by_query = self.tracked_by == "query"
         scores = proposals.object_logits.float().sigmoid()
-        quality = proposals.mask_quality
         parts = zip(
             frame_indices,
             proposals.mask_logits,
             scores,
-            scores if quality is None else refined_scores(scores, quality.float()),
+            self._track_scores(scores, proposals.mask_quality),
             tokens,
             queries if by_query else tracking_tokens(queries, tokens),
             strict=True,
@@ -139,7 +142,10 @@ class VideoSegmenter:
         self._num_frames = int(state[_NUM_FRAMES])
         started = any(name.startswith(_TRACKER) for name in state)
         self._state = TrackState.from_tensors(_under(state, _TRACKER)) if started else None
-        self._tracks = TrackTable.from_tensors(_under(state, _TRACKS)) if started else None
+        self._tracks = self._stored_tracks(state) if started else None
+
+    def _stored_tracks(self, state: Mapping[str, Tensor]) -> TrackTable:
+        return TrackTable.from_tensors(_under(state, _TRACKS), unit_norm=not self.closed_set)
 
     def _step_frame(
         self,
@@ -171,14 +177,24 @@ class VideoSegmenter:
             masks=masks[visible].cpu().numpy(),
         )
         if self._tracks is None:
-            self._tracks = TrackTable(instance_tokens.shape[1])
+            self._tracks = TrackTable(instance_tokens.shape[1], unit_norm=not self.closed_set)
+        # of a closed set a proposal without a mask counts too: its logits say that there is nothing
+        counted = torch.ones_like(visible) if self.closed_set else visible
         self._tracks.add(
             frame_index,
-            result.track_ids,
-            scores=track_scores[kept][visible].cpu().numpy(),
-            tokens=instance_tokens[kept][visible].cpu().numpy(),
+            track_ids[tracked][counted].cpu().numpy(),
+            scores=track_scores[kept][counted].cpu().numpy(),
+            tokens=instance_tokens[kept][counted].cpu().numpy(),
         )
         return result
+
+    def _track_scores(
+        self, object_scores: Float[Tensor, "B Q"], quality: Float[Tensor, "B Q"] | None
+    ) -> Float[Tensor, "B Q"]:
+        """What a proposal adds to the score of its track; class logits of a closed set hold it already."""
+        if self.closed_set:
+            return torch.ones_like(object_scores)
+        return object_scores if quality is None else refined_scores(object_scores, quality.float())
 
     def _candidates(self, mask_logits: Tensor, object_scores: Tensor) -> Tensor:
         if self.every_proposal:

@@ -19,7 +19,7 @@ class WebFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HubFile:
-    """A file of a repository on a model hub, pinned to one revision."""
+    """A file of a repository on a model hub, at one revision: a pinned one where it is known."""
 
     repository: str
     revision: str
@@ -82,3 +82,19 @@ MASK2FORMER_SWIN_T: Final = _mask2former(
 MASK2FORMER_SWIN_B: Final = _mask2former(
     config="swin_base_IN21k_384_bs16_50ep", md5_start="83d103", num_parameters=106_900_000
 )
+
+
+def minvis_r50(data_set: str) -> WeightsSource:
+    """The checkpoint of MinVIS's authors with ResNet-50, trained on a data set as they name it."""
+    file_name = f"minvis_{data_set}_R50.pth"
+    return WeightsSource(
+        part="proposals",
+        location=HubFile(repository="deahuang/MinVIS-Model-Zoo", revision="main", path=file_name),
+        file_name=file_name,
+        sha256=None,
+        md5_start=None,
+        size_bytes=None,
+        approximate_bytes=12 * 43_970_000,  # not listed: with the two moments of an optimizer
+        licence="CC BY-NC-SA 4.0 (not for commercial use)",
+        trained_on=f"COCO 2017 instances, then frames of {data_set}",
+    )

@@ -11,7 +11,7 @@ from ovvis_models.trackers.assignment import AssociationRules
 from ovvis_models.trackers.tracker import TrackedBy
 
 TrackerName = Literal["rollout", "adjacent", "momentum", "top-k", "previous-frame"]
-ClassifierName = Literal["instclip", "masked-crops"]
+ClassifierName = Literal["instclip", "masked-crops", "mask-pooling", "class-head"]
 TextDomain = Literal["web", "diorama"]
 
 
@@ -51,12 +51,15 @@ class ModelSpec:
     name: str
     description: str
     proposals: Mask2FormerSpec
-    clip: ClipSpec
-    instclip: InstClipSpec | None  # None: CLIP's tower is the backbone, and is pooled in masks (CLIP-VIS)
+    clip: ClipSpec | None  # None: a closed set of classes and no words
+    instclip: InstClipSpec | None = (
+        None  # None: CLIP's tower is the backbone, and is pooled in masks (CLIP-VIS)
+    )
+    closed_set: str | None = None  # the category table whose names the class head gives (MinVIS)
     proposal_input: ImageInput
-    clip_input: ImageInput
+    clip_input: ImageInput | None
     association: AssociationSpec
-    classifier: ClassifierName = "instclip"  # unless another is asked for
+    classifiers: tuple[ClassifierName, ...]  # that go with its networks, its own first
     class_exponent: float = 1.0  # of the class probability in a track's score
     text_domain: TextDomain  # what CLIP has read: the web, or only the diorama's captions
     weights: ZooWeights | None  # None: they do not come with the package
@@ -64,6 +67,19 @@ class ModelSpec:
     page: str | None = None  # where the authors publish weights that only a person can fetch
     licence: str  # of the weights
     proposal_ap: float | None = None  # published mask AP of the proposal network on COCO, in percent
+
+    @property
+    def classifier(self) -> ClassifierName:
+        """What names its masks unless another is asked for."""
+        return self.classifiers[0]
+
+    @property
+    def token_dim(self) -> int:
+        """Width of what classifies a track: CLIP's embeddings, or the logits of a closed set."""
+        if self.clip is not None:
+            return self.clip.embed_dim
+        assert self.proposals.num_classes is not None, "without CLIP, the proposal network classifies"
+        return self.proposals.num_classes + 1
 
     @property
     def default_tracker(self) -> TrackerName:

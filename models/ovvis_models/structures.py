@@ -37,7 +37,8 @@ class WindowPrediction:
     """Everything the networks say about B frames of one size: proposals and their instance tokens."""
 
     proposals: Proposals
-    instance_tokens: Float[Tensor, "B Q D"]  # unit norm; zero where a mask is too small for CLIP-VIS
+    instance_tokens: Float[Tensor, "B Q D"]
+    """Unit norm, or zero where a mask is too small for CLIP-VIS; of a closed set, its class logits."""
     geometry: ImageGeometry
 
 
@@ -60,7 +61,7 @@ class TrackSummary:
     first_frame: int
     last_frame: int
     num_frames: int
-    instance_token: Float[np.ndarray, " D"]  # score-weighted mean, unit norm
+    instance_token: Float[np.ndarray, " D"]  # score-weighted mean, unit norm; or mean class logits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

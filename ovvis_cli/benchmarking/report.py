@@ -90,7 +90,7 @@ def as_json(measured: Measured, figures: Figures) -> dict[str, JsonValue]:
     engine = measured.engine
     return {
         "model": engine.model.spec.name,
-        "classifier": measured.classifier,
+        "classifier": engine.classifier,
         "tracker": engine.tracker,
         "device": engine.device.type,
         "precision": engine.precision,

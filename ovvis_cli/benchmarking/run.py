@@ -25,7 +25,6 @@ from ovvis_cli.record.reader import Record
 from ovvis_cli.stages import StageName
 from ovvis_cli.video.reader import read_frames
 from ovvis_models.catalog import with_masked_crops
-from ovvis_models.specs import ClassifierName
 
 NETWORK_STAGES: Final[tuple[StageName, ...]] = ("backbone", "pixel decoder", "query decoder", "classify")
 ALL_STAGES: Final[tuple[StageName, ...]] = (
@@ -45,7 +44,6 @@ class Measured:
     """What was counted of one engine on one video."""
 
     engine: Engine
-    classifier: ClassifierName
     batch_size: int
     frame_hw: tuple[int, int]
     num_frames: int
@@ -62,7 +60,6 @@ class Measured:
 def measure(
     engine: Engine,
     *,
-    classifier: ClassifierName = "instclip",
     video: Path,
     num_classes: int,
     batch_size: int,
@@ -74,7 +71,7 @@ def measure(
         OvvisError: what `plan_job` and `analyse` raise.
     """
     asked = random_names(engine.model, count=num_classes)
-    if classifier == "masked-crops":
+    if engine.classifier == "masked-crops":
         engine = replace(engine, model=replace(engine.model, network=with_masked_crops(engine.model)))
     job = _job(video, engine=engine, batch_size=batch_size, max_frames=max_frames)
     machine.reset_device_peak(engine.device)
@@ -92,7 +89,6 @@ def measure(
         num_instances = _num_instances(record)
     return Measured(
         engine=engine,
-        classifier=classifier,
         batch_size=batch_size,
         frame_hw=job.frame_hw,
         num_frames=num_frames,

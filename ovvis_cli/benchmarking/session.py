@@ -10,7 +10,7 @@ from ovvis_cli.benchmarking.report import Figures, figures_of
 from ovvis_cli.benchmarking.run import Measured, measure
 from ovvis_cli.benchmarking.workload import random_model
 from ovvis_cli.device import resolve_device, resolve_precision
-from ovvis_cli.engine import Engine, engine_of, start_engine
+from ovvis_cli.engine import Engine, check_classifier, engine_of, start_engine
 from ovvis_models.specs import ClassifierName
 
 
@@ -19,7 +19,7 @@ class Plan:
     """What is measured, each with each."""
 
     models: tuple[str, ...]
-    classifiers: tuple[ClassifierName, ...]
+    compare: ClassifierName | None  # measured as well as the model's own
     precisions: tuple[str, ...]  # as `--precision` takes them
     batch_sizes: tuple[int, ...]
     device: str  # as `--device` takes it
@@ -40,7 +40,7 @@ class Result:
     def title(self) -> str:
         """What was measured, in words."""
         engine, (height, width) = self.measured.engine, self.measured.frame_hw
-        crops = " (masked crops)" if self.measured.classifier == "masked-crops" else ""
+        crops = " (masked crops)" if self.measured.engine.classifier == "masked-crops" else ""
         return (
             f"{engine.model.spec.name}{crops}, {height}x{width}, {engine.device.type}, {engine.precision},"
             f" batch {self.measured.batch_size}"
@@ -58,11 +58,13 @@ def measure_all(plan: Plan, *, video: Path) -> Iterator[Result]:
     for name in plan.models:
         start_s = time.perf_counter()
         engine = _engine(name, plan=plan)
+        if plan.compare is not None:
+            check_classifier(engine.model, plan.compare)
         load_s = time.perf_counter() - start_s
-        for precision, batch_size, classifier in product(precisions, plan.batch_sizes, plan.classifiers):
+        classifiers = dict.fromkeys((engine.classifier, plan.compare or engine.classifier))
+        for precision, batch_size, classifier in product(precisions, plan.batch_sizes, classifiers):
             measured = measure(
-                replace(engine, precision=precision),
-                classifier=classifier,
+                replace(engine, precision=precision, classifier=classifier),
                 video=video,
                 num_classes=plan.num_classes,
                 batch_size=batch_size,

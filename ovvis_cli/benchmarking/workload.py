@@ -39,7 +39,7 @@ def random_model(name: str) -> LoadedModel:
 def random_names(model: LoadedModel, *, count: int) -> Asked:
     """A vocabulary of so many random directions: naming takes as long as with names that mean something."""
     generator = torch.Generator().manual_seed(_SEED)
-    embeds = torch.randn(count, model.spec.clip.embed_dim, generator=generator)
+    embeds = torch.randn(count, model.spec.token_dim, generator=generator)
     vocabulary = VocabularyInfo(
         names=tuple(f"name {number}" for number in range(1, count + 1)),
         category_ids=tuple(range(1, count + 1)),

@@ -96,7 +96,7 @@ def benchmark(  # noqa: PLR0913  each option is a parameter
     imports_s = time.perf_counter() - start_s
     plan = Plan(
         models=_each_once(model, default=default_model()),
-        classifiers=("instclip",) if compare is None else ("instclip", compare),
+        compare=compare,
         precisions=_each_once(precision, default="auto"),
         batch_sizes=_each_once(batch_size, default=DEFAULT_BATCH_SIZE),
         device=device,

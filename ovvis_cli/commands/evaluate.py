@@ -147,12 +147,14 @@ def _run(
 ) -> None:
     """Runs the model, then scores what it found or packs it for the server."""
     from ovvis_cli.data.index import load_index
-    from ovvis_cli.evaluation.run import run_data_set
+    from ovvis_cli.evaluation.run import protocol_for, run_data_set
 
     index = load_index(files, annotations=target.annotations).first(target.limit)
     num_frames = sum(video.num_frames for video in index.videos.values())
+    with console.text_progress() as on_prompts:
+        protocol = protocol_for(files, index, engine=engine, options=options, on_prompts=on_prompts)
     with console.progress(files.spec.title, total=num_frames) as progress:
-        outcome = run_data_set(files, index, engine=engine, options=options, on_frames=progress.advance)
+        outcome = run_data_set(files, index, protocol=protocol, options=options, on_frames=progress.advance)
     info = engine.model_info
     about: dict[str, JsonValue] = {
         "model": {"name": info.name, "weights_sha256": info.weights_sha256, **engine.settings},

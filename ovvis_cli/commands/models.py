@@ -222,7 +222,7 @@ def _as_json(spec: "ModelSpec") -> dict[str, JsonValue]:
         "proposals_a_frame": spec.proposals.num_queries,
         "decoder_layers": spec.proposals.decoder_layers,
         "width": spec.proposals.width,
-        "clip_embedding": spec.clip.embed_dim,
+        "clip_embedding": None if spec.clip is None else spec.clip.embed_dim,
         "short_side_px": spec.proposal_input.short_side,
         "max_side_px": spec.proposal_input.max_side,
         "tracker": spec.default_tracker,

@@ -91,13 +91,8 @@ def _relabelled(
     from ovvis_cli.record.schema import VocabularyInfo
     from ovvis_cli.relabel import relabel as relabel_record
 
-    with console.progress("text", total=None, unit="prompts") as progress:
-        embeds = embed_classes(
-            model,
-            vocabulary=asked,
-            distractors=rules.distractors,
-            progress=lambda done, total: progress.update(done, total=total),
-        )
+    with console.text_progress() as progress:
+        embeds = embed_classes(model, vocabulary=asked, distractors=rules.distractors, progress=progress)
     wanted = VocabularyInfo(
         names=asked.names,
         category_ids=asked.category_ids,

@@ -119,13 +119,15 @@ def segment(  # noqa: PLR0913  each option is a parameter
         classifier=classifier,
     )
     _tell_what_the_model_knows(console, engine=engine, names=names)
-    asked = ask(
-        engine.model,
-        names,
-        distractors=not no_distractors,
-        score_threshold=score_threshold,
-        max_tracks=max_tracks,
-    )
+    with console.text_progress() as progress:
+        asked = ask(
+            engine.model,
+            names,
+            distractors=not no_distractors,
+            score_threshold=score_threshold,
+            max_tracks=max_tracks,
+            progress=progress,
+        )
 
     def process(source: "Source") -> "VideoRun":
         return segment_video(source, engine=engine, asked=asked, options=options, console=console)

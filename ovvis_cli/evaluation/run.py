@@ -14,6 +14,7 @@ from ovvis_cli.data.ground_truth import DataSetIndex
 from ovvis_cli.data.splits import category_splits
 from ovvis_cli.data.tracks import AnnotatedCategory, AnnotatedVideo
 from ovvis_cli.engine import Engine
+from ovvis_cli.errors import UsageError
 from ovvis_cli.evaluation.predictions import (
     RESULTS_NAME,
     PredictionStore,
@@ -28,6 +29,7 @@ from ovvis_cli.labelling import embed_classes
 from ovvis_cli.vocabulary.categories import load_table
 from ovvis_cli.vocabulary.names import Vocabulary
 from ovvis_cli.vocabulary.words import prompt_text
+from ovvis_models.text.vocabulary import Progress
 
 _PROTOCOL_VERSION: Final = 1  # to be raised when the same settings give other results
 
@@ -57,7 +59,7 @@ def run_data_set(
     files: DataSetFiles,
     index: DataSetIndex,
     *,
-    engine: Engine,
+    protocol: Protocol,
     options: RunOptions,
     on_frames: Callable[[int], None] = lambda done: None,
 ) -> RunOutcome:
@@ -66,7 +68,7 @@ def run_data_set(
     Args:
         files: where the frames are.
         index: the videos to run, and the categories to ask for.
-        engine: the model.
+        protocol: of `protocol_for` with these videos.
         options: where to write, and how.
         on_frames: told of the frames of each video that is done.
 
@@ -76,8 +78,8 @@ def run_data_set(
         ResourceError: the disk is full or not writable.
     """
     vocabulary = vocabulary_of(files, list(index.categories.values()))
-    protocol = _protocol(files, vocabulary, engine=engine, options=options)
-    store = PredictionStore(options.output, fingerprint=_fingerprint(files, vocabulary, engine=engine))
+    fingerprint = _fingerprint(files, vocabulary, engine=protocol.engine)
+    store = PredictionStore(options.output, fingerprint=fingerprint)
     if options.overwrite:
         store.clear()
     videos = list(index.videos.values())
@@ -143,13 +145,32 @@ def _predictions(
     return predictions
 
 
-def _protocol(
-    files: DataSetFiles, vocabulary: Vocabulary, *, engine: Engine, options: RunOptions
+def protocol_for(
+    files: DataSetFiles,
+    index: DataSetIndex,
+    *,
+    engine: Engine,
+    options: RunOptions,
+    on_prompts: Progress | None = None,
 ) -> Protocol:
-    one_class = len(vocabulary) == 1
+    """How the videos of `index` are run through the model; encodes its categories, which `on_prompts` hears.
+
+    Raises:
+        UsageError: the data set has one class only, and the model a closed set.
+        VocabularyError: the model knows a closed set of classes, and a category is not among them.
+    """
+    vocabulary = vocabulary_of(files, list(index.categories.values()))
+    embeds = None
+    if len(vocabulary) > 1:
+        embeds = embed_classes(engine.model, vocabulary=vocabulary, distractors=False, progress=on_prompts)
+    elif engine.model.spec.closed_set is not None:
+        raise UsageError(
+            f"{engine.model.spec.name} scores its {engine.model.spec.closed_set} classes, not any object",
+            hint=f"{files.spec.name} asks for objects of any class: use another model",
+        )
     return Protocol(
         engine=engine,
-        embeds=None if one_class else embed_classes(engine.model, vocabulary=vocabulary, distractors=False),
+        embeds=embeds,
         category_ids=vocabulary.category_ids,
         max_entries=files.spec.max_entries,
         batch_size=options.batch_size,

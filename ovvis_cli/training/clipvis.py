@@ -15,7 +15,7 @@ from ovvis_cli.training.loop import fit
 from ovvis_cli.training.recipe import ClipVisRecipe, Scale
 from ovvis_cli.training.stage_clip import clip_stage
 from ovvis_cli.training.stage_proposals import frame_stage
-from ovvis_models.catalog import CATALOG, compose_clip_vis
+from ovvis_models.catalog import CATALOG, clip_spec, compose_clip_vis
 from ovvis_models.networks.clip_vis import DIVISOR
 from ovvis_models.preprocess import ImageInput, geometry, prepare
 from ovvis_models.specs import ModelSpec
@@ -58,7 +58,7 @@ def pack(recipe: ClipVisRecipe, run: Run, path: Path) -> None:
 
 
 def _train_clip(recipe: ClipVisRecipe, spec: ModelSpec, run: Run) -> None:
-    stage = clip_stage(recipe.clip, spec.clip, device=run.device)
+    stage = clip_stage(recipe.clip, clip_spec(spec), device=run.device)
     fit(stage, checkpoint=run.checkpoint("clip"), on_step=run.on_step)
 
 

@@ -15,7 +15,7 @@ from ovvis_cli.training.stage_clip import clip_stage, forget_unseen_tokens
 from ovvis_cli.training.stage_instclip import instclip_stage
 from ovvis_cli.training.stage_proposals import proposal_stage
 from ovvis_cli.training.stage_rollout import collect_tokens, rollout_stage
-from ovvis_models.catalog import CATALOG, build_instformer
+from ovvis_models.catalog import CATALOG, build_instformer, clip_spec
 from ovvis_models.networks.clip import build_clip
 from ovvis_models.networks.instclip import InstCLIP
 from ovvis_models.networks.instformer import InstFormer
@@ -53,7 +53,7 @@ def train_stages(recipe: Recipe, run: Run, *, stages: tuple[StageName, ...] = ST
     """
     spec = CATALOG[recipe.model]
     trainers: dict[StageName, Callable[[], None]] = {
-        "clip": lambda: _fit(clip_stage(recipe.clip, spec.clip, device=run.device), run),
+        "clip": lambda: _fit(clip_stage(recipe.clip, clip_spec(spec), device=run.device), run),
         "proposals": lambda: _train_proposals(recipe, spec, run),
         "instclip": lambda: _train_instclip(recipe, spec, run),
         "rollout": lambda: _train_rollout(recipe, spec, run),
@@ -103,9 +103,9 @@ def assembled(spec: ModelSpec, run: Run, *, stages: tuple[StageName, ...]) -> In
 
 def trained_clip(spec: ModelSpec, run: Run) -> CLIP:
     """The CLIP of stage 0, frozen; words that it never saw have no meaning to it."""
-    clip = build_clip(spec.clip)
+    clip = build_clip(clip_spec(spec))
     load_average(run.checkpoint("clip"), clip)
-    forget_unseen_tokens(clip, spec.clip)
+    forget_unseen_tokens(clip, clip_spec(spec))
     return clip.eval().requires_grad_(requires_grad=False).to(run.device)
 
 
@@ -120,7 +120,8 @@ def _train_proposals(recipe: Recipe, spec: ModelSpec, run: Run) -> None:
 def _train_instclip(recipe: Recipe, spec: ModelSpec, run: Run) -> None:
     torch.manual_seed(recipe.instclip.schedule.seed)
     student = _instclip(assembled(spec, run, stages=("clip",)))
-    _fit(instclip_stage(recipe.instclip, spec.clip, teacher=trained_clip(spec, run), student=student), run)
+    teacher = trained_clip(spec, run)
+    _fit(instclip_stage(recipe.instclip, clip_spec(spec), teacher=teacher, student=student), run)
 
 
 def _train_rollout(recipe: Recipe, spec: ModelSpec, run: Run) -> None:

@@ -33,7 +33,6 @@ class ProposalStage:
     frame_hw: tuple[int, int]
     final_frame_hw: tuple[int, int]  # in the last `final_share` of the steps
     final_share: float
-    frames_per_scene: int  # drawing another moment of a scene costs much less than another scene
     nameless_share: float  # of the kinds drawn from
     object_weight: float
     mask_weight: float
@@ -49,7 +48,7 @@ class InstClipStage:
 
     schedule: Schedule
     frame_hw: tuple[int, int]
-    frames_per_scene: int
+    frames_per_scene: int  # drawing another moment of a scene costs much less than another scene
     clip_short_side: int
     mask_noise: float  # standard deviation of the noise on mask logits
     distillation_weight: float

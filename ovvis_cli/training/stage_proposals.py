@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -14,7 +13,7 @@ from torch import Tensor
 from ovvis_cli.diorama.kinds import BASE_KINDS
 from ovvis_cli.diorama.kinds.kind import Kind
 from ovvis_cli.diorama.kinds.nameless import NAMELESS
-from ovvis_cli.diorama.scene import MAX_OBJECTS, Clip, render_clip
+from ovvis_cli.diorama.scene import MAX_OBJECTS, render_clip
 from ovvis_cli.training.loop import Stage
 from ovvis_cli.training.recipe import ProposalStage
 from ovvis_models.losses.guided_criterion import GuidedCriterion, GuidedWeights
@@ -25,7 +24,6 @@ from ovvis_models.networks.mask2former import Mask2Former, Mask2FormerSpec, buil
 SEED_SPACE = 11
 SIZE_DIVISOR = 32
 LONGEST_FILM = 24  # frames
-STRIDE = 8  # between the frames taken of a scene, so that they differ in pose, size and occlusion
 MIN_OBJECTS = 2  # crowded frames teach more for the same time
 
 
@@ -104,29 +102,21 @@ def frame_stage(
     kinds = pool(BASE_KINDS, NAMELESS, settings.nameless_share)
     seed = settings.schedule.seed
 
-    per_scene = settings.frames_per_scene
-    final_step = round((1 - settings.final_share) * settings.schedule.steps)
-    first_final_scene = final_step * settings.schedule.batch_size // per_scene
-
-    @lru_cache(maxsize=1)  # a worker draws the frames of a scene one after the other
-    def scene(number: int) -> Clip:
-        rng = np.random.default_rng([SEED_SPACE, seed, number])
-        # moments late in a film as well: there objects cross
-        start_frame = int(rng.integers(0, LONGEST_FILM))
-        return render_clip(
-            rng,
-            kinds=kinds,
-            num_frames=per_scene,
-            frame_hw=settings.final_frame_hw if number >= first_final_scene else settings.frame_hw,
-            num_objects=int(rng.integers(MIN_OBJECTS, MAX_OBJECTS + 1)),
-            start_frame=start_frame,
-            stride=STRIDE,
-        )
+    first_final = round((1 - settings.final_share) * settings.schedule.steps) * settings.schedule.batch_size
 
     def draw(number: int) -> FrameSample:
-        scene_number, frame = divmod(number, per_scene)
-        clip = scene(scene_number)
-        return with_centers(clip.frames[frame], clip.masks[frame])
+        rng = np.random.default_rng([SEED_SPACE, seed, number])
+        # one frame a scene, so that a batch is as varied as it can be; late in a film objects cross
+        start_frame = int(rng.integers(0, LONGEST_FILM))
+        clip = render_clip(
+            rng,
+            kinds=kinds,
+            num_frames=1,
+            frame_hw=settings.final_frame_hw if number >= first_final else settings.frame_hw,
+            num_objects=int(rng.integers(MIN_OBJECTS, MAX_OBJECTS + 1)),
+            start_frame=start_frame,
+        )
+        return with_centers(clip.frames[0], clip.masks[0])
 
     def losses(batch: FrameBatch) -> dict[str, Tensor]:
         images = to_input(batch.images.to(device))

@@ -17,7 +17,7 @@ class FakeEngine:
 
     def __init__(self, *, stop_after: int | None = None, sha256: str = "0" * 64) -> None:
         self.model_info = ModelInfo(name="fake", weights_sha256=sha256)
-        self.model = SimpleNamespace(spec="fake spec")
+        self.model = SimpleNamespace(spec=SimpleNamespace(name="fake", closed_set=None))
         self.settings: dict[str, str] = {"device": "cpu", "precision": "fp32"}
         self.num_segmenters = 0
         self._stop_after = stop_after

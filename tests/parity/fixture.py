@@ -111,7 +111,7 @@ def mask2former_spec(model: dict[str, Any], layout: dict[str, dict[str, Any]]) -
 
 def _resnet_spec(layout: dict[str, dict[str, Any]]) -> BackboneSpec:
     blocks = _num_blocks(layout, "backbone.res{}.{}.conv1.weight", stages=(2, 3, 4, 5))
-    return BackboneSpec(name=RESNET_BY_BLOCKS[blocks], frozen_norm=True)
+    return BackboneSpec(name=RESNET_BY_BLOCKS[blocks], norm="frozen")
 
 
 def _swin_spec(layout: dict[str, dict[str, Any]]) -> SwinSpec:

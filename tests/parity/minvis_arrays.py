@@ -1,14 +1,19 @@
 """The arrays of MinVIS after its network, and our side of each."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import torch
 from torch import Tensor
 
-from ovvis_models.networks.minvis import ClosedSetPrediction, MinVIS, MinVISState, track_mask_logits
+from ovvis_models.heads.closed_set import best_pairs
+from ovvis_models.networks.minvis import MinVIS
 from ovvis_models.preprocess import logits_to_original
-from ovvis_models.trackers.previous_frame import similarity
+from ovvis_models.segmenter import VideoSegmenter
+from ovvis_models.structures import ImageGeometry, Proposals, WindowPrediction
+from ovvis_models.trackers.previous_frame import PreviousFrameTracker, similarity
+from ovvis_models.trackers.state import TrackState
 from tests.parity.comparison import Found
 from tests.parity.fixture import Fixture
 from tests.parity.mask2former_arrays import NetworkRun, as_found
@@ -19,22 +24,27 @@ RESULT_STEP = 3
 FRAME_STEP = 3
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Followed:
+    """The association of all frames."""
+
+    references: list[Tensor]  # what each frame but the first was compared with, (Q, C) each
+    query_of_track: Tensor  # (T, Q)
+    video_logits: Tensor  # (Q, K + 1), mean over the frames of each track
+
+
 def minvis_arrays(fixture: Fixture, run: NetworkRun) -> Mapping[str, Found]:
     """Return tracks and listed results of the fixture's video, in the fixture's order."""
-    system = MinVIS(run.network, image_input=fixture.image_input)
     last = run.output.layers[-1]
-    prediction = ClosedSetPrediction(
-        query_embeds=last.query_embeds,
-        mask_logits=last.mask_logits,
-        class_logits=last.object_logits,
-        geometry=fixture.geometry,
-    )
-    final, states, query_of_track = _follow(system, prediction)
-    references = [state.tracks.expected_tokens for state in states[:-1]]
+    system = MinVIS(run.network, image_input=fixture.image_input)
+    followed = _follow(system, run, shape=fixture.geometry)
+    references = followed.references
     cosines = [similarity(*pair) for pair in zip(references, last.query_embeds[1:], strict=True)]
-    pairs = system.finish(final, num_results=fixture.case["inference"]["top_k"])
+    pairs = best_pairs(followed.video_logits, num_pairs=fixture.case["inference"]["top_k"])
     order = kept_order(fixture, pairs.query_index, pairs.class_index)
-    logits = track_mask_logits(prediction, query_of_track, pairs.query_index).transpose(0, 1)  # (N, T, h, w)
+    chosen = followed.query_of_track[:, pairs.query_index]  # (T, N)
+    by_frame = [masks[index] for masks, index in zip(last.mask_logits, chosen, strict=True)]
+    logits = torch.stack(by_frame, dim=1)  # (N, T, h, w)
     large = torch.stack([logits_to_original(track, fixture.geometry) for track in logits])
     return MappingProxyType(
         {
@@ -42,9 +52,9 @@ def minvis_arrays(fixture: Fixture, run: NetworkRun) -> Mapping[str, Found]:
             "frame_queries": as_found(last.query_embeds),
             "frame_logits": as_found(last.object_logits),
             "similarity": as_found(_stacked(cosines)),
-            "match_indices": as_found(query_of_track[1:]),
+            "match_indices": as_found(followed.query_of_track[1:]),
             "track_embeddings": as_found(_stacked(references)[:, ::TRACK_STEP]),
-            "video_logits": as_found(final.class_logits),
+            "video_logits": as_found(followed.video_logits),
             "query_index": ordered(pairs.query_index, order),
             "labels": ordered(pairs.class_index, order),
             "scores": ordered(pairs.class_scores, order),
@@ -55,25 +65,48 @@ def minvis_arrays(fixture: Fixture, run: NetworkRun) -> Mapping[str, Found]:
     )
 
 
-def _follow(system: MinVIS, prediction: ClosedSetPrediction) -> tuple[MinVISState, list[MinVISState], Tensor]:
-    """Return the last state, the state after each frame, and the query of every track in every frame.
+def _follow(system: MinVIS, run: NetworkRun, *, shape: ImageGeometry) -> _Followed:
+    """Run tracker and segmenter side by side: the one shows the matching, the other is what users run.
 
     Frames go one by one, as a stream would bring them, and each state through its stored form.
     """
-    states: list[MinVISState] = []
-    orders = []
-    for frame in range(prediction.query_embeds.shape[0]):
-        window = ClosedSetPrediction(
-            query_embeds=prediction.query_embeds[frame : frame + 1],
-            mask_logits=prediction.mask_logits[frame : frame + 1],
-            class_logits=prediction.class_logits[frame : frame + 1],
-            geometry=prediction.geometry,
-        )
-        before = MinVISState.from_tensors(states[-1].to_tensors()) if states else None
-        state, order = system.step(window, before)
-        states.append(state)
-        orders.append(order)
-    return states[-1], states, torch.cat(orders)
+    last, tracker = run.output.layers[-1], PreviousFrameTracker()
+    segmenter = _segmenter(system)
+    state = tracker.initial_state(last.query_embeds.shape[-1], torch.device("cpu"))
+    references, orders = [], []
+    for frame, queries in enumerate(last.query_embeds):
+        state, track_ids = tracker.step(state, queries, torch.ones(queries.shape[0]))
+        orders.append(track_ids.argsort())
+        references.append(state.expected_tokens)
+        state = TrackState.from_tensors(state.to_tensors())
+        resumed = _segmenter(system)
+        resumed.load_state_dict(segmenter.state_dict())
+        resumed.step(_frame_prediction(run, frame, shape=shape), [frame])
+        segmenter = resumed
+    tokens = [torch.from_numpy(track.instance_token) for track in segmenter.finish().tracks]
+    return _Followed(
+        references=references[:-1], query_of_track=torch.stack(orders), video_logits=torch.stack(tokens)
+    )
+
+
+def _segmenter(system: MinVIS) -> VideoSegmenter:
+    return VideoSegmenter(
+        system, PreviousFrameTracker(), tracked_by="query", every_proposal=True, closed_set=True
+    )
+
+
+def _frame_prediction(run: NetworkRun, frame: int, *, shape: ImageGeometry) -> WindowPrediction:
+    last, chosen = run.output.layers[-1], slice(frame, frame + 1)
+    to_logit = run.network.query_decoder.object_head.object_logit
+    return WindowPrediction(
+        proposals=Proposals(
+            query_embeds=last.query_embeds[chosen],
+            mask_logits=last.mask_logits[chosen],
+            object_logits=to_logit(last.object_logits[chosen]),
+        ),
+        instance_tokens=last.object_logits[chosen],
+        geometry=shape,
+    )
 
 
 def _stacked(rows: list[Tensor]) -> Tensor:

@@ -69,7 +69,7 @@ def test_a_wrong_gain_falls_short(
     assert "no readable fixture" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("backbone", [SWIN_T, SWIN_B, BackboneSpec(name="resnet101", frozen_norm=True)])
+@pytest.mark.parametrize("backbone", [SWIN_T, SWIN_B, BackboneSpec(name="resnet101", norm="frozen")])
 def test_a_layout_tells_the_backbone(mask2former: Fixture, backbone: SwinSpec | BackboneSpec) -> None:
     wanted = replace(mask2former_spec(mask2former.case["model"], mask2former.layout), backbone=backbone)
     with torch.device("meta"):

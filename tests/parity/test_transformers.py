@@ -42,7 +42,7 @@ SMALL = Mask2FormerSpec(
 )
 R50 = replace(
     SMALL,
-    backbone=BackboneSpec(name="resnet50", frozen_norm=True),
+    backbone=BackboneSpec(name="resnet50", norm="frozen"),
     width=256,
     num_heads=8,
     encoder_layers=6,

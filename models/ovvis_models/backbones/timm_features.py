@@ -1,28 +1,44 @@
 """Convolutional backbones from timm, as maps of strides 4, 8, 16 and 32."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import timm
+import torch
 from jaxtyping import Float
 from timm.layers import freeze_batch_norm_2d
 from torch import Tensor, nn
 
 STRIDES = (4, 8, 16, 32)
 
+Norm = Literal["batch", "frozen", "instance"]
+
+
+class InstanceNorm(nn.GroupNorm):
+    """Each channel of each image by its own mean and variance.
+
+    torch's own InstanceNorm2d would leave the channels-last order and refuse maps of one pixel.
+    """
+
+    def __init__(
+        self, num_channels: int, *, device: torch.device | None = None, dtype: torch.dtype | None = None
+    ) -> None:
+        super().__init__(num_channels, num_channels, device=device, dtype=dtype)
+
 
 class TimmBackbone(nn.Module):
     """A timm model cut to its four feature maps; untrained until weights are loaded.
 
-    `frozen_norm` replaces every batch norm by a fixed affine map with the same state, as detection networks
-    do when their backbone starts from published weights.
+    A "frozen" norm is a fixed affine map with the state of a batch norm, as detection networks have when
+    their backbone starts from published weights. An "instance" norm computes the same in training and
+    afterwards, however few and alike the images of a batch: what small batches of frames need.
     """
 
-    def __init__(
-        self, name: str, *, arguments: Mapping[str, object] | None = None, frozen_norm: bool
-    ) -> None:
+    def __init__(self, name: str, *, arguments: Mapping[str, object] | None = None, norm: Norm) -> None:
         super().__init__()
         extra: dict[str, Any] = dict(arguments or {})  # timm checks them
+        if norm == "instance":
+            extra["norm_layer"] = InstanceNorm
         body = timm.create_model(
             name, pretrained=False, features_only=True, out_indices=(1, 2, 3, 4), **extra
         )
@@ -30,7 +46,7 @@ class TimmBackbone(nn.Module):
         if reductions != STRIDES:
             raise ValueError(f"backbone {name} has strides {reductions}, not {STRIDES}")
         self.channels: tuple[int, ...] = tuple(body.feature_info.channels())
-        self.body: nn.Module = freeze_batch_norm_2d(body) if frozen_norm else body
+        self.body: nn.Module = freeze_batch_norm_2d(body) if norm == "frozen" else body
 
     def forward(self, images: Float[Tensor, "B 3 H W"]) -> list[Float[Tensor, "B _c _h _w"]]:
         """Return the maps of strides 4, 8, 16, 32."""

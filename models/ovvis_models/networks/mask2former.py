@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from ovvis_models.backbones.clip_maps import ClipMaps
 from ovvis_models.backbones.swin import SwinBackbone, SwinSpec
-from ovvis_models.backbones.timm_features import TimmBackbone
+from ovvis_models.backbones.timm_features import Norm, TimmBackbone
 from ovvis_models.blocks.decoder_output import DecoderOutput, LayerOutput
 from ovvis_models.decoders.object_heads import (
     ClassAgnosticHead,
@@ -83,7 +83,7 @@ class BackboneSpec:
 
     name: str
     arguments: dict[str, BackboneArgument] = field(default_factory=dict)
-    frozen_norm: bool
+    norm: Norm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +141,7 @@ def _backbone(spec: BackboneSpec | SwinSpec | None) -> TimmBackbone | SwinBackbo
     assert spec is not None, "checked by the caller"
     if isinstance(spec, SwinSpec):
         return SwinBackbone(spec)
-    return TimmBackbone(spec.name, arguments=spec.arguments, frozen_norm=spec.frozen_norm)
+    return TimmBackbone(spec.name, arguments=spec.arguments, norm=spec.norm)
 
 
 def _query_source(spec: Mask2FormerSpec) -> QuerySource:

@@ -188,7 +188,7 @@ def test_a_models_own_tracker_and_classifier_are_used_unless_others_are_asked_fo
     smaller(model.network)
     spec = replace(
         model.spec,
-        classifier="masked-crops",
+        classifiers=("masked-crops", "instclip"),
         association=replace(model.spec.association, hidden_dim=None, untrained="previous-frame"),
     )
     model = replace(model, spec=spec)

@@ -15,7 +15,7 @@ from ovvis_cli.data.index import load_index
 from ovvis_cli.errors import AnnotationError, UsageError, VideoError
 from ovvis_cli.evaluation import run
 from ovvis_cli.evaluation.predictions import PredictionStore
-from ovvis_cli.evaluation.run import RunOptions, RunOutcome, run_data_set
+from ovvis_cli.evaluation.run import RunOptions, RunOutcome, protocol_for, run_data_set
 from ovvis_cli.evaluation.session import ScoringRequest, score_files
 from ovvis_cli.labelling import ClassEmbeds
 from tests.evaluation.building import annotation, box_masks, document, video_entry, write_data_set
@@ -28,7 +28,7 @@ NUM_VIDEOS, NUM_FRAMES = 3, 5
 def _embeds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Class k looks along axis k, so the fake engine's tracks 1 and 2 are a dog and a kite."""
     embeds = ClassEmbeds(class_embeds=torch.eye(2, TOKEN_DIM), num_asked=2, logit_scale=20.0)
-    monkeypatch.setattr(run, "embed_classes", lambda model, *, vocabulary, distractors: embeds)
+    monkeypatch.setattr(run, "embed_classes", lambda model, *, vocabulary, distractors, progress: embeds)
 
 
 @pytest.fixture
@@ -56,10 +56,9 @@ def _run(
 ) -> RunOutcome:
     limit = options.pop("limit", None)
     wanted = {"batch_size": 2, "num_workers": 1, "overwrite": False, **options}
-    index = load_index(files).first(limit)
-    return run_data_set(
-        files, index, engine=engine or FakeEngine(), options=RunOptions(output=output, **wanted)
-    )
+    index, chosen = load_index(files).first(limit), RunOptions(output=output, **wanted)
+    protocol = protocol_for(files, index, engine=engine or FakeEngine(), options=chosen)
+    return run_data_set(files, index, protocol=protocol, options=chosen)
 
 
 def _scores(files: DataSetFiles, results: Path) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from tests.unit.models.conftest import Served
 
 NAME = "instformer-r50"
 PROPOSALS = Mask2FormerSpec(
-    backbone=BackboneSpec(name="resnet18", arguments={"channels": (8, 8, 16, 16)}, frozen_norm=True),
+    backbone=BackboneSpec(name="resnet18", arguments={"channels": (8, 8, 16, 16)}, norm="frozen"),
     width=32,
     num_heads=2,
     encoder_layers=1,

@@ -26,7 +26,7 @@ from ovvis_models.networks.mask2former import (
 )
 
 R50 = Mask2FormerSpec(
-    backbone=BackboneSpec(name="resnet50", frozen_norm=True),
+    backbone=BackboneSpec(name="resnet50", norm="frozen"),
     width=256,
     num_heads=8,
     encoder_layers=6,
@@ -49,8 +49,8 @@ def on_meta(spec: Mask2FormerSpec) -> Mask2Former:
 @pytest.mark.parametrize(
     ("backbone", "num_entries", "num_indices", "millions"),
     [
-        (BackboneSpec(name="resnet50", frozen_norm=True), 558, 0, 43.97),
-        (BackboneSpec(name="resnet101", frozen_norm=True), 813, 0, 62.9),
+        (BackboneSpec(name="resnet50", norm="frozen"), 558, 0, 43.97),
+        (BackboneSpec(name="resnet101", norm="frozen"), 813, 0, 62.9),
         (SWIN_T, 482, 12, 47.4),
         (SWIN_S, 650, 24, 68.7),
         (SWIN_B, 650, 24, 106.9),
@@ -113,7 +113,7 @@ def test_a_swin_file_with_tables_and_loss_weights(tmp_path: Path) -> None:
         ({"backbone": SWIN_L}, "this looks like a Swin-L checkpoint; the model needs ResNet-50"),
         ({"backbone": SWIN_T}, "this looks like a Swin-T checkpoint; the model needs ResNet-50"),
         (
-            {"backbone": BackboneSpec(name="resnet101", frozen_norm=True)},
+            {"backbone": BackboneSpec(name="resnet101", norm="frozen")},
             "this looks like a ResNet-101 checkpoint; the model needs ResNet-50",
         ),
         ({"num_queries": 200}, "this checkpoint has 200 queries; the model needs 100"),

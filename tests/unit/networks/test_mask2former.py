@@ -8,7 +8,7 @@ import torch
 from ovvis_models.networks.mask2former import BackboneSpec, Mask2FormerSpec, build_mask2former
 
 TINY = Mask2FormerSpec(
-    backbone=BackboneSpec(name="resnet18", arguments={"channels": (8, 16, 24, 32)}, frozen_norm=False),
+    backbone=BackboneSpec(name="resnet18", arguments={"channels": (8, 16, 24, 32)}, norm="batch"),
     width=32,
     num_heads=4,
     encoder_layers=1,
@@ -73,7 +73,7 @@ def test_channels_last_changes_nothing_but_rounding() -> None:
 
 
 def test_frozen_norm_keeps_the_state_of_batch_norm() -> None:
-    frozen = replace(TINY, backbone=replace(TINY.backbone, frozen_norm=True))
+    frozen = replace(TINY, backbone=replace(TINY.backbone, norm="frozen"))
     names = build_mask2former(frozen).state_dict().keys()
     trained = {name for name in build_mask2former(TINY).state_dict() if "num_batches" not in name}
     assert names == trained

@@ -1,4 +1,4 @@
-"""Association of MinVIS and its results, against plain loops."""
+"""MinVIS in the segmenter that all systems share, against plain loops."""
 
 import itertools
 
@@ -6,8 +6,10 @@ import pytest
 import torch
 
 from ovvis_models.networks.mask2former import BackboneSpec, Mask2FormerSpec, build_mask2former
-from ovvis_models.networks.minvis import ClosedSetPrediction, MinVIS, MinVISState, track_masks
-from ovvis_models.preprocess import ImageInput, geometry
+from ovvis_models.networks.minvis import MinVIS
+from ovvis_models.preprocess import ImageInput, geometry, masks_to_original
+from ovvis_models.segmenter import VideoSegmenter
+from ovvis_models.structures import Proposals, WindowPrediction
 from ovvis_models.trackers.previous_frame import PreviousFrameTracker, assign, similarity
 
 NUM_FRAMES, NUM_QUERIES, WIDTH, NUM_CLASSES = 5, 6, 32, 3
@@ -17,7 +19,7 @@ NUM_FRAMES, NUM_QUERIES, WIDTH, NUM_CLASSES = 5, 6, 32, 3
 def system() -> MinVIS:
     torch.manual_seed(0)
     spec = Mask2FormerSpec(
-        backbone=BackboneSpec(name="resnet18", arguments={"channels": (8, 16, 24, 32)}, frozen_norm=True),
+        backbone=BackboneSpec(name="resnet18", arguments={"channels": (8, 16, 24, 32)}, norm="frozen"),
         width=WIDTH,
         num_heads=4,
         encoder_layers=1,
@@ -34,12 +36,15 @@ def system() -> MinVIS:
 
 
 @pytest.fixture
-def prediction() -> ClosedSetPrediction:
+def prediction() -> WindowPrediction:
     generator = torch.Generator().manual_seed(1)
-    return ClosedSetPrediction(
-        query_embeds=torch.randn(NUM_FRAMES, NUM_QUERIES, WIDTH, generator=generator),
-        mask_logits=torch.randn(NUM_FRAMES, NUM_QUERIES, 16, 24, generator=generator),
-        class_logits=torch.randn(NUM_FRAMES, NUM_QUERIES, NUM_CLASSES + 1, generator=generator),
+    return WindowPrediction(
+        proposals=Proposals(
+            query_embeds=torch.randn(NUM_FRAMES, NUM_QUERIES, WIDTH, generator=generator),
+            mask_logits=torch.randn(NUM_FRAMES, NUM_QUERIES, 16, 24, generator=generator),
+            object_logits=torch.randn(NUM_FRAMES, NUM_QUERIES, generator=generator),
+        ),
+        instance_tokens=torch.randn(NUM_FRAMES, NUM_QUERIES, NUM_CLASSES + 1, generator=generator),
         geometry=geometry((40, 60), short_side=64, max_side=96),
     )
 
@@ -54,53 +59,42 @@ def test_the_assignment_is_the_best_of_all_permutations() -> None:
     assert assign(cosines).tolist() == list(best)
 
 
-def test_each_frame_is_matched_to_the_permuted_one_before(
-    system: MinVIS, prediction: ClosedSetPrediction
+def test_a_track_has_the_mean_logits_and_the_masks_of_its_queries(
+    system: MinVIS, prediction: WindowPrediction
 ) -> None:
-    _, query_of_track = system.step(prediction, None)
-    assert query_of_track[0].tolist() == list(range(NUM_QUERIES))
-    reference = prediction.query_embeds[0]
-    for frame in range(1, NUM_FRAMES):
-        order = assign(similarity(reference, prediction.query_embeds[frame]))
-        assert query_of_track[frame].tolist() == order.tolist()
-        reference = prediction.query_embeds[frame][order]
-    moved = (query_of_track[1:] != torch.arange(NUM_QUERIES)).any(dim=1)
-    assert moved.all()
+    segmenter = _segmenter(system)
+    results = segmenter.step(prediction, range(NUM_FRAMES))
+    orders = _orders(prediction)
+    assert (orders[1:] != torch.arange(NUM_QUERIES)).any(dim=1).all()  # or this would prove nothing
+    logits = [rows[order] for rows, order in zip(prediction.instance_tokens, orders, strict=True)]
+    tracks = segmenter.finish().tracks
+    assert [track.track_id for track in tracks] == list(range(1, NUM_QUERIES + 1))
+    found = torch.stack([torch.from_numpy(track.instance_token) for track in tracks])
+    torch.testing.assert_close(found, torch.stack(logits).mean(dim=0))
+    assert {(track.object_score, track.num_frames) for track in tracks} == {(1.0, NUM_FRAMES)}
+    masks = masks_to_original(prediction.proposals.mask_logits[3, orders[3]], prediction.geometry)
+    assert torch.equal(torch.from_numpy(results[3].masks), masks)
 
 
-def test_windows_and_a_stored_state_change_nothing(system: MinVIS, prediction: ClosedSetPrediction) -> None:
-    whole, all_orders = system.step(prediction, None)
-    parts = [_frames(prediction, 0, 2), _frames(prediction, 2, 5)]
-    state, first = system.step(parts[0], None)
-    state, second = system.step(parts[1], MinVISState.from_tensors(state.to_tensors()))
-    assert torch.equal(torch.cat([first, second]), all_orders)
-    assert torch.equal(state.class_logit_sum, whole.class_logit_sum)
-    assert state.num_frames == NUM_FRAMES
+def test_a_query_without_a_mask_counts_in_the_mean_but_is_not_shown(
+    system: MinVIS, prediction: WindowPrediction
+) -> None:
+    prediction.proposals.mask_logits[2] = -1.0
+    segmenter = _segmenter(system)
+    results = segmenter.step(prediction, range(NUM_FRAMES))
+    assert results[2].track_ids.size == 0
+    assert {track.num_frames for track in segmenter.finish().tracks} == {NUM_FRAMES}
 
 
-def test_results_are_of_the_mean_logits_of_tracks(system: MinVIS, prediction: ClosedSetPrediction) -> None:
-    state, query_of_track = system.step(prediction, None)
-    tracks = torch.stack(
-        [logits[order] for logits, order in zip(prediction.class_logits, query_of_track, strict=True)]
-    )
-    probabilities = tracks.mean(dim=0).softmax(dim=-1)[:, :-1]
-    listed = system.finish(state, num_results=4)
-    assert listed.class_scores.shape == (4,)
-    found = probabilities[listed.query_index, listed.class_index]
-    torch.testing.assert_close(listed.class_scores, found)
-    assert float(found.min()) >= float(probabilities.flatten().sort(descending=True).values[3]) - 1e-6
-    assert system.finish(state).class_scores.shape == (10,)
-
-
-def test_masks_follow_their_track(system: MinVIS, prediction: ClosedSetPrediction) -> None:
-    _, query_of_track = system.step(prediction, None)
-    masks = track_masks(prediction, query_of_track, torch.tensor([4, 1]))
-    assert masks.shape == (NUM_FRAMES, 2, 40, 60)
-    query = int(query_of_track[3, 1])
-    alone = track_masks(_frames(prediction, 3, 4), query_of_track[3:4], torch.tensor([1]))
-    assert torch.equal(masks[3, 1], alone[0, 0])
-    straight = track_masks(_frames(prediction, 3, 4), torch.arange(6)[None], torch.tensor([query]))
-    assert torch.equal(straight[0, 0], masks[3, 1])
+def test_windows_and_a_stored_state_change_nothing(system: MinVIS, prediction: WindowPrediction) -> None:
+    whole = _segmenter(system)
+    whole.step(prediction, range(NUM_FRAMES))
+    first, second = _segmenter(system), _segmenter(system)
+    first.step(_frames(prediction, 0, 2), range(2))
+    second.load_state_dict(first.state_dict())
+    second.step(_frames(prediction, 2, NUM_FRAMES), range(2, NUM_FRAMES))
+    for ours, theirs in zip(second.finish().tracks, whole.finish().tracks, strict=True):
+        assert ours.instance_token.tolist() == theirs.instance_token.tolist()
 
 
 def test_the_network_is_run_on_raw_frames(system: MinVIS) -> None:
@@ -108,16 +102,12 @@ def test_the_network_is_run_on_raw_frames(system: MinVIS) -> None:
     with torch.inference_mode():
         found = system.predict(frames)
         alone = system.predict(frames[1:])
-    assert found.class_logits.shape == (2, NUM_QUERIES, NUM_CLASSES + 1)
-    assert found.mask_logits.shape == (2, NUM_QUERIES, 16, 24)
-    torch.testing.assert_close(found.query_embeds[1:], alone.query_embeds, rtol=1e-3, atol=1e-4)
-
-
-def test_one_frame_is_a_video(system: MinVIS, prediction: ClosedSetPrediction) -> None:
-    single = _frames(prediction, 0, 1)
-    state, orders = system.step(single, None)
-    assert orders.tolist() == [list(range(NUM_QUERIES))]
-    assert torch.equal(state.class_logits, single.class_logits[0])
+    assert found.instance_tokens.shape == (2, NUM_QUERIES, NUM_CLASSES + 1)
+    assert found.proposals.mask_logits.shape == (2, NUM_QUERIES, 16, 24)
+    nothing = found.instance_tokens.softmax(dim=-1)[..., -1]
+    torch.testing.assert_close(found.proposals.object_logits.sigmoid(), 1 - nothing)
+    ours, theirs = found.proposals.query_embeds[1:], alone.proposals.query_embeds
+    torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4)
 
 
 def test_another_number_of_proposals_is_refused() -> None:
@@ -128,10 +118,30 @@ def test_another_number_of_proposals_is_refused() -> None:
         tracker.step(state, torch.randn(2, 4), torch.ones(2))
 
 
-def _frames(prediction: ClosedSetPrediction, start: int, end: int) -> ClosedSetPrediction:
-    return ClosedSetPrediction(
-        query_embeds=prediction.query_embeds[start:end],
-        mask_logits=prediction.mask_logits[start:end],
-        class_logits=prediction.class_logits[start:end],
+def _segmenter(system: MinVIS) -> VideoSegmenter:
+    return VideoSegmenter(
+        system, PreviousFrameTracker(), tracked_by="query", every_proposal=True, closed_set=True
+    )
+
+
+def _orders(prediction: WindowPrediction) -> torch.Tensor:
+    """The query of every track in each frame: matched to the permuted frame before."""
+    embeds = prediction.proposals.query_embeds
+    orders, reference = [torch.arange(NUM_QUERIES)], embeds[0]
+    for queries in embeds[1:]:
+        orders.append(assign(similarity(reference, queries)))
+        reference = queries[orders[-1]]
+    return torch.stack(orders)
+
+
+def _frames(prediction: WindowPrediction, start: int, end: int) -> WindowPrediction:
+    chosen, proposals = slice(start, end), prediction.proposals
+    return WindowPrediction(
+        proposals=Proposals(
+            query_embeds=proposals.query_embeds[chosen],
+            mask_logits=proposals.mask_logits[chosen],
+            object_logits=proposals.object_logits[chosen],
+        ),
+        instance_tokens=prediction.instance_tokens[chosen],
         geometry=prediction.geometry,
     )

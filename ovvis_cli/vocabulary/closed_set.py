@@ -1,0 +1,31 @@
+"""The names that a model of a closed set of classes can give: those of the table that it was trained on."""
+
+from ovvis_cli.errors import VocabularyError
+from ovvis_cli.vocabulary.categories import load_table, table_name
+from ovvis_cli.vocabulary.names import Vocabulary
+from ovvis_cli.vocabulary.words import fold
+
+_NUM_SHOWN = 8
+
+
+def class_columns(vocabulary: Vocabulary, *, model_name: str, closed_set: str | None) -> tuple[int, ...]:
+    """The column of each name in the class head of a model trained on the table `closed_set`.
+
+    Raises:
+        VocabularyError: names are not in that table.
+    """
+    if closed_set is None:
+        raise ValueError(f"{model_name} has no closed set")
+    known = load_table(table_name(closed_set)).categories
+    columns = {
+        fold(text): column for column, entry in enumerate(known) for text in (entry.name, entry.prompt)
+    }
+    unknown = [name for name in vocabulary.names if fold(name) not in columns]
+    if unknown:
+        others = f" and {len(unknown) - _NUM_SHOWN} more" if len(unknown) > _NUM_SHOWN else ""
+        raise VocabularyError(
+            f"{model_name} knows only the {len(known)} classes of {closed_set}:"
+            f" not {', '.join(unknown[:_NUM_SHOWN])}{others}",
+            hint=f"ask for some of --vocabulary {closed_set}, or use a model that reads words",
+        )
+    return tuple(columns[fold(name)] for name in vocabulary.names)
