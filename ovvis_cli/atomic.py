@@ -4,8 +4,10 @@ import contextlib
 import errno
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO, Any
 
 from ovvis_cli.errors import ResourceError
 
@@ -42,6 +44,22 @@ def atomic_path(path: Path) -> Iterator[Path]:
                 _remove(partial)
             raise
         _fsync_folder(path.parent)
+
+
+def take_lock(file: IO[Any], *, name: str) -> None:
+    """Locks an open file for this process until it is closed; `name` is what is written, for the message.
+
+    Raises:
+        ResourceError: another process holds it.
+    """
+    if sys.platform == "win32":  # there, open files cannot be replaced anyway
+        return
+    import fcntl
+
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise ResourceError(f"another ovvis is changing {name}", hint="wait for it to end") from error
 
 
 def write_text_atomic(path: Path, text: str) -> None:

@@ -5,7 +5,6 @@
 """
 
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import platformdirs
 
-from ovvis_cli.errors import ModelError, ResourceError
+from ovvis_cli.errors import ModelError
 
 if TYPE_CHECKING:
     from ovvis_models.specs import ModelSpec
@@ -84,18 +83,12 @@ def only_one() -> Iterator[None]:
     Raises:
         ResourceError: another one does, or the folder cannot be written.
     """
-    from ovvis_cli.atomic import disk_errors
+    from ovvis_cli.atomic import disk_errors, take_lock
 
     home = home_folder()
     with disk_errors(home):
         home.mkdir(parents=True, exist_ok=True)
         lock = (home / ".lock").open("w")
     with lock:
-        if sys.platform != "win32":  # there, open files cannot be replaced anyway
-            import fcntl
-
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise ResourceError(f"another ovvis is changing {home}", hint="wait for it to end") from error
+        take_lock(lock, name=str(home))
         yield

@@ -25,7 +25,7 @@ from safetensors.numpy import save as save_arrays
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
-from ovvis_cli.atomic import disk_errors, write_bytes_atomic, write_text_atomic
+from ovvis_cli.atomic import disk_errors, take_lock, write_bytes_atomic, write_text_atomic
 from ovvis_cli.errors import RecordError
 from ovvis_cli.record.layout import remove_exports
 from ovvis_cli.record.reader import Record
@@ -74,21 +74,28 @@ class RecordWriter:
         Raises:
             RecordError: the folder holds a finished record and `overwrite` was not asked for. Whether that
                 record is already the wanted one is for the caller to find out before, by `finished_header`.
-            ResourceError: the folder cannot be written.
+            ResourceError: the folder cannot be written, or another process is writing this record.
         """
-        if (self.folder / HEADER_NAME).exists():
-            self._give_up_finished_record()
-        with disk_errors(self.folder):
+        finished = (self.folder / HEADER_NAME).exists()
+        if finished and not self._overwrite:
+            raise RecordError(
+                f"{self.folder} already holds a finished record, of another run or damaged",
+                hint="add --overwrite to replace it, or choose another folder with --output",
+            )
+        with disk_errors(self.folder / MASKS_NAME):
             self.folder.mkdir(parents=True, exist_ok=True)
+            masks = self._masks = (self.folder / MASKS_NAME).open("ab")
+        take_lock(masks, name=str(self.folder))  # held until `close`, or until the process is gone
+        if finished:
+            self._give_up_finished_record()
         checkpoint = self._load_checkpoint()
         if checkpoint is None and self.restart_reason is not None:
-            logger.warning("starting again at the first frame: %s", self.restart_reason)
+            level = logging.INFO if finished else logging.WARNING
+            logger.log(level, "starting again at the first frame: %s", self.restart_reason)
         num_bytes = 0 if checkpoint is None else checkpoint.masks_bytes
         with disk_errors(self.folder / MASKS_NAME):
-            masks = (self.folder / MASKS_NAME).open("ab")
             masks.truncate(num_bytes)
             masks.seek(num_bytes)
-        self._masks = masks
         if checkpoint is None:
             (self.folder / CHECKPOINT_NAME).unlink(missing_ok=True)
             return None
@@ -181,11 +188,6 @@ class RecordWriter:
         return self._masks
 
     def _give_up_finished_record(self) -> None:
-        if not self._overwrite:
-            raise RecordError(
-                f"{self.folder} already holds a finished record, of another run or damaged",
-                hint="add --overwrite to replace it, or choose another folder with --output",
-            )
         self.restart_reason = "the finished record is overwritten as asked"
         saved: tuple[str, ...] = ()
         with contextlib.suppress(RecordError):  # a damaged one says nothing of its exports

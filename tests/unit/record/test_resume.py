@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from ovvis_cli.errors import RecordError
+from ovvis_cli.errors import RecordError, ResourceError
 from ovvis_cli.record.identity import fingerprint
 from ovvis_cli.record.writer import RecordWriter
 from tests.records import MODEL, NUM_FRAMES, SETTINGS, finalise, frame_line, source_info, write_record
@@ -179,6 +179,19 @@ def test_checkpoint_counts_only_flushed_lines(tmp_path, key):
     with safe_open(tmp_path / "checkpoint.safetensors", framework="pt") as file:
         note = file.metadata()["ovvis"]
     assert f'"masks_bytes": {(tmp_path / "masks.jsonl").stat().st_size}' in note
+
+
+def test_one_process_writes_a_record(tmp_path, key):
+    with RecordWriter(tmp_path, fingerprint=key) as first:
+        first.resume()
+        with (
+            RecordWriter(tmp_path, fingerprint=key) as second,
+            pytest.raises(ResourceError, match="another ovvis"),
+        ):
+            second.resume()
+        assert (tmp_path / "masks.jsonl").exists()
+    with RecordWriter(tmp_path, fingerprint=key) as third:
+        third.resume()
 
 
 def test_appending_needs_resume_first(tmp_path, key):
