@@ -24,6 +24,7 @@ from ovvis_models.networks.mask2former import Mask2Former, Mask2FormerSpec, buil
 SEED_SPACE = 11
 SIZE_DIVISOR = 32
 LONGEST_FILM = 24  # frames
+LOCAL_SHARE = 0.5  # of the points of the mask losses, drawn around the object
 MIN_OBJECTS = 2  # crowded frames teach more for the same time
 
 
@@ -90,7 +91,9 @@ def frame_stage(
     network = network.to(device)
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     criterion = GuidedCriterion(
-        sampling=PointSampling(num_points=settings.num_points, oversample=3.0, importance=0.75),
+        sampling=PointSampling(
+            num_points=settings.num_points, oversample=3.0, importance=0.75, local=LOCAL_SHARE
+        ),
         weights=GuidedWeights(
             object=settings.object_weight,
             mask_bce=settings.mask_weight,
