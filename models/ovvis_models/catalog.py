@@ -191,6 +191,7 @@ def segmenter_for(
         score_floor=association.score_floor,
         duplicate_overlap=association.duplicate_overlap,
         tracked_by="query" if as_minvis else association.tracked_by,
+        sure_masks_first=association.sure_masks_first,
         every_proposal=as_minvis,
         closed_set=model.spec.closed_set is not None,
     )
@@ -303,14 +304,15 @@ INSTFORMER_TINY: Final = ModelSpec(
     clip_input=ImageInput(short_side=240, max_side=480, mean=_CLIP_MEAN, std=_CLIP_STD),
     association=AssociationSpec(
         hidden_dim=128,
-        rules=AssociationRules(match_threshold=0.3, birth_threshold=0.7),
-        score_floor=0.25,
-        duplicate_overlap=0.6,
+        rules=AssociationRules(match_threshold=0.3, birth_threshold=0.3),
+        sure_masks_first=True,
+        score_floor=0.1,
+        duplicate_overlap=0.75,
     ),
     text_domain="diorama",
     weights=ZooWeights(
         file_name="instformer_tiny.safetensors",
-        sha256="e220c01af9903ac942f8e69521231d7610773784167d5f68a218f16958f49db8",
+        sha256="58ac31bf059d2638733ec7c696f40718cb6fadca3e7c24a772cc7e2beeb2ea22",
     ),
     licence="Apache-2.0",
 )

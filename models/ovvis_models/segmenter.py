@@ -12,10 +12,11 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from ovvis_models.heads.closed_set import mask_quality
 from ovvis_models.heads.weighted_scores import refined_scores
 from ovvis_models.preprocess import masks_to_original
 from ovvis_models.proposal_selection import candidates
-from ovvis_models.structures import FrameResult, ImageGeometry, VideoResult, WindowPrediction
+from ovvis_models.structures import FrameResult, ImageGeometry, Proposals, VideoResult, WindowPrediction
 from ovvis_models.track_table import TrackTable
 from ovvis_models.trackers.state import TrackState
 from ovvis_models.trackers.tracker import TrackedBy, Tracker, tracking_tokens
@@ -43,6 +44,7 @@ class VideoSegmenter:
         score_floor: float = 0.25,
         duplicate_overlap: float = 0.7,
         tracked_by: TrackedBy = "query-and-token",
+        sure_masks_first: bool = False,
         every_proposal: bool = False,
         closed_set: bool = False,
     ) -> None:
@@ -55,6 +57,7 @@ class VideoSegmenter:
             duplicate_overlap: of two proposals that share more than this part of the smaller mask, the better
                 one is kept.
             tracked_by: what of a proposal the tracker compares.
+            sure_masks_first: an object score is multiplied by the mean probability inside the mask.
             every_proposal: the tracker gets all of them, in their order; the two limits above play no part.
             closed_set: instance tokens are class logits, of which a track has the plain mean; with
                 `every_proposal` over all frames, as MinVIS takes it.
@@ -64,6 +67,7 @@ class VideoSegmenter:
         self.score_floor = score_floor
         self.duplicate_overlap = duplicate_overlap
         self.tracked_by = tracked_by
+        self.sure_masks_first = sure_masks_first
         self.every_proposal = every_proposal
         self.closed_set = closed_set
         self._state: TrackState | None = None
@@ -97,7 +101,7 @@ class VideoSegmenter:
         tokens = prediction.instance_tokens.float()
         queries = proposals.query_embeds.float()
         by_query = self.tracked_by == "query"
-        scores = proposals.object_logits.float().sigmoid()
+        scores = self._object_scores(proposals)
         parts = zip(
             frame_indices,
             proposals.mask_logits,
@@ -187,6 +191,10 @@ class VideoSegmenter:
             tokens=instance_tokens[kept][counted].cpu().numpy(),
         )
         return result
+
+    def _object_scores(self, proposals: Proposals) -> Float[Tensor, "B Q"]:
+        scores = proposals.object_logits.float().sigmoid()
+        return scores * mask_quality(proposals.mask_logits.float()) if self.sure_masks_first else scores
 
     def _track_scores(
         self, object_scores: Float[Tensor, "B Q"], quality: Float[Tensor, "B Q"] | None

@@ -30,7 +30,7 @@ def best_pairs(class_logits: Float[Tensor, "Q K_plus_1"], *, num_pairs: int) -> 
     )
 
 
-def mask_quality(mask_logits: Float[Tensor, "N H0 W0"]) -> Float[Tensor, " N"]:
+def mask_quality(mask_logits: Float[Tensor, "*batch h w"]) -> Float[Tensor, "*batch"]:
     """Return the mean probability inside each mask (logit above 0), 0 for an empty one.
 
     Published scores take it at the size of the original frame and multiply the class score with it.
