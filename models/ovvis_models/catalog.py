@@ -5,7 +5,7 @@ name or path --load--> LoadedModel --segmenter_for--> VideoSegmenter
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -14,39 +14,35 @@ from open_clip.model import CLIP
 
 from ovvis_models.adapters import adapted
 from ovvis_models.backbones.clip_maps import clip_maps
-from ovvis_models.backbones.swin import SWIN_B, SWIN_T
 from ovvis_models.clip_vis_models import CLIPVIS_CONVNEXT_B, CLIPVIS_R50, CLIPVIS_TINY
 from ovvis_models.errors import MismatchedWeightsError, MissingWeightsError, UnknownModelError
-from ovvis_models.heads.classifier import CLIP_MEAN, CLIP_STD
 from ovvis_models.heads.guidance import LogProbabilityGuidance
 from ovvis_models.heads.mask_pooling import mask_pooling
 from ovvis_models.heads.masked_crops import MaskedCrops
-from ovvis_models.networks.clip import VIT_B_32, VIT_TINY_16, ClipSpec, build_clip
+from ovvis_models.instformer_models import (
+    INSTFORMER_R50,
+    INSTFORMER_SWIN_B,
+    INSTFORMER_SWIN_T,
+    INSTFORMER_TINY,
+    MINVIS_CLIP_R50,
+    MINVIS_R50_OVIS,
+    MINVIS_R50_YTVIS2019,
+    MINVIS_R50_YTVIS2021,
+)
+from ovvis_models.networks.clip import ClipSpec, build_clip
 from ovvis_models.networks.clip_vis import ClipVis
 from ovvis_models.networks.instclip import InstCLIP
 from ovvis_models.networks.instformer import InstFormer
-from ovvis_models.networks.mask2former import BackboneSpec, Mask2Former, Mask2FormerSpec, build_mask2former
+from ovvis_models.networks.mask2former import Mask2Former, build_mask2former
 from ovvis_models.networks.minvis import MinVIS
-from ovvis_models.preprocess import ImageInput, pixel_range
 from ovvis_models.segmenter import VideoSegmenter
-from ovvis_models.sources import (
-    CLIP_VIT_B_32,
-    MASK2FORMER_R50,
-    MASK2FORMER_SWIN_B,
-    MASK2FORMER_SWIN_T,
-    minvis_r50,
-)
 from ovvis_models.specs import (
-    AssociationSpec,
     ClassifierName,
-    InstClipSpec,
     ModelSpec,
     TrackerName,
-    ZooWeights,
 )
 from ovvis_models.text.encoder import TextEncoder
 from ovvis_models.trackers.adjacent import OV2SEG_MOMENTUM, AdjacentTracker
-from ovvis_models.trackers.assignment import AssociationRules
 from ovvis_models.trackers.previous_frame import PreviousFrameTracker
 from ovvis_models.trackers.rollout import RolloutTracker
 from ovvis_models.trackers.top_k import TopKTracker
@@ -275,140 +271,6 @@ def _model_of(path: Path) -> str:
         )
     return name
 
-
-_CLIP_MEAN: Final = pixel_range(CLIP_MEAN)
-_CLIP_STD: Final = pixel_range(CLIP_STD)
-_IMAGENET_MEAN: Final = (123.675, 116.28, 103.53)
-_IMAGENET_STD: Final = (58.395, 57.12, 57.375)
-
-INSTFORMER_TINY: Final = ModelSpec(
-    name="instformer-tiny",
-    description="the embedded model: trained on the procedural diorama world only, runs on any CPU",
-    proposals=Mask2FormerSpec(
-        backbone=BackboneSpec(name="resnet18", arguments={"channels": (32, 64, 128, 192)}, norm="instance"),
-        width=96,
-        num_heads=4,
-        encoder_layers=2,
-        encoder_ffn_dim=384,
-        num_points=4,
-        decoder_layers=3,
-        decoder_ffn_dim=384,
-        queries="guided",
-        num_queries=32,
-        num_classes=None,
-    ),
-    clip=VIT_TINY_16,
-    classifiers=("instclip", "masked-crops"),
-    instclip=InstClipSpec(num_instance_tokens=1, lora_rank=16, lora_alpha=32.0),
-    proposal_input=ImageInput(short_side=240, max_side=480, mean=_IMAGENET_MEAN, std=_IMAGENET_STD),
-    clip_input=ImageInput(short_side=240, max_side=480, mean=_CLIP_MEAN, std=_CLIP_STD),
-    association=AssociationSpec(
-        hidden_dim=128,
-        rules=AssociationRules(match_threshold=0.3, birth_threshold=0.3),
-        sure_masks_first=True,
-        score_floor=0.1,
-        duplicate_overlap=0.75,
-    ),
-    text_domain="diorama",
-    weights=ZooWeights(
-        file_name="instformer_tiny.safetensors",
-        sha256="58ac31bf059d2638733ec7c696f40718cb6fadca3e7c24a772cc7e2beeb2ea22",
-    ),
-    licence="Apache-2.0",
-)
-
-INSTFORMER_R50: Final = ModelSpec(
-    name="instformer-r50",
-    description="for camera footage: COCO proposals (ResNet-50) and CLIP ViT-B/32, training-free",
-    proposals=Mask2FormerSpec(
-        backbone=BackboneSpec(name="resnet50", norm="frozen"),
-        width=256,
-        num_heads=8,
-        encoder_layers=6,
-        encoder_ffn_dim=1024,
-        num_points=4,
-        decoder_layers=9,
-        decoder_ffn_dim=2048,
-        queries="learned",
-        num_queries=100,
-        num_classes=80,
-    ),
-    clip=VIT_B_32,
-    classifiers=("instclip", "masked-crops"),
-    instclip=InstClipSpec(num_instance_tokens=1, lora_rank=None, lora_alpha=16.0),
-    proposal_input=ImageInput(
-        short_side=480, max_side=1333, mean=_IMAGENET_MEAN, std=_IMAGENET_STD, resize="pillow"
-    ),
-    clip_input=ImageInput(short_side=480, max_side=1333, mean=_CLIP_MEAN, std=_CLIP_STD),
-    association=AssociationSpec(
-        hidden_dim=None, rules=AssociationRules(), score_floor=0.25, duplicate_overlap=0.7
-    ),
-    text_domain="web",
-    weights=None,
-    sources=(MASK2FORMER_R50, CLIP_VIT_B_32),
-    licence="CC BY-NC 4.0 and MIT",
-    proposal_ap=43.7,
-)
-
-INSTFORMER_SWIN_T: Final = replace(
-    INSTFORMER_R50,
-    name="instformer-swin-t",
-    description="as instformer-r50, but Swin-T: a little slower and better",
-    proposals=replace(INSTFORMER_R50.proposals, backbone=SWIN_T),
-    sources=(MASK2FORMER_SWIN_T, CLIP_VIT_B_32),
-    proposal_ap=45.0,
-)
-
-INSTFORMER_SWIN_B: Final = replace(
-    INSTFORMER_R50,
-    name="instformer-swin-b",
-    description="as instformer-r50, but Swin-B: slower, best",
-    proposals=replace(INSTFORMER_R50.proposals, backbone=SWIN_B),
-    sources=(MASK2FORMER_SWIN_B, CLIP_VIT_B_32),
-    proposal_ap=48.1,
-)
-
-MINVIS_CLIP_R50: Final = replace(
-    INSTFORMER_R50,
-    name="minvis-clip-r50",
-    description="a baseline of the papers: every query a track, one CLIP pass a masked crop; slow",
-    association=replace(INSTFORMER_R50.association, untrained="previous-frame"),
-    classifiers=("masked-crops", "instclip"),
-)
-
-MINVIS_R50_YTVIS2019: Final = replace(
-    INSTFORMER_R50,
-    name="minvis-r50-ytvis2019",
-    description="MinVIS of its authors: knows the 40 classes of YouTube-VIS 2019 and no others",
-    proposals=replace(INSTFORMER_R50.proposals, num_classes=40),
-    proposal_input=replace(INSTFORMER_R50.proposal_input, short_side=360),
-    clip=None,
-    clip_input=None,
-    instclip=None,
-    classifiers=("class-head",),
-    closed_set="ytvis2019",
-    association=replace(INSTFORMER_R50.association, untrained="previous-frame", tracked_by="query"),
-    sources=(minvis_r50("ytvis19"),),
-    licence="CC BY-NC-SA 4.0",
-    proposal_ap=None,
-)
-
-MINVIS_R50_YTVIS2021: Final = replace(
-    MINVIS_R50_YTVIS2019,
-    name="minvis-r50-ytvis2021",
-    description="as minvis-r50-ytvis2019, for the 40 classes of YouTube-VIS 2021",
-    closed_set="ytvis2021",
-    sources=(minvis_r50("ytvis21"),),
-)
-
-MINVIS_R50_OVIS: Final = replace(
-    MINVIS_R50_YTVIS2019,
-    name="minvis-r50-ovis",
-    description="as minvis-r50-ytvis2019, for the 25 classes of OVIS",
-    proposals=replace(INSTFORMER_R50.proposals, num_classes=25),
-    closed_set="ovis",
-    sources=(minvis_r50("ovis"),),
-)
 
 _ENTRIES: Final = (
     INSTFORMER_TINY,
