@@ -2,8 +2,8 @@
 
     python -m benchmarks.evaluation [--videos 1000] [--slow]
 
-Writes it to a temporary folder (some 630 MB), then runs `ovvis evaluate --annotations --predictions` on it in a process
-of its own; `--slow` also runs the plain evaluator of `tests/evaluation/slow_reference.py` and compares every figure.
+Writes it to a temporary folder (some 630 MB), then runs `ovvis evaluate --annotations --predictions` on it in a
+process of its own; `--slow` also runs the plain evaluator of `tests/evaluation/slow_reference.py`.
 """
 
 import argparse
@@ -39,10 +39,9 @@ def main() -> None:
             stdout=subprocess.PIPE,
         )
         seconds = time.perf_counter() - start_s
+        size_mb = results.stat().st_size / 1e6
         peak_gb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6
-        print(
-            f"{options.videos} videos, {results.stat().st_size / 1e6:.0f} MB: {seconds:.1f} s, {peak_gb:.2f} GB"
-        )
+        print(f"{options.videos} videos, {size_mb:.0f} MB: {seconds:.1f} s, {peak_gb:.2f} GB")
         print(told.stdout.decode())
         if options.slow:
             start_s = time.perf_counter()
