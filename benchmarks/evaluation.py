@@ -2,8 +2,8 @@
 
     python -m benchmarks.evaluation [--videos 1000] [--slow]
 
-Writes it to a temporary folder (some 630 MB), then runs `ovvis evaluate --annotations --predictions` on it in a
-process of its own; `--slow` also runs the plain evaluator of `tests/evaluation/slow_reference.py`.
+Writes it to a temporary folder (some 630 MB), then runs `ovvis evaluate --annotations --predictions` on it
+in a process of its own; `--slow` also runs the plain evaluator of `tests/evaluation/slow_reference.py`.
 """
 
 import argparse
