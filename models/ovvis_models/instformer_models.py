@@ -42,7 +42,7 @@ INSTFORMER_TINY: Final = ModelSpec(
     clip=VIT_TINY_16,
     classifiers=("instclip", "masked-crops"),
     instclip=InstClipSpec(num_instance_tokens=1, lora_rank=16, lora_alpha=32.0),
-    proposal_input=ImageInput(short_side=240, max_side=480, mean=_IMAGENET_MEAN, std=_IMAGENET_STD),
+    proposal_input=ImageInput(short_side=320, max_side=640, mean=_IMAGENET_MEAN, std=_IMAGENET_STD),
     clip_input=ImageInput(short_side=240, max_side=480, mean=_CLIP_MEAN, std=_CLIP_STD),
     association=AssociationSpec(
         hidden_dim=128,

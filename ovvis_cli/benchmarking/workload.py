@@ -10,7 +10,7 @@ from ovvis_cli.diorama.writer import ClipShape, write_video
 from ovvis_cli.labelling import ClassEmbeds
 from ovvis_cli.pipeline import Asked
 from ovvis_cli.record.schema import VocabularyInfo
-from ovvis_models.catalog import LoadedModel, build, find_spec
+from ovvis_models.catalog import LoadedModel, build, find_spec, ready
 
 _SEED: Final = 7
 _NUM_OBJECTS: Final = 6
@@ -33,7 +33,7 @@ def random_model(name: str) -> LoadedModel:
     """
     spec = find_spec(name)
     torch.manual_seed(_SEED)
-    return LoadedModel(spec=spec, network=build(name).eval(), weights_sha256="0" * 64)
+    return LoadedModel(spec=spec, network=ready(build(name)), weights_sha256="0" * 64)
 
 
 def random_names(model: LoadedModel, *, count: int) -> Asked:

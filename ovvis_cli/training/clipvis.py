@@ -5,19 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from jaxtyping import Float, UInt8
-from torch import Tensor
 
-from ovvis_cli.errors import UsageError
 from ovvis_cli.training.checkpoint import load_average
 from ovvis_cli.training.instformer import Run, StageName, trained_clip
 from ovvis_cli.training.loop import fit
 from ovvis_cli.training.recipe import ClipVisRecipe, Scale
 from ovvis_cli.training.stage_clip import clip_stage
-from ovvis_cli.training.stage_proposals import frame_stage
+from ovvis_cli.training.stage_proposals import proposal_stage
 from ovvis_models.catalog import CATALOG, clip_spec, compose_clip_vis
-from ovvis_models.networks.clip_vis import DIVISOR
-from ovvis_models.preprocess import ImageInput, geometry, prepare
 from ovvis_models.specs import ModelSpec
 from ovvis_models.weights import save_weights
 
@@ -63,30 +58,13 @@ def _train_clip(recipe: ClipVisRecipe, spec: ModelSpec, run: Run) -> None:
 
 
 def _train_decoders(recipe: ClipVisRecipe, spec: ModelSpec, run: Run) -> None:
-    wanted = spec.proposal_input
-    for frame_hw in (recipe.clipvis.frame_hw, recipe.clipvis.final_frame_hw):
-        _require_no_padding(frame_hw, wanted)
     torch.manual_seed(recipe.clipvis.schedule.seed)
     network = compose_clip_vis(spec, clip=trained_clip(spec, run))
-
-    def to_input(images: UInt8[Tensor, "B H0 W0 3"]) -> Float[Tensor, "B 3 H W"]:
-        shape = geometry(
-            (images.shape[1], images.shape[2]),
-            short_side=wanted.short_side,
-            max_side=wanted.max_side,
-            divisor=DIVISOR,
-        )
-        pixels = prepare(images, shape, mean=wanted.mean, std=wanted.std, resize=wanted.resize)
-        return pixels.contiguous(memory_format=torch.channels_last)
-
-    stage = frame_stage(
-        recipe.clipvis, network.proposals, name="clipvis", to_input=to_input, divisor=1, device=run.device
+    stage = proposal_stage(
+        recipe.clipvis,
+        network.proposals,
+        name="clipvis",
+        image_input=spec.proposal_input,
+        device=run.device,
     )
     fit(stage, checkpoint=run.checkpoint("clipvis"), on_step=run.on_step)
-
-
-def _require_no_padding(frame_hw: tuple[int, int], wanted: ImageInput) -> None:
-    """Targets cover the frame, so that the network's input must show nothing else."""
-    shape = geometry(frame_hw, short_side=wanted.short_side, max_side=wanted.max_side, divisor=DIVISOR)
-    if shape.resized_hw != shape.padded_hw:
-        raise UsageError(f"frames of {frame_hw} would be padded", hint=f"take sizes that fit /{DIVISOR}")

@@ -19,6 +19,7 @@ from ovvis_models.catalog import CATALOG, build_instformer, clip_spec
 from ovvis_models.networks.clip import build_clip
 from ovvis_models.networks.instclip import InstCLIP
 from ovvis_models.networks.instformer import InstFormer
+from ovvis_models.networks.mask2former import build_mask2former
 from ovvis_models.specs import ModelSpec
 from ovvis_models.text.encoder import TextEncoder
 from ovvis_models.trackers.rollout import RolloutTracker
@@ -110,11 +111,15 @@ def trained_clip(spec: ModelSpec, run: Run) -> CLIP:
 
 
 def _train_proposals(recipe: Recipe, spec: ModelSpec, run: Run) -> None:
-    wanted = spec.proposal_input
-    _fit(
-        proposal_stage(recipe.proposals, spec.proposals, mean=wanted.mean, std=wanted.std, device=run.device),
-        run,
+    torch.manual_seed(recipe.proposals.schedule.seed)
+    stage = proposal_stage(
+        recipe.proposals,
+        build_mask2former(spec.proposals),
+        name="proposals",
+        image_input=spec.proposal_input,
+        device=run.device,
     )
+    _fit(stage, run)
 
 
 def _train_instclip(recipe: Recipe, spec: ModelSpec, run: Run) -> None:

@@ -1,12 +1,11 @@
 """Stage 1a: class-agnostic proposals from single frames of base kinds and nameless shapes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F
 from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
@@ -14,17 +13,17 @@ from ovvis_cli.diorama.kinds import BASE_KINDS
 from ovvis_cli.diorama.kinds.kind import Kind
 from ovvis_cli.diorama.kinds.nameless import NAMELESS
 from ovvis_cli.diorama.scene import MAX_OBJECTS, render_clip
+from ovvis_cli.errors import UsageError
 from ovvis_cli.training.loop import Stage
 from ovvis_cli.training.recipe import ProposalStage
 from ovvis_models.losses.guided_criterion import GuidedCriterion, GuidedWeights
 from ovvis_models.losses.masks import PointSampling
 from ovvis_models.losses.targets import Target
-from ovvis_models.networks.mask2former import Mask2Former, Mask2FormerSpec, build_mask2former
+from ovvis_models.networks.mask2former import Mask2Former
+from ovvis_models.preprocess import ImageGeometry, ImageInput, geometry, prepare
 
 SEED_SPACE = 11
-SIZE_DIVISOR = 32
 LONGEST_FILM = 24  # frames
-LOCAL_SHARE = 0.5  # of the points of the mask losses, drawn around the object
 MIN_OBJECTS = 2  # crowded frames teach more for the same time
 
 
@@ -51,31 +50,10 @@ class FrameBatch:
 
 def proposal_stage(
     settings: ProposalStage,
-    spec: Mask2FormerSpec,
-    *,
-    mean: Sequence[float],
-    std: Sequence[float],
-    device: torch.device,
-) -> Stage[FrameSample, FrameBatch]:
-    """The stage, with a fresh network of `spec` on `device`; `mean` and `std` are of 0..255 values."""
-    torch.manual_seed(settings.schedule.seed)
-
-    def to_input(images: UInt8[Tensor, "B H0 W0 3"]) -> Float[Tensor, "B 3 H W"]:
-        return network_input(images, mean=mean, std=std)
-
-    network = build_mask2former(spec)
-    return frame_stage(
-        settings, network, name="proposals", to_input=to_input, divisor=SIZE_DIVISOR, device=device
-    )
-
-
-def frame_stage(
-    settings: ProposalStage,
     network: Mask2Former,
     *,
     name: str,
-    to_input: Callable[[UInt8[Tensor, "B H0 W0 3"]], Float[Tensor, "B 3 H W"]],
-    divisor: int,
+    image_input: ImageInput,
     device: torch.device,
 ) -> Stage[FrameSample, FrameBatch]:
     """The stage `name`, which trains a proposal network on frames, on `device`.
@@ -84,16 +62,18 @@ def frame_stage(
         settings: numbers of the stage.
         network: a fresh one; what of it is frozen stays so.
         name: of the stage and its checkpoint.
-        to_input: what the network sees of frames; the whole of it is a frame padded to `divisor`.
-        divisor: in pixels of the frames; 1 for no padding.
+        image_input: what the network is shown of a frame, here as when it runs.
         device: where the network is put.
+
+    Raises:
+        UsageError: frames of the settings' sizes would be padded.
     """
+    for frame_hw in (settings.frame_hw, settings.final_frame_hw):
+        _require_no_padding(_shown(frame_hw, image_input))
     network = network.to(device)
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     criterion = GuidedCriterion(
-        sampling=PointSampling(
-            num_points=settings.num_points, oversample=3.0, importance=0.75, local=LOCAL_SHARE
-        ),
+        sampling=PointSampling(num_points=settings.num_points, oversample=3.0, importance=0.75),
         weights=GuidedWeights(
             object=settings.object_weight,
             mask_bce=settings.mask_weight,
@@ -122,30 +102,33 @@ def frame_stage(
         return with_centers(clip.frames[0], clip.masks[0])
 
     def losses(batch: FrameBatch) -> dict[str, Tensor]:
-        images = to_input(batch.images.to(device))
-        return criterion(network.class_agnostic(images), targets_on(device, batch, divisor=divisor))
+        images = batch.images.to(device)
+        shown = _shown((images.shape[1], images.shape[2]), image_input)
+        pixels = prepare(images, shown, mean=image_input.mean, std=image_input.std, resize=image_input.resize)
+        return criterion(network.class_agnostic(pixels), targets_on(device, batch))
 
     return Stage(
         name=name, model=network, draw=draw, collate=collate, losses=losses, schedule=settings.schedule
     )
 
 
-def network_input(
-    images: UInt8[Tensor, "B H0 W0 3"], *, mean: Sequence[float], std: Sequence[float]
-) -> Float[Tensor, "B 3 H W"]:
-    """Frames normalised and padded at right and bottom to a multiple of 32, as `preprocess.prepare` does."""
-    values = images.permute(0, 3, 1, 2).float()
-    values = (values - values.new_tensor(mean).view(3, 1, 1)) / values.new_tensor(std).view(3, 1, 1)
-    padding = (0, -images.shape[2] % SIZE_DIVISOR, 0, -images.shape[1] % SIZE_DIVISOR)
-    return F.pad(values, padding).contiguous(memory_format=torch.channels_last)
+def _shown(frame_hw: tuple[int, int], wanted: ImageInput) -> ImageGeometry:
+    return geometry(frame_hw, short_side=wanted.short_side, max_side=wanted.max_side)
 
 
-def targets_on(device: torch.device, batch: FrameBatch, *, divisor: int = SIZE_DIVISOR) -> list[Target]:
-    """The frames' targets on `device`, masks padded like the input to a multiple of `divisor`."""
-    height, width = batch.masks.shape[-2:]
-    masks = F.pad(batch.masks.to(device), (0, -width % divisor, 0, -height % divisor))
+def _require_no_padding(shown: ImageGeometry) -> None:
+    """Targets cover the frame, so that the network's input must show nothing else."""
+    if shown.resized_hw != shown.padded_hw:
+        raise UsageError(
+            f"frames of {shown.original_hw} would be padded from {shown.resized_hw} to {shown.padded_hw}",
+            hint="choose frame_hw and final_frame_hw whose resized sides the network can take as they are",
+        )
+
+
+def targets_on(device: torch.device, batch: FrameBatch) -> list[Target]:
+    """The frames' targets on `device`."""
     counts = list(batch.num_objects)
-    parts = (torch.split(values.to(device), counts) for values in (masks, batch.centers, batch.radii))
+    parts = (torch.split(values.to(device), counts) for values in (batch.masks, batch.centers, batch.radii))
     return [Target(masks=m, centers=c, radii=r) for m, c, r in zip(*parts, strict=True)]
 
 

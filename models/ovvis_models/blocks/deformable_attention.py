@@ -8,11 +8,11 @@ The result is that of `grid_sample(mode="bilinear", padding_mode="zeros", align_
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from ovvis_models.blocks.weighted_bags import weighted_bags
@@ -81,72 +81,113 @@ class DeformableAttention(nn.Module):
             reference_points: (x, y) in [0, 1] of each query's own place, valid at every level.
             shapes: sizes of the levels.
         """
-        heads, levels, points = self.num_heads, self.num_levels, self.num_points
-        offsets = torch.unflatten(self.sampling_offsets(query), -1, (heads, levels, points, 2))
-        weights = torch.unflatten(self.attention_weights(query), -1, (heads, levels * points)).softmax(dim=-1)
-        extents = offsets.new_tensor([(width, height) for height, width in shapes.sizes])
-        centers = reference_points[:, None] * extents - 0.5  # S levels 2, in pixels of each level
+        per_query = (self.num_heads, self.num_levels, self.num_points)
+        offsets = torch.unflatten(self.sampling_offsets(query), -1, (*per_query, 2))
+        weights = torch.unflatten(self.attention_weights(query), -1, (self.num_heads, -1))
+        dtype = torch.promote_types(query.dtype, torch.float32)  # places need more digits than bfloat16 has
+        across, down = reference_points.to(dtype)[:, None, None, None].unbind(-1)  # S 1 1 1
+        offset_x, offset_y = offsets.to(dtype).unbind(-1)
+        heights, widths = (
+            for_each_place([size[axis] for size in shapes.sizes], like=offset_x) for axis in (0, 1)
+        )
         read = sample_levels(
-            torch.unflatten(self.value_proj(value), -1, (heads, -1)),
+            torch.unflatten(self.value_proj(value), -1, (self.num_heads, -1)),
             shapes=shapes,
-            places=centers[:, None, :, None] + offsets,
-            weights=torch.unflatten(weights, -1, (levels, points)),
+            x=torch.addcmul(offset_x, across, widths).sub_(0.5),
+            y=torch.addcmul(offset_y, down, heights).sub_(0.5),
+            weights=torch.unflatten(softmax_of_few(weights), -1, per_query[1:]),
         )
         output: Tensor = self.output_proj(read)
         return output
+
+
+def softmax_of_few(logits: Float[Tensor, "*rows n"]) -> Float[Tensor, "*rows n"]:
+    """Return the softmax over the last axis; faster on a CPU than torch's own when `n` is a dozen."""
+    powers = (logits - logits.detach().amax(dim=-1, keepdim=True)).exp()
+    return powers / powers.sum(dim=-1, keepdim=True)
 
 
 def sample_levels(
     value: Float[Tensor, "B T heads width"],
     *,
     shapes: LevelShapes,
-    places: Float[Tensor, "B S heads levels points 2"],
+    x: Float[Tensor, "B S heads levels points"],
+    y: Float[Tensor, "B S heads levels points"],
     weights: Float[Tensor, "B S heads levels points"],
 ) -> Float[Tensor, "B S heads*width"]:
     """Return the weighted sum of bilinear reads of each head; what lies outside a map is zero.
 
-    `places` are (x, y) in pixels of each level, 0 being the centre of the first.
+    Places (x, y) are in pixels of each level, 0 being the centre of the first. They are apart because
+    arithmetic on every other number of a tensor is several times slower on a CPU.
     """
     batch, _, heads, width = value.shape
-    # A border of one zero pixel makes every read regular: places outside are pulled onto the border.
-    maps = [F.pad(level, (0, 0, 1, 1, 1, 1)) for level in shapes.split(value.flatten(2))]
-    padded = torch.cat([level.flatten(1, 2) for level in maps], dim=1)
-    extents = places.new_tensor([(w, h) for h, w in shapes.sizes])[:, None]  # levels 1 2
-    places = places.clamp(min=-torch.ones_like(extents), max=extents)
-    corners = torch.minimum(places.detach().floor(), extents - 1)
-    fx, fy = (places - corners).unbind(-1)
+    table = _bordered(value.flatten(2), shapes)
+    left, fx = _cell(x, for_each_place([size[1] for size in shapes.sizes], like=x))
+    top, fy = _cell(y, for_each_place([size[0] for size in shapes.sizes], like=y))
     lower, right = weights * fy, weights * fx
     lower_right = lower * fx
-    upper = weights - lower
-    corner_weights = torch.stack(
-        [upper - right + lower_right, right - lower_right, lower - lower_right, lower_right], dim=-1
-    )
-    rows = _corner_rows(corners, shapes=shapes, num_rows=padded.shape[1])
+    upper_right = right - lower_right
+    corner_weights = (weights - lower - upper_right, upper_right, lower - lower_right, lower_right)
     read = weighted_bags(
-        padded.view(-1, width),
-        indices=rows.flatten(0, 2).flatten(1),
-        weights=corner_weights.flatten(0, 2).flatten(1).to(value.dtype),
+        table.view(-1, width),
+        indices=_corner_rows(left, top, shapes=shapes, num_rows=table.shape[1]).flatten(0, 2).flatten(1),
+        weights=_bags_of(corner_weights).flatten(0, 2).flatten(1).to(value.dtype),
     )
     return read.view(batch, -1, heads * width)
 
 
-def _corner_rows(corners: Tensor, *, shapes: LevelShapes, num_rows: int) -> Tensor:
-    """Return the rows of the four corners of each place in the padded value table, (..., points, 4)."""
-    batch, _, heads = corners.shape[:3]
-    device, dtype = corners.device, torch.int32
-    row_lengths = [width + 2 for _, width in shapes.sizes]
+def for_each_place(
+    of_levels: Sequence[int], *, like: Shaped[Tensor, "B S heads levels points"]
+) -> Shaped[Tensor, "heads levels points"]:
+    """Return a number of each level, repeated for every head and point, of the type of `like`.
+
+    Whole rows of places are then combined with whole rows of numbers, instead of a few at a time.
+    """
+    heads, _, points = like.shape[2:]
+    return torch.tensor(of_levels, dtype=like.dtype, device=like.device)[:, None].repeat(heads, 1, points)
+
+
+def _bordered(value: Float[Tensor, "B T C"], shapes: LevelShapes) -> Float[Tensor, "B T2 C"]:
+    """Return the tokens with a border of one zero pixel around each level.
+
+    It makes every read regular: a place outside is pulled onto the border.
+    """
+    num_rows = sum((height + 2) * (width + 2) for height, width in shapes.sizes)
+    table = value.new_zeros(len(value), num_rows, value.shape[-1])
+    start = 0
+    for (height, width), level in zip(shapes.sizes, shapes.split(value), strict=True):
+        end = start + (height + 2) * (width + 2)
+        torch.unflatten(table[:, start:end], 1, (height + 2, width + 2))[:, 1:-1, 1:-1] = level
+        start = end
+    return table
+
+
+def _cell(places: Tensor, extents: Tensor) -> tuple[Tensor, Tensor]:
+    """Return, along one axis, the pixel before each place and how far behind that it lies, from 0 to 1."""
+    before = torch.minimum(places.detach().floor().clamp_(min=-1), extents - 1)
+    return before, (places - before).clamp(0, 1)
+
+
+def _corner_rows(left: Tensor, top: Tensor, *, shapes: LevelShapes, num_rows: int) -> Tensor:
+    """Return the rows of the corners of each cell in the bordered table, (B, S, heads, 4, levels, points)."""
+    batch, _, heads = left.shape[:3]
+    lengths = [width + 2 for _, width in shapes.sizes]
     starts = [0]
     for height, width in shapes.sizes[:-1]:
         starts.append(starts[-1] + (height + 2) * (width + 2))
-    first = torch.tensor(
-        [s + n + 1 for s, n in zip(starts, row_lengths, strict=True)], dtype=dtype, device=device
-    )
-    length = torch.tensor(row_lengths, dtype=dtype, device=device)
-    x, y = corners.to(dtype).unbind(-1)
-    token = y * length[:, None] + x + first[:, None]  # B S heads levels points
-    image = torch.arange(batch, dtype=dtype, device=device)[:, None, None, None, None] * num_rows
-    head = torch.arange(heads, dtype=dtype, device=device)[:, None, None]
-    upper_left = (token + image) * heads + head
-    zero = torch.zeros_like(length)
-    steps = torch.stack([zero, zero + 1, length, length + 1], dim=-1) * heads  # levels 4
-    return upper_left[..., None] + steps[:, None]
+    left, top = left.int(), top.int()
+    length = for_each_place([length * heads for length in lengths], like=top)
+    origins = [(start + length + 1) * heads for start, length in zip(starts, lengths, strict=True)]
+    head = torch.arange(heads, dtype=torch.int32, device=left.device)
+    first = for_each_place(origins, like=top) + head[:, None, None]
+    upper_left = torch.addcmul(first, top, length).add_(left, alpha=heads)
+    if batch > 1:
+        image = torch.arange(batch, dtype=torch.int32, device=left.device) * (num_rows * heads)
+        upper_left += image[:, None, None, None, None]
+    lower_left = upper_left + length
+    return _bags_of((upper_left, upper_left + heads, lower_left, lower_left + heads))
+
+
+def _bags_of(corners: Sequence[Tensor]) -> Tensor:
+    """Return what belongs to the four corners side by side, (B, S, heads, 4, levels, points)."""
+    return torch.stack(tuple(corners), dim=3)

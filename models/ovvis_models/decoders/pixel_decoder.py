@@ -73,7 +73,9 @@ class PixelDecoder(nn.Module):
         )
         self.lateral = nn.Sequential(nn.Conv2d(finest, width, 1, bias=False), nn.GroupNorm(NUM_GROUPS, width))
         self.smooth = nn.Sequential(
-            nn.Conv2d(width, width, 3, padding=1, bias=False), nn.GroupNorm(NUM_GROUPS, width), nn.ReLU()
+            nn.Conv2d(width, width, 3, padding=1, bias=False),
+            nn.GroupNorm(NUM_GROUPS, width),
+            nn.ReLU(inplace=True),
         )
         self.pixel_proj = nn.Conv2d(width, width, 1)
 

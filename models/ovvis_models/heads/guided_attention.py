@@ -23,22 +23,24 @@ class token."""
 
 
 def guided_attention(
-    query: Float[Tensor, "B heads S_N head_dim"],
+    query: Float[Tensor, "B heads A_N head_dim"],
     key: Float[Tensor, "B heads S_N head_dim"],
     value: Float[Tensor, "B heads S_N head_dim"],
     *,
     bias: Float[Tensor, "B N S"],
-) -> Float[Tensor, "B heads S_N head_dim"]:
-    """Attention output of S shared tokens (register, then patches) followed by N instance tokens.
+) -> Float[Tensor, "B heads A_N head_dim"]:
+    """Attention output of A asking shared tokens followed by N instance tokens.
 
-    `bias` is what instance tokens add to their attention logits on the shared tokens.
+    Keys and values are of all S shared tokens (register, then patches) and the N instance tokens; `bias` is
+    what instance tokens add to their attention logits on the shared tokens.
     """
     num_shared = bias.shape[-1]
+    num_asking = query.shape[2] - bias.shape[1]
     shared_key, shared_value = key[:, :, :num_shared], value[:, :, :num_shared]
-    shared = functional.scaled_dot_product_attention(query[:, :, :num_shared], shared_key, shared_value)
+    shared = functional.scaled_dot_product_attention(query[:, :, :num_asking], shared_key, shared_value)
     if bias.shape[1] == 0:
         return shared
-    instance_query = query[:, :, num_shared:] * query.shape[-1] ** -0.5
+    instance_query = query[:, :, num_asking:] * query.shape[-1] ** -0.5
     on_shared = instance_query @ shared_key.transpose(-2, -1) + bias.unsqueeze(1)  # (B, heads, N, S)
     on_self = (instance_query * key[:, :, num_shared:]).sum(-1, keepdim=True) + SHARED_BIAS
     attention = torch.cat([on_self, on_shared], dim=-1).softmax(dim=-1)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ovvis_models.blocks.decoder_output import LayerOutput
 from ovvis_models.losses.matcher import Assignment
-from ovvis_models.losses.points import drawn_into, random_points, read_points, surroundings
+from ovvis_models.losses.points import random_points, read_points
 from ovvis_models.losses.targets import ObjectBatch
 
 DICE_SMOOTHING = 1.0
@@ -23,7 +23,6 @@ class PointSampling:
     num_points: int
     oversample: float = 3.0  # candidates = oversample * num_points
     importance: float = 0.75  # share taken from the least certain candidates; the rest is uniform
-    local: float = 0.0  # share of all that is drawn around the object; without it few hit a small one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +51,7 @@ def read_masks(
             for layer, index in zip(layers, assignment.query_index, strict=True)
         ]
     ).flatten(0, 1)[:, None]  # L*G 1 h w
-    boxes = surroundings(objects.masks).repeat(num_layers, 1) if sampling.local > 0 else None
-    points = uncertain_points(chosen.detach(), sampling=sampling, boxes=boxes, generator=generator)
+    points = uncertain_points(chosen.detach(), sampling=sampling, generator=generator)
     logits = read_points(chosen, points)[:, 0]
     by_object = torch.unflatten(points, 0, (num_layers, num_objects)).transpose(0, 1).flatten(1, 2)
     wanted = read_points(objects.masks, by_object)[:, 0]  # G L*P
@@ -68,31 +66,19 @@ def uncertain_points(
     logits: Float[Tensor, "M 1 h w"],
     *,
     sampling: PointSampling,
-    boxes: Float[Tensor, "M 4"] | None = None,
     generator: torch.Generator | None,
 ) -> Float[Tensor, "M P 2"]:
-    """Return points of which a share has the smallest |logit| among random candidates.
-
-    Args:
-        logits: of masks.
-        sampling: numbers and shares.
-        boxes: (left, top, right, bottom) in [0, 1], within which the local share is drawn; None without one.
-        generator: of random numbers; None for torch's global one.
-    """
+    """Return points of which a share has the smallest |logit| among random candidates."""
     count = logits.shape[0]
     num_candidates = int(sampling.num_points * sampling.oversample)
     num_uncertain = int(sampling.num_points * sampling.importance)
     candidates = random_points(count, num_points=num_candidates, like=logits, generator=generator)
-    if boxes is not None:
-        candidates = drawn_into(boxes, candidates, share=sampling.local)
     certainty = read_points(logits, candidates)[:, 0].abs()
     nearest = certainty.topk(num_uncertain, dim=1, largest=False, sorted=False).indices
     kept = candidates.gather(1, nearest[..., None].expand(-1, -1, 2))
     uniform = random_points(
         count, num_points=sampling.num_points - num_uncertain, like=logits, generator=generator
     )
-    if boxes is not None:
-        uniform = drawn_into(boxes, uniform, share=sampling.local)
     return torch.cat([kept, uniform], dim=1)
 
 

@@ -112,11 +112,15 @@ class InstCLIP(nn.Module):
         register = self.register_token.expand(num_images, 1, -1)
         x = torch.cat([register, patches, self._instance_tokens(num_images, num_instances)], dim=1)
         x = self.visual.ln_pre(x)
+        last = len(self.visual.transformer.resblocks) - 1
         for index, block in enumerate(self.visual.transformer.resblocks):
-            x = x + block.ls_1(self._attend(block, self._adapter(index), block.ln_1(x), bias))
+            normed = block.ln_1(x)
+            asking = normed
+            if index == last:  # only register and instances are read after it, patches need no output
+                x, asking = (torch.cat([y[:, :1], y[:, bias.shape[-1] :]], dim=1) for y in (x, normed))
+            x = x + block.ls_1(self._attend(block, self._adapter(index), asking, normed, bias))
             x = x + block.ls_2(block.mlp(block.ln_2(x)))
-        read = torch.cat([x[:, :1], x[:, bias.shape[-1] :]], dim=1)  # register and instances, not patches
-        return functional.normalize(self.visual.ln_post(read) @ self.visual.proj, dim=-1)
+        return functional.normalize(self.visual.ln_post(x) @ self.visual.proj, dim=-1)
 
     @torch.no_grad()
     def merge_lora(self) -> None:
@@ -153,17 +157,22 @@ class InstCLIP(nn.Module):
         self,
         block: ResidualAttentionBlock,
         adapter: QueryValueLoRA | None,
+        asking: Float[Tensor, "B A_N C"],
         x: Float[Tensor, "B S_N C"],
         bias: Float[Tensor, "B N S"],
-    ) -> Float[Tensor, "B S_N C"]:
+    ) -> Float[Tensor, "B A_N C"]:
         attn = block.attn
-        query, key, value = functional.linear(x, attn.in_proj_weight, attn.in_proj_bias).chunk(3, dim=-1)
+        width = x.shape[-1]
+        query = functional.linear(asking, attn.in_proj_weight[:width], attn.in_proj_bias[:width])
+        both = functional.linear(x, attn.in_proj_weight[width:], attn.in_proj_bias[width:])
+        key, value = both.chunk(2, dim=-1)
         if adapter is not None:
-            query = query + adapter.query(x)
+            query = query + adapter.query(asking)
             value = value + adapter.value(x)
-        per_head = (*query.shape[:2], attn.num_heads, -1)
-        query, key, value = (part.reshape(per_head).transpose(1, 2) for part in (query, key, value))
-        out = guided_attention(query, key, value, bias=bias)  # (B, heads, S+N, head_dim)
+        query, key, value = (
+            torch.unflatten(part, -1, (attn.num_heads, -1)).transpose(1, 2) for part in (query, key, value)
+        )
+        out = guided_attention(query, key, value, bias=bias)  # (B, heads, A+N, head_dim)
         projected: Tensor = attn.out_proj(out.transpose(1, 2).flatten(2))
         return projected
 

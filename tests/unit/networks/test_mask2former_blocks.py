@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from ovvis_models.blocks.deformable_attention import LevelShapes, sample_levels
+from ovvis_models.blocks.deformable_attention import LevelShapes, sample_levels, softmax_of_few
 from ovvis_models.blocks.position import sine_position
 from ovvis_models.blocks.transformer_layers import AttentionLayer
 from ovvis_models.blocks.weighted_bags import weighted_bags
@@ -37,7 +37,8 @@ def test_sampling_equals_grid_sample_forward_and_backward() -> None:
     places = (spread * extents).requires_grad_()  # a third lies outside
     weights = torch.rand(BATCH, tokens, HEADS, 3, POINTS, dtype=torch.double, requires_grad=True)
     inputs = (value, places, weights)
-    ours = sample_levels(value, shapes=SHAPES, places=places, weights=weights)
+    x, y = places.unbind(-1)
+    ours = sample_levels(value, shapes=SHAPES, x=x, y=y, weights=weights)
     usual = read_by_grid_sample(value, places, weights)
     torch.testing.assert_close(ours, usual, rtol=0, atol=1e-12)
     grad = torch.randn_like(ours)
@@ -49,9 +50,20 @@ def test_sampling_equals_grid_sample_forward_and_backward() -> None:
 
 def test_places_far_outside_read_nothing() -> None:
     value = torch.ones(1, SHAPES.num_tokens, HEADS, WIDTH)
-    places = torch.full((1, 5, HEADS, 3, POINTS, 2), 1e6) * torch.tensor([1.0, -1.0])
-    read = sample_levels(value, shapes=SHAPES, places=places, weights=torch.ones(1, 5, HEADS, 3, POINTS))
+    far = torch.full((1, 5, HEADS, 3, POINTS), 1e6)
+    read = sample_levels(value, shapes=SHAPES, x=far, y=-far, weights=torch.ones_like(far))
     assert read.abs().max() == 0
+
+
+def test_softmax_of_few_is_softmax() -> None:
+    torch.manual_seed(0)
+    logits = (torch.randn(5, 12, dtype=torch.double) * 300).requires_grad_()
+    ours, usual = softmax_of_few(logits), logits.softmax(dim=-1)
+    torch.testing.assert_close(ours, usual)
+    grad = torch.randn_like(ours)
+    torch.testing.assert_close(
+        torch.autograd.grad(ours, logits, grad), torch.autograd.grad(usual, logits, grad)
+    )
 
 
 def test_gradients_of_weighted_bags() -> None:

@@ -1,0 +1,43 @@
+"""Batch norms that no longer learn, multiplied into the convolutions before them."""
+
+import torch
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_weights
+from torchvision.ops import FrozenBatchNorm2d
+
+FixedNorm = (nn.BatchNorm2d, FrozenBatchNorm2d)
+
+
+@torch.no_grad()
+def fold_norms(module: nn.Module) -> None:
+    """Folds each batch norm in `module` into the convolution before it: same result, fewer passes over maps.
+
+    A norm belongs to the nearest convolution that its parent holds before it, as in every ResNet of timm and
+    open_clip; afterwards the module can neither be trained nor take the weights that it took before.
+
+    Raises:
+        ValueError: a norm stands where no convolution of as many channels goes before.
+    """
+    for parent in list(module.modules()):
+        convolution: nn.Conv2d | None = None
+        for name, child in list(parent.named_children()):
+            if isinstance(child, nn.Conv2d):
+                convolution = child
+            elif isinstance(child, FixedNorm):
+                if convolution is None or convolution.out_channels != child.running_mean.shape[0]:
+                    raise ValueError(f"norm '{name}' of {type(parent).__name__} follows no convolution")
+                _fold(convolution, child)
+                setattr(parent, name, nn.Identity())
+                convolution = None
+
+
+def _fold(convolution: nn.Conv2d, norm: nn.BatchNorm2d | FrozenBatchNorm2d) -> None:
+    convolution.weight, convolution.bias = fuse_conv_bn_weights(
+        convolution.weight,
+        convolution.bias,
+        norm.running_mean,
+        norm.running_var,
+        norm.eps,
+        norm.weight,
+        norm.bias,
+    )

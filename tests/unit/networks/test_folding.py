@@ -1,0 +1,44 @@
+"""Batch norms folded into convolutions change nothing but the speed."""
+
+import pytest
+import torch
+from torch import nn
+
+from ovvis_models.backbones.clip_maps import clip_maps
+from ovvis_models.backbones.folding import FixedNorm, fold_norms
+from ovvis_models.backbones.timm_features import TimmBackbone
+from ovvis_models.catalog import CATALOG, clip_spec
+from ovvis_models.networks.clip import build_clip
+
+
+def _resnet() -> nn.Module:
+    return TimmBackbone("resnet18", norm="frozen")
+
+
+def _clip_resnet() -> nn.Module:
+    return clip_maps(build_clip(clip_spec(CATALOG["clipvis-tiny"])).visual)
+
+
+@pytest.mark.parametrize("backbone", [_resnet, _clip_resnet])
+def test_folded_norms_give_the_same_maps(backbone) -> None:
+    torch.manual_seed(0)
+    network = backbone().eval().double()
+    for norm in network.modules():
+        if isinstance(norm, FixedNorm):
+            norm.running_mean.normal_()
+            norm.running_var.uniform_(0.5, 2.0)
+            norm.weight.data.uniform_(0.5, 1.5)
+            norm.bias.data.normal_()
+    images = torch.randn(1, 3, 64, 96, dtype=torch.double)
+    with torch.inference_mode():
+        before = network(images)
+        fold_norms(network)
+        after = network(images)
+    assert not any(isinstance(module, FixedNorm) for module in network.modules())
+    for a, b in zip(before, after, strict=True):
+        torch.testing.assert_close(a, b)
+
+
+def test_a_norm_without_its_convolution_is_refused() -> None:
+    with pytest.raises(ValueError, match="follows no convolution"):
+        fold_norms(nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU(), nn.BatchNorm2d(5)))
