@@ -54,7 +54,7 @@ INSTFORMER_TINY: Final = ModelSpec(
     text_domain="diorama",
     weights=ZooWeights(
         file_name="instformer_tiny.safetensors",
-        sha256="58ac31bf059d2638733ec7c696f40718cb6fadca3e7c24a772cc7e2beeb2ea22",
+        sha256="5822b42125e0217bcf6c08f8d54c83bf76ecc81b2b597c43492ddfbb2f177f84",
     ),
     licence="Apache-2.0",
 )

@@ -20,7 +20,8 @@ from ovvis_models.losses.guided_criterion import GuidedCriterion, GuidedWeights
 from ovvis_models.losses.masks import PointSampling
 from ovvis_models.losses.targets import Target
 from ovvis_models.networks.mask2former import Mask2Former
-from ovvis_models.preprocess import ImageGeometry, ImageInput, geometry, prepare
+from ovvis_models.preprocess import ImageInput, geometry, prepare
+from ovvis_models.structures import ImageGeometry
 
 SEED_SPACE = 11
 LONGEST_FILM = 24  # frames

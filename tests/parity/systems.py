@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ovvis_models.backbones.folding import fold_norms
+from ovvis_models.catalog import ready
 from ovvis_models.heads.closed_set import best_pairs, mask_quality
 from ovvis_models.preprocess import logits_to_original
 from tests.parity.clipvis_arrays import build_clip_vis, clipvis_arrays, clipvis_network_array, stem_end
@@ -36,7 +38,7 @@ def run_minvis(fixture: Fixture, dtype: torch.dtype) -> OurArray:
 
 def run_clipvis(fixture: Fixture, dtype: torch.dtype) -> OurArray:
     """Run the network on every frame, then text, the association and the video's results."""
-    network = build_clip_vis(fixture).to(dtype)
+    network = ready(build_clip_vis(fixture).to(dtype))
     with torch.inference_mode():
         stems: list[Tensor] = []
         handle = stem_end(network).register_forward_hook(lambda _m, _a, out: stems.append(out.clone()))
@@ -49,6 +51,7 @@ def run_clipvis(fixture: Fixture, dtype: torch.dtype) -> OurArray:
 def trace_network(fixture: Fixture, dtype: torch.dtype) -> NetworkRun:
     """Run the fixture's Mask2Former on all its frames, from their raw pixels."""
     network = fixture.mask2former().to(dtype)
+    fold_norms(network.backbone)  # as it runs
     with torch.inference_mode():
         return run_network(network, fixture.images(), dtype=dtype, resized=fixture.resized())
 

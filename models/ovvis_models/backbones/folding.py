@@ -24,7 +24,7 @@ def fold_norms(module: nn.Module) -> None:
             if isinstance(child, nn.Conv2d):
                 convolution = child
             elif isinstance(child, FixedNorm):
-                if convolution is None or convolution.out_channels != child.running_mean.shape[0]:
+                if convolution is None or convolution.out_channels != child.weight.shape[0]:
                     raise ValueError(f"norm '{name}' of {type(parent).__name__} follows no convolution")
                 _fold(convolution, child)
                 setattr(parent, name, nn.Identity())
@@ -32,11 +32,13 @@ def fold_norms(module: nn.Module) -> None:
 
 
 def _fold(convolution: nn.Conv2d, norm: nn.BatchNorm2d | FrozenBatchNorm2d) -> None:
+    mean, variance = norm.running_mean, norm.running_var
+    assert mean is not None and variance is not None, "norms of these backbones keep statistics"
     convolution.weight, convolution.bias = fuse_conv_bn_weights(
         convolution.weight,
         convolution.bias,
-        norm.running_mean,
-        norm.running_var,
+        mean,
+        variance,
         norm.eps,
         norm.weight,
         norm.bias,

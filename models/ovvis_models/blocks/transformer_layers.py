@@ -69,7 +69,7 @@ class FeedForwardLayer(nn.Module):
         """Return norm(x + feed_forward(x))."""
         if x.device.type != "cpu":
             return self._of_rows(x)
-        rows = x.flatten(0, -2).split(CPU_ROWS)
+        rows = torch.split(x.flatten(0, -2), CPU_ROWS)
         return torch.cat([self._of_rows(some) for some in rows]).view_as(x)
 
     def _of_rows(self, x: Float[Tensor, "*rows C"]) -> Float[Tensor, "*rows C"]:
