@@ -142,7 +142,6 @@ def segment(  # noqa: PLR0913  one parameter for each option of the command
     precision: str = "auto",
     tracker: TrackerName | None = None,
     classifier: ClassifierName | None = None,
-    compiled: bool = False,
     overwrite: bool = False,
 ) -> Segmentation:
     """Finds, segments and tracks every object of the named classes in one video.
@@ -176,7 +175,6 @@ def segment(  # noqa: PLR0913  one parameter for each option of the command
         adapter: a file of what was trained on top of the model.
         tracker: "rollout", "adjacent", "momentum", "top-k" or "previous-frame"; None for the model's own.
         classifier: "instclip" or "masked-crops"; None for the model's own.
-        compiled: whether networks are compiled first, which takes a minute and needs a C++ compiler.
         overwrite: replace a finished record.
 
     Raises:
@@ -195,7 +193,6 @@ def segment(  # noqa: PLR0913  one parameter for each option of the command
         precision=precision,
         tracker=tracker,
         classifier=classifier,
-        compiled_batch=batch_size if compiled else None,
     )
     asked = ask(
         engine.model, names, distractors=distractors, score_threshold=score_threshold, max_tracks=max_tracks

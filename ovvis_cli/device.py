@@ -1,6 +1,5 @@
 """Where to compute, and how precisely: what `--device` and `--precision` mean on this machine."""
 
-import logging
 from typing import Final, Literal, get_args
 
 import torch
@@ -55,23 +54,6 @@ def resolve_precision(name: str, device: torch.device) -> Precision:
             raise UsageError(
                 f"no precision '{name}'", hint=f"choose from {', '.join(get_args(PrecisionName))}"
             )
-
-
-def check_compiler(device: torch.device) -> None:
-    """Compiles a sum, to know before the work starts whether torch can compile here.
-
-    Raises:
-        ResourceError: it cannot.
-    """
-    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # it misses a GPU on every machine
-    try:
-        torch.compile(torch.add)(torch.ones(2, device=device), 1)
-    except RuntimeError as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise ResourceError(
-            f"--compile: torch cannot compile here: {reason}",
-            hint="install a C++ compiler such as g++, or leave --compile out",
-        ) from error
 
 
 def _gains_from_bf16(device: torch.device) -> bool:

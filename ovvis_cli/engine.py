@@ -8,12 +8,11 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 
-from ovvis_cli.device import DTYPES, Precision, check_compiler, resolve_device, resolve_precision
+from ovvis_cli.device import DTYPES, Precision, resolve_device, resolve_precision
 from ovvis_cli.errors import UsageError
 from ovvis_cli.installed import locate
 from ovvis_cli.record.schema import ModelInfo, SettingValue
 from ovvis_models.catalog import LoadedModel, load, segmenter_for, tracker_for
-from ovvis_models.compilation import compile_networks
 from ovvis_models.segmenter import VideoSegmenter
 from ovvis_models.specs import ClassifierName, TrackerName
 from ovvis_models.structures import WindowPrediction
@@ -28,7 +27,6 @@ class Engine:
     precision: Precision
     tracker: TrackerName
     classifier: ClassifierName
-    compiled_batch: int | None = None  # frames in a batch of compiled networks; None: not compiled
 
     @property
     def model_info(self) -> ModelInfo:
@@ -44,8 +42,6 @@ class Engine:
             "tracker": self.tracker,
             "classifier": self.classifier,
         }
-        if self.compiled_batch is not None:
-            told["compiled"] = True
         if self.model.adapter_sha256 is not None:
             told["adapter_sha256"] = self.model.adapter_sha256
         return told
@@ -58,15 +54,12 @@ class Engine:
         self, segmenter: VideoSegmenter, images: Sequence[UInt8[np.ndarray, "H0 W0 3"]]
     ) -> WindowPrediction:
         """The networks' answer for RGB images of one size; on the device, in the engine's precision."""
-        missing = 0 if self.compiled_batch is None else self.compiled_batch - len(images)
-        shown = [*images, *[images[-1]] * missing]  # compiled networks take whole batches only
-        frames = torch.from_numpy(np.stack(shown)).to(self.device, non_blocking=True)
+        frames = torch.from_numpy(np.stack(images)).to(self.device, non_blocking=True)
         reduced = self.precision != "fp32"
         with torch.autocast(
             self.device.type, dtype=DTYPES[self.precision] if reduced else None, enabled=reduced
         ):
-            prediction = segmenter.predict(frames)
-        return prediction.first(len(images)) if missing else prediction
+            return segmenter.predict(frames)
 
 
 def start_engine(
@@ -77,7 +70,6 @@ def start_engine(
     adapter: Path | None = None,
     tracker: TrackerName | None = None,
     classifier: ClassifierName | None = None,
-    compiled_batch: int | None = None,
 ) -> Engine:
     """Loads an installed model and puts it on its device.
 
@@ -91,14 +83,7 @@ def start_engine(
     place = resolve_device(device)
     resolved = resolve_precision(precision, place)
     loaded = load(locate(model), adapter=adapter)
-    return engine_of(
-        loaded,
-        device=place,
-        precision=resolved,
-        tracker=tracker,
-        classifier=classifier,
-        compiled_batch=compiled_batch,
-    )
+    return engine_of(loaded, device=place, precision=resolved, tracker=tracker, classifier=classifier)
 
 
 def engine_of(
@@ -108,14 +93,10 @@ def engine_of(
     precision: Precision,
     tracker: TrackerName | None = None,
     classifier: ClassifierName | None = None,
-    compiled_batch: int | None = None,
 ) -> Engine:
     """Puts a model on its device; `tracker` and `classifier` None are the model's own.
 
-    With `compiled_batch`, its networks are compiled for batches of so many frames when they first run.
-
     Raises:
-        ResourceError: networks are to be compiled, and this machine has no compiler.
         UsageError: the classifier does not go with the model.
         CoreError: the model has no tracker of that name.
     """
@@ -124,16 +105,12 @@ def engine_of(
     model.network.to(device)
     chosen = tracker or model.spec.default_tracker
     tracker_for(model, chosen)  # raises now where the model has none of that name
-    if compiled_batch is not None:
-        check_compiler(device)
-        compile_networks(model.network)
     return Engine(
         model=model,
         device=device,
         precision=precision,
         tracker=chosen,
         classifier=chosen_classifier,
-        compiled_batch=compiled_batch,
     )
 
 

@@ -89,14 +89,6 @@ PrecisionOption = Annotated[
 BatchSizeOption = Annotated[
     int, typer.Option("--batch-size", min=1, help="Frames computed together.", rich_help_panel=_SPEED)
 ]
-CompileOption = Annotated[
-    bool,
-    typer.Option(
-        "--compile",
-        help="Compile the networks first: a minute for each frame size, then faster. Needs a C++ compiler.",
-        rich_help_panel=_SPEED,
-    ),
-]
 TrackerOption = Annotated[
     Literal["rollout", "adjacent", "momentum", "top-k", "previous-frame"] | None,
     typer.Option(

@@ -31,15 +31,6 @@ class Proposals:
     object_logits: Float[Tensor, "B Q"]  # sigmoid of it is the object score
     mask_quality: Float[Tensor, "B Q"] | None = None  # expected overlap (IoU) with the object, [0, 1]
 
-    def first(self, num_frames: int) -> "Proposals":
-        """Those of the first frames."""
-        return Proposals(
-            query_embeds=self.query_embeds[:num_frames],
-            mask_logits=self.mask_logits[:num_frames],
-            object_logits=self.object_logits[:num_frames],
-            mask_quality=None if self.mask_quality is None else self.mask_quality[:num_frames],
-        )
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowPrediction:
@@ -49,14 +40,6 @@ class WindowPrediction:
     instance_tokens: Float[Tensor, "B Q D"]
     """Unit norm, or zero where a mask is too small for CLIP-VIS; of a closed set, its class logits."""
     geometry: ImageGeometry
-
-    def first(self, num_frames: int) -> "WindowPrediction":
-        """What is said about the first frames."""
-        return WindowPrediction(
-            proposals=self.proposals.first(num_frames),
-            instance_tokens=self.instance_tokens[:num_frames],
-            geometry=self.geometry,
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -94,7 +94,6 @@ def as_json(measured: Measured, figures: Figures) -> dict[str, JsonValue]:
         "tracker": engine.tracker,
         "device": engine.device.type,
         "precision": engine.precision,
-        "compiled": engine.compiled_batch is not None,
         "batch_size": measured.batch_size,
         "frame_hw": list(measured.frame_hw),
         "num_frames": measured.num_frames,

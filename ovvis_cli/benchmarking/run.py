@@ -12,7 +12,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from ovvis_cli.benchmarking import machine
@@ -125,12 +124,7 @@ def _warm_up(job: Job) -> tuple[float, dict[StageName, list[Sample]]]:
     engine.model.network.requires_grad_(False)  # or the counter looks for gradients, which there are not
     counter = FlopCounterMode(display=False)
     meter = Meter(lambda _: float(counter.get_total_flops()))
-    with (
-        torch.compiler.set_stance("force_eager"),  # what is compiled cannot be counted
-        counter,
-        meter.listening(engine.model.network),
-        meter.stage("preprocess", num_frames=len(images)),
-    ):
+    with counter, meter.listening(engine.model.network), meter.stage("preprocess", num_frames=len(images)):
         engine.predict(segmenter, images)
     return first_batch_s, meter.samples
 

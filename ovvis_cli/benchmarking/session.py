@@ -24,7 +24,6 @@ class Plan:
     batch_sizes: tuple[int, ...]
     device: str  # as `--device` takes it
     random_weights: bool
-    compiled: bool
     num_classes: int
     max_frames: int | None
 
@@ -42,10 +41,9 @@ class Result:
         """What was measured, in words."""
         engine, (height, width) = self.measured.engine, self.measured.frame_hw
         crops = " (masked crops)" if self.measured.engine.classifier == "masked-crops" else ""
-        compiled = ", compiled" if engine.compiled_batch else ""
         return (
             f"{engine.model.spec.name}{crops}, {height}x{width}, {engine.device.type}, {engine.precision},"
-            f" batch {self.measured.batch_size}{compiled}"
+            f" batch {self.measured.batch_size}"
         )
 
 
@@ -66,12 +64,7 @@ def measure_all(plan: Plan, *, video: Path) -> Iterator[Result]:
         classifiers = dict.fromkeys((engine.classifier, plan.compare or engine.classifier))
         for precision, batch_size, classifier in product(precisions, plan.batch_sizes, classifiers):
             measured = measure(
-                replace(
-                    engine,
-                    precision=precision,
-                    classifier=classifier,
-                    compiled_batch=batch_size if plan.compiled else None,
-                ),
+                replace(engine, precision=precision, classifier=classifier),
                 video=video,
                 num_classes=plan.num_classes,
                 batch_size=batch_size,
@@ -93,8 +86,6 @@ def ratios(results: list[Result]) -> list[str]:
 
 
 def _engine(name: str, *, plan: Plan) -> Engine:
-    compiled_batch = plan.batch_sizes[0] if plan.compiled else None
     if not plan.random_weights:
-        return start_engine(name, device=plan.device, precision="fp32", compiled_batch=compiled_batch)
-    device = resolve_device(plan.device)
-    return engine_of(random_model(name), device=device, precision="fp32", compiled_batch=compiled_batch)
+        return start_engine(name, device=plan.device, precision="fp32")
+    return engine_of(random_model(name), device=resolve_device(plan.device), precision="fp32")

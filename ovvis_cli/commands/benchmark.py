@@ -15,7 +15,6 @@ from ovvis_cli.console import Console, JsonValue
 from ovvis_cli.errors import VideoError
 from ovvis_cli.options import (
     DEFAULT_BATCH_SIZE,
-    CompileOption,
     DeviceOption,
     QuietOption,
     parse_size_hw,
@@ -64,7 +63,6 @@ def benchmark(  # noqa: PLR0913  each option is a parameter
         list[str] | None,
         typer.Option("--precision", help="auto, fp32, bf16 or fp16; may be repeated.", show_default="auto"),
     ] = None,
-    compiled: CompileOption = False,
     batch_size: Annotated[
         list[int] | None,
         typer.Option(
@@ -103,7 +101,6 @@ def benchmark(  # noqa: PLR0913  each option is a parameter
         batch_sizes=_each_once(batch_size, default=DEFAULT_BATCH_SIZE),
         device=device,
         random_weights=random_weights,
-        compiled=compiled,
         num_classes=classes_count,
         max_frames=frames,
     )

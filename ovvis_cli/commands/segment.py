@@ -16,7 +16,6 @@ from ovvis_cli.options import (
     ClassesFileOption,
     ClassesOption,
     ClassifierOption,
-    CompileOption,
     DeviceOption,
     JsonOption,
     MaxTracksOption,
@@ -85,7 +84,6 @@ def segment(  # noqa: PLR0913  each option is a parameter
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
     batch_size: BatchSizeOption = DEFAULT_BATCH_SIZE,
-    compiled: CompileOption = False,
     overwrite: OverwriteOption = False,
     quiet: QuietOption = False,
     json: JsonOption = False,
@@ -119,10 +117,7 @@ def segment(  # noqa: PLR0913  each option is a parameter
         precision=precision,
         tracker=tracker,
         classifier=classifier,
-        compiled_batch=batch_size if compiled else None,
     )
-    if compiled:
-        console.note("compiling the networks: the first frames take about a minute")
     _tell_what_the_model_knows(console, engine=engine, names=names)
     with console.text_progress() as progress:
         asked = ask(

@@ -19,7 +19,6 @@ RESULT_TYPES = {
     "tracker": str,
     "device": str,
     "precision": str,
-    "compiled": bool,
     "batch_size": int,
     "frame_hw": list,
     "num_frames": int,
