@@ -32,9 +32,7 @@ class AssociationSpec:
     untrained: TrackerName = "adjacent"  # the tracker where none is trained
     tracked_by: TrackedBy = "query-and-token"
     rules: AssociationRules
-    sure_masks_first: bool = (
-        False  # object scores are multiplied by how sure the masks are, as Mask2Former does
-    )
+    sure_masks_first: bool = False  # object scores times the mean probability in the mask (Mask2Former)
     score_floor: float  # object score below which a proposal is ignored
     duplicate_overlap: float  # share of the smaller mask above which the worse of two proposals is
 

@@ -10,6 +10,7 @@ The result is that of `grid_sample(mode="bilinear", padding_mode="zeros", align_
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import torch
 from jaxtyping import Float, Shaped
@@ -28,6 +29,26 @@ class LevelShapes:
     def num_tokens(self) -> int:
         """Tokens of all levels together."""
         return sum(height * width for height, width in self.sizes)
+
+    @property
+    def starts(self) -> tuple[int, ...]:
+        """Index of each level's first token."""
+        return tuple(accumulate((height * width for height, width in self.sizes[:-1]), initial=0))
+
+    @property
+    def heights(self) -> tuple[int, ...]:
+        """Rows of each level."""
+        return tuple(height for height, _ in self.sizes)
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Columns of each level."""
+        return tuple(width for _, width in self.sizes)
+
+    @property
+    def bordered(self) -> "LevelShapes":
+        """The levels with a border of one pixel."""
+        return LevelShapes(tuple((height + 2, width + 2) for height, width in self.sizes))
 
     def split(self, tokens: Float[Tensor, "B S C"]) -> list[Float[Tensor, "B _h _w C"]]:
         """Return the levels' maps, channels last."""
@@ -87,9 +108,7 @@ class DeformableAttention(nn.Module):
         dtype = torch.promote_types(query.dtype, torch.float32)  # places need more digits than bfloat16 has
         across, down = reference_points.to(dtype)[:, None, None, None].unbind(-1)  # S 1 1 1
         offset_x, offset_y = offsets.to(dtype).unbind(-1)
-        heights, widths = (
-            for_each_place([size[axis] for size in shapes.sizes], like=offset_x) for axis in (0, 1)
-        )
+        widths, heights = (for_each_place(of, like=offset_x) for of in (shapes.widths, shapes.heights))
         read = sample_levels(
             torch.unflatten(self.value_proj(value), -1, (self.num_heads, -1)),
             shapes=shapes,
@@ -122,15 +141,15 @@ def sample_levels(
     """
     batch, _, heads, width = value.shape
     table = _bordered(value.flatten(2), shapes)
-    left, fx = _cell(x, for_each_place([size[1] for size in shapes.sizes], like=x))
-    top, fy = _cell(y, for_each_place([size[0] for size in shapes.sizes], like=y))
+    left, fx = _cell(x, for_each_place(shapes.widths, like=x))
+    top, fy = _cell(y, for_each_place(shapes.heights, like=y))
     lower, right = weights * fy, weights * fx
     lower_right = lower * fx
     upper_right = right - lower_right
     corner_weights = (weights - lower - upper_right, upper_right, lower - lower_right, lower_right)
     read = weighted_bags(
         table.view(-1, width),
-        indices=_corner_rows(left, top, shapes=shapes, num_rows=table.shape[1]).flatten(0, 2).flatten(1),
+        indices=_corner_rows(left, top, table=shapes.bordered).flatten(0, 2).flatten(1),
         weights=_bags_of(corner_weights).flatten(0, 2).flatten(1).to(value.dtype),
     )
     return read.view(batch, -1, heads * width)
@@ -152,13 +171,11 @@ def _bordered(value: Float[Tensor, "B T C"], shapes: LevelShapes) -> Float[Tenso
 
     It makes every read regular: a place outside is pulled onto the border.
     """
-    num_rows = sum((height + 2) * (width + 2) for height, width in shapes.sizes)
-    table = value.new_zeros(len(value), num_rows, value.shape[-1])
-    start = 0
-    for (height, width), level in zip(shapes.sizes, shapes.split(value), strict=True):
-        end = start + (height + 2) * (width + 2)
-        torch.unflatten(table[:, start:end], 1, (height + 2, width + 2))[:, 1:-1, 1:-1] = level
-        start = end
+    bordered = shapes.bordered
+    table = value.new_zeros(len(value), bordered.num_tokens, value.shape[-1])
+    for size, start, level in zip(bordered.sizes, bordered.starts, shapes.split(value), strict=True):
+        rows = table[:, start : start + math.prod(size)]
+        torch.unflatten(rows, 1, size)[:, 1:-1, 1:-1] = level
     return table
 
 
@@ -168,22 +185,16 @@ def _cell(places: Tensor, extents: Tensor) -> tuple[Tensor, Tensor]:
     return before, (places - before).clamp(0, 1)
 
 
-def _corner_rows(left: Tensor, top: Tensor, *, shapes: LevelShapes, num_rows: int) -> Tensor:
+def _corner_rows(left: Tensor, top: Tensor, *, table: LevelShapes) -> Tensor:
     """Return the rows of the corners of each cell in the bordered table, (B, S, heads, 4, levels, points)."""
     batch, _, heads = left.shape[:3]
-    lengths = [width + 2 for _, width in shapes.sizes]
-    starts = [0]
-    for height, width in shapes.sizes[:-1]:
-        starts.append(starts[-1] + (height + 2) * (width + 2))
     left, top = left.int(), top.int()
-    length = for_each_place([length * heads for length in lengths], like=top)
-    origins = [(start + length + 1) * heads for start, length in zip(starts, lengths, strict=True)]
-    head = torch.arange(heads, dtype=torch.int32, device=left.device)
-    first = for_each_place(origins, like=top) + head[:, None, None]
+    length = for_each_place([width * heads for width in table.widths], like=top)
+    origins = [(start + width + 1) * heads for start, width in zip(table.starts, table.widths, strict=True)]
+    head = torch.arange(heads, dtype=torch.int32, device=left.device)[:, None, None]
+    image = torch.arange(batch, dtype=torch.int32, device=left.device)[:, None, None, None, None]
+    first = for_each_place(origins, like=top) + head + image * (table.num_tokens * heads)
     upper_left = torch.addcmul(first, top, length).add_(left, alpha=heads)
-    if batch > 1:
-        image = torch.arange(batch, dtype=torch.int32, device=left.device) * (num_rows * heads)
-        upper_left += image[:, None, None, None, None]
     lower_left = upper_left + length
     return _bags_of((upper_left, upper_left + heads, lower_left, lower_left + heads))
 
