@@ -15,7 +15,7 @@ from open_clip.model import CLIP
 
 from ovvis_models.adapters import adapted
 from ovvis_models.backbones.clip_maps import clip_maps
-from ovvis_models.backbones.folding import fold_norms
+from ovvis_models.backbones.folding import fold_norms, fold_quick_gelus
 from ovvis_models.clip_vis_models import CLIPVIS_CONVNEXT_B, CLIPVIS_R50, CLIPVIS_TINY
 from ovvis_models.errors import MismatchedWeightsError, MissingWeightsError, UnknownModelError
 from ovvis_models.heads.guidance import LogProbabilityGuidance
@@ -117,8 +117,10 @@ def load(name_or_path: str | Path, *, adapter: Path | None = None) -> LoadedMode
 
 
 def ready(network: Network) -> Network:
-    """The network in its fastest form: norms folded, channels last. It takes no weights any more."""
+    """The network in its fastest form: what can be is folded, channels last. It takes no weights any more."""
     fold_norms(network.proposals.backbone)
+    if isinstance(network, InstFormer):
+        fold_quick_gelus(network.instance_encoder)
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network.eval()
 

@@ -5,8 +5,8 @@ from typing import Final
 
 from ovvis_models.heads.classifier import CLIP_MEAN, CLIP_STD
 from ovvis_models.heads.weighted_scores import CLASS_EXPONENT
+from ovvis_models.instformer_models import INSTFORMER_R50, INSTFORMER_TINY
 from ovvis_models.networks.clip import CONVNEXT_BASE_W_320, RESNET_TINY, RN50
-from ovvis_models.networks.mask2former import Mask2FormerSpec
 from ovvis_models.preprocess import ImageInput, pixel_range
 from ovvis_models.specs import AssociationSpec, ModelSpec
 from ovvis_models.trackers.assignment import AssociationRules
@@ -19,20 +19,7 @@ _PUBLISHED: Final = ImageInput(short_side=480, max_side=1333, mean=_MEAN, std=_S
 CLIPVIS_TINY: Final = ModelSpec(
     name="clipvis-tiny",
     description="CLIP-VIS trained on the procedural diorama world only, runs on any CPU",
-    proposals=Mask2FormerSpec(
-        backbone=None,
-        width=96,
-        num_heads=4,
-        encoder_layers=2,
-        encoder_ffn_dim=384,
-        num_points=4,
-        decoder_layers=3,
-        decoder_ffn_dim=384,
-        queries="guided",
-        num_queries=32,
-        num_classes=None,
-        predicts_quality=True,
-    ),
+    proposals=replace(INSTFORMER_TINY.proposals, backbone=None, predicts_quality=True),
     clip=RESNET_TINY,
     classifiers=("mask-pooling",),
     proposal_input=_SMALL,
@@ -53,19 +40,8 @@ CLIPVIS_TINY: Final = ModelSpec(
 CLIPVIS_R50: Final = ModelSpec(
     name="clipvis-r50",
     description="CLIP-VIS of its authors on CLIP ResNet-50, trained on LVIS",
-    proposals=Mask2FormerSpec(
-        backbone=None,
-        width=256,
-        num_heads=8,
-        encoder_layers=6,
-        encoder_ffn_dim=1024,
-        num_points=4,
-        decoder_layers=6,
-        decoder_ffn_dim=2048,
-        queries="learned",
-        num_queries=100,
-        num_classes=None,
-        predicts_quality=True,
+    proposals=replace(
+        INSTFORMER_R50.proposals, backbone=None, decoder_layers=6, num_classes=None, predicts_quality=True
     ),
     clip=RN50,
     classifiers=("mask-pooling",),

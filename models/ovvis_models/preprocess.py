@@ -19,6 +19,9 @@ from ovvis_models.structures import ImageGeometry
 MASK_STRIDE = 4
 """Mask logits are predicted at this stride of the padded input."""
 
+COARSEST_STRIDE = 32
+"""Of the maps of a proposal network; its input is padded to whole places of them."""
+
 Channels = tuple[float, float, float]
 
 Resize = Literal["torch", "pillow"]
@@ -44,7 +47,7 @@ def pixel_range(values: Channels) -> Channels:
 
 
 def geometry(
-    original_hw: tuple[int, int], *, short_side: int, max_side: int, divisor: int = 32
+    original_hw: tuple[int, int], *, short_side: int, max_side: int, divisor: int = COARSEST_STRIDE
 ) -> ImageGeometry:
     """The resize that brings the short side to `short_side` and no side over `max_side`, and its padding.
 
@@ -108,6 +111,16 @@ def prepare(
     bottom, right = (full - used for full, used in zip(geometry.padded_hw, geometry.resized_hw, strict=True))
     padded = F.pad(normalised, (0, right, 0, bottom))
     return padded.contiguous(memory_format=torch.channels_last)
+
+
+def proposal_images(
+    frames: UInt8[Tensor, "B H0 W0 3"], wanted: ImageInput
+) -> tuple[Float[Tensor, "B 3 H W"], ImageGeometry]:
+    """RGB frames as a proposal network wants to see them, and how masks of these images map to the frames."""
+    shape = geometry(
+        (frames.shape[1], frames.shape[2]), short_side=wanted.short_side, max_side=wanted.max_side
+    )
+    return prepare(frames, shape, mean=wanted.mean, std=wanted.std, resize=wanted.resize), shape
 
 
 def image_area(

@@ -90,21 +90,13 @@ class PredictionStore:
             UsageError: they are of a run with another model, data set or settings.
             AnnotationError: the file is damaged.
         """
-        path = self._path(video_id)
-        content = read_json(path)
-        if not isinstance(content, dict) or content.get("version") != _VERSION:
-            raise AnnotationError(f"{path}: not a results file of this version", hint="add --overwrite")
-        if content.get("fingerprint") != self._fingerprint:
+        predictions, fingerprint = _read(self._path(video_id))
+        if fingerprint != self._fingerprint:
             raise UsageError(
                 f"{self.folder.parent} holds results of another model, data set or other settings",
                 hint="choose another --output, or add --overwrite to replace them",
             )
-        try:
-            return _predictions(content)
-        except (KeyError, TypeError, ValueError) as error:
-            raise AnnotationError(
-                f"{path}: damaged", hint="remove the file; its video is run again"
-            ) from error
+        return predictions
 
     def clear(self) -> None:
         """Removes all results that are there."""
@@ -114,6 +106,27 @@ class PredictionStore:
 
     def _path(self, video_id: int) -> Path:
         return self.folder / f"{video_id}.json"
+
+
+def read_predictions(path: Path) -> VideoPredictions:
+    """The results of a video, whatever they depend on.
+
+    Raises:
+        AnnotationError: the file is damaged, or of another version.
+    """
+    predictions, _ = _read(path)
+    return predictions
+
+
+def _read(path: Path) -> tuple[VideoPredictions, object]:
+    """The results in a file, and their fingerprint."""
+    content = read_json(path)
+    if not isinstance(content, dict) or content.get("version") != _VERSION:
+        raise AnnotationError(f"{path}: not a results file of this version", hint="add --overwrite")
+    try:
+        return _predictions(content), content["fingerprint"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise AnnotationError(f"{path}: damaged", hint="remove the file; its video is run again") from error
 
 
 def result_entries(predictions: VideoPredictions) -> list[ResultEntry]:

@@ -1,4 +1,8 @@
-"""The whole training of a CLIP-VIS: its convolutional CLIP, then the decoders on its frozen maps."""
+"""The whole training of a CLIP-VIS: its convolutional CLIP, then the decoders on its frozen maps.
+
+The decoders start from those of another model, as published ones start from Mask2Former's on COCO: only
+what reads the maps and the heads that differ have to be learnt anew.
+"""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +16,8 @@ from ovvis_cli.training.loop import fit
 from ovvis_cli.training.recipe import ClipVisRecipe, Scale
 from ovvis_cli.training.stage_clip import clip_stage
 from ovvis_cli.training.stage_proposals import proposal_stage
-from ovvis_models.catalog import CATALOG, clip_spec, compose_clip_vis
+from ovvis_models.catalog import CATALOG, clip_spec, compose_clip_vis, load
+from ovvis_models.networks.mask2former import Mask2Former
 from ovvis_models.specs import ModelSpec
 from ovvis_models.weights import save_weights
 
@@ -60,6 +65,7 @@ def _train_clip(recipe: ClipVisRecipe, spec: ModelSpec, run: Run) -> None:
 def _train_decoders(recipe: ClipVisRecipe, spec: ModelSpec, run: Run) -> None:
     torch.manual_seed(recipe.clipvis.schedule.seed)
     network = compose_clip_vis(spec, clip=trained_clip(spec, run))
+    start_decoders(network.proposals, trained=load(recipe.decoders_from).network.proposals)
     stage = proposal_stage(
         recipe.clipvis,
         network.proposals,
@@ -68,3 +74,14 @@ def _train_decoders(recipe: ClipVisRecipe, spec: ModelSpec, run: Run) -> None:
         device=run.device,
     )
     fit(stage, checkpoint=run.checkpoint("clipvis"), on_step=run.on_step)
+
+
+def start_decoders(fresh: Mask2Former, *, trained: Mask2Former) -> None:
+    """Gives `fresh`, in place, the weights of all that both networks have alike behind their backbones."""
+    own = fresh.state_dict()
+    alike = {
+        name: value
+        for name, value in trained.state_dict().items()
+        if not name.startswith("backbone.") and name in own and own[name].shape == value.shape
+    }
+    fresh.load_state_dict(own | alike)

@@ -82,6 +82,7 @@ class ClipVisRecipe:
     """The whole training of a CLIP-VIS."""
 
     model: str
+    decoders_from: str  # model whose trained decoders the second stage starts from
     clip: ClipStage
     clipvis: ProposalStage  # on the maps of the frozen CLIP
 
@@ -112,6 +113,7 @@ def parse_recipe(text: str, *, where: str) -> Recipe | ClipVisRecipe:
     if "clipvis" in table:
         return ClipVisRecipe(
             model=_take(table, "model", str, where),
+            decoders_from=_take(table, "decoders_from", str, where),
             clip=_part(ClipStage, table, "clip", where),
             clipvis=_part(ProposalStage, table, "clipvis", where),
         )

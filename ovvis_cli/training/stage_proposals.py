@@ -20,8 +20,7 @@ from ovvis_models.losses.guided_criterion import GuidedCriterion, GuidedWeights
 from ovvis_models.losses.masks import PointSampling
 from ovvis_models.losses.targets import Target
 from ovvis_models.networks.mask2former import Mask2Former
-from ovvis_models.preprocess import ImageInput, geometry, prepare
-from ovvis_models.structures import ImageGeometry
+from ovvis_models.preprocess import ImageInput, geometry, proposal_images
 
 SEED_SPACE = 11
 LONGEST_FILM = 24  # frames
@@ -70,7 +69,7 @@ def proposal_stage(
         UsageError: frames of the settings' sizes would be padded.
     """
     for frame_hw in (settings.frame_hw, settings.final_frame_hw):
-        _require_no_padding(_shown(frame_hw, image_input))
+        _require_no_padding(frame_hw, image_input)
     network = network.to(device)
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     criterion = GuidedCriterion(
@@ -103,22 +102,17 @@ def proposal_stage(
         return with_centers(clip.frames[0], clip.masks[0])
 
     def losses(batch: FrameBatch) -> dict[str, Tensor]:
-        images = batch.images.to(device)
-        shown = _shown((images.shape[1], images.shape[2]), image_input)
-        pixels = prepare(images, shown, mean=image_input.mean, std=image_input.std, resize=image_input.resize)
-        return criterion(network.class_agnostic(pixels), targets_on(device, batch))
+        images, _ = proposal_images(batch.images.to(device), image_input)
+        return criterion(network.class_agnostic(images), targets_on(device, batch))
 
     return Stage(
         name=name, model=network, draw=draw, collate=collate, losses=losses, schedule=settings.schedule
     )
 
 
-def _shown(frame_hw: tuple[int, int], wanted: ImageInput) -> ImageGeometry:
-    return geometry(frame_hw, short_side=wanted.short_side, max_side=wanted.max_side)
-
-
-def _require_no_padding(shown: ImageGeometry) -> None:
+def _require_no_padding(frame_hw: tuple[int, int], wanted: ImageInput) -> None:
     """Targets cover the frame, so that the network's input must show nothing else."""
+    shown = geometry(frame_hw, short_side=wanted.short_side, max_side=wanted.max_side)
     if shown.resized_hw != shown.padded_hw:
         raise UsageError(
             f"frames of {shown.original_hw} would be padded from {shown.resized_hw} to {shown.padded_hw}",

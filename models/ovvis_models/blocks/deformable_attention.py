@@ -1,15 +1,17 @@
 """Multi-scale deformable attention in plain PyTorch.
 
 Every query reads a few points of every level, each the bilinear mean of four tokens. The four bilinear
-weights are multiplied into the attention weights, and everything a head of a query reads is then one bag of
-a weighted embedding lookup (`weighted_bags`), which is several times faster on a CPU
-than the usual chain of `grid_sample`, and never builds the (tokens x points x width) intermediate.
+weights are multiplied into the attention weights, and what a head of a query reads at one of the four corners
+is then one bag of a weighted embedding lookup (`weighted_bags`), which is several times faster on a CPU than
+the usual chain of `grid_sample`, and never builds the (tokens x points x width) intermediate. A bag for each
+corner: to put all four into one costs more than the lookup itself.
 The result is that of `grid_sample(mode="bilinear", padding_mode="zeros", align_corners=False)`.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from itertools import accumulate
 
 import torch
@@ -140,19 +142,18 @@ def sample_levels(
     arithmetic on every other number of a tensor is several times slower on a CPU.
     """
     batch, _, heads, width = value.shape
-    table = _bordered(value.flatten(2), shapes)
+    table = _bordered(value.flatten(2), shapes).view(-1, width)
     left, fx = _cell(x, for_each_place(shapes.widths, like=x))
     top, fy = _cell(y, for_each_place(shapes.heights, like=y))
     lower, right = weights * fy, weights * fx
     lower_right = lower * fx
     upper_right = right - lower_right
     corner_weights = (weights - lower - upper_right, upper_right, lower - lower_right, lower_right)
-    read = weighted_bags(
-        table.view(-1, width),
-        indices=_corner_rows(left, top, table=shapes.bordered).flatten(0, 2).flatten(1),
-        weights=_bags_of(corner_weights).flatten(0, 2).flatten(1).to(value.dtype),
+    reads = (
+        weighted_bags(table, indices=_bags_of(rows), weights=_bags_of(corner.to(value.dtype)))
+        for rows, corner in zip(_corner_rows(left, top, table=shapes.bordered), corner_weights, strict=True)
     )
-    return read.view(batch, -1, heads * width)
+    return reduce(Tensor.add_, reads).view(batch, -1, heads * width)
 
 
 def for_each_place(
@@ -185,8 +186,8 @@ def _cell(places: Tensor, extents: Tensor) -> tuple[Tensor, Tensor]:
     return before, (places - before).clamp(0, 1)
 
 
-def _corner_rows(left: Tensor, top: Tensor, *, table: LevelShapes) -> Tensor:
-    """Return the rows of the corners of each cell in the bordered table, (B, S, heads, 4, levels, points)."""
+def _corner_rows(left: Tensor, top: Tensor, *, table: LevelShapes) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return the rows of each cell's corners in the bordered table: the upper two, then the lower two."""
     batch, _, heads = left.shape[:3]
     left, top = left.int(), top.int()
     length = for_each_place([width * heads for width in table.widths], like=top)
@@ -196,9 +197,9 @@ def _corner_rows(left: Tensor, top: Tensor, *, table: LevelShapes) -> Tensor:
     first = for_each_place(origins, like=top) + head + image * (table.num_tokens * heads)
     upper_left = torch.addcmul(first, top, length).add_(left, alpha=heads)
     lower_left = upper_left + length
-    return _bags_of((upper_left, upper_left + heads, lower_left, lower_left + heads))
+    return upper_left, upper_left + heads, lower_left, lower_left + heads
 
 
-def _bags_of(corners: Sequence[Tensor]) -> Tensor:
-    """Return what belongs to the four corners side by side, (B, S, heads, 4, levels, points)."""
-    return torch.stack(tuple(corners), dim=3)
+def _bags_of(places: Shaped[Tensor, "B S heads levels points"]) -> Shaped[Tensor, "bags K"]:
+    """Return one bag for each head of each query."""
+    return places.flatten(0, 2).flatten(1)

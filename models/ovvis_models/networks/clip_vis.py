@@ -15,12 +15,9 @@ from torch import Tensor, nn
 
 from ovvis_models.heads.mask_pooling import MaskPooling, inside_at
 from ovvis_models.networks.mask2former import Mask2Former
-from ovvis_models.preprocess import ImageInput, geometry, prepare
+from ovvis_models.preprocess import ImageInput, proposal_images
 from ovvis_models.structures import WindowPrediction
 from ovvis_models.text.encoder import TextEncoder
-
-DIVISOR = 32
-"""Coarsest stride of the network."""
 
 
 class ClipVis(nn.Module):
@@ -50,14 +47,7 @@ class ClipVis(nn.Module):
 
     def predict(self, frames: UInt8[Tensor, "B H0 W0 3"]) -> WindowPrediction:
         """Proposals and instance tokens of B RGB frames of one size, on the device of the frames."""
-        wanted = self.image_input
-        shape = geometry(
-            (frames.shape[1], frames.shape[2]),
-            short_side=wanted.short_side,
-            max_side=wanted.max_side,
-            divisor=DIVISOR,
-        )
-        images = prepare(frames, shape, mean=wanted.mean, std=wanted.std, resize=wanted.resize)
+        images, shape = proposal_images(frames, self.image_input)
         maps = self.proposals.backbone(images)
         proposals = self.proposals.proposals_of(
             self.proposals.query_decoder.last(self.proposals.pixel_decoder(maps))

@@ -14,13 +14,10 @@ from torch import Tensor, nn
 
 from ovvis_models.heads.classifier import InstanceEncoder
 from ovvis_models.networks.mask2former import Mask2Former
-from ovvis_models.preprocess import ImageInput, geometry, image_area, prepare, unpadded_geometry
+from ovvis_models.preprocess import ImageInput, image_area, prepare, proposal_images, unpadded_geometry
 from ovvis_models.structures import ImageGeometry, Proposals, WindowPrediction
 from ovvis_models.text.encoder import TextEncoder
 from ovvis_models.trackers.rollout import RolloutTracker
-
-PROPOSAL_DIVISOR = 32
-"""Coarsest stride of the proposal network."""
 
 
 class InstFormer(nn.Module):
@@ -69,14 +66,7 @@ class InstFormer(nn.Module):
 
     def propose(self, frames: UInt8[Tensor, "B H0 W0 3"]) -> tuple[Proposals, ImageGeometry]:
         """Class-agnostic proposals, and how their masks map to the frames."""
-        wanted = self.proposal_input
-        shape = geometry(
-            _frame_hw(frames),
-            short_side=wanted.short_side,
-            max_side=wanted.max_side,
-            divisor=PROPOSAL_DIVISOR,
-        )
-        images = prepare(frames, shape, mean=wanted.mean, std=wanted.std, resize=wanted.resize)
+        images, shape = proposal_images(frames, self.proposal_input)
         return self.proposals.propose(images), shape
 
     def classify(
@@ -85,7 +75,7 @@ class InstFormer(nn.Module):
         """Unit-norm instance tokens of masks that cover exactly the frames' area, at any resolution."""
         wanted = self.clip_input
         shape = unpadded_geometry(
-            _frame_hw(frames),
+            (frames.shape[1], frames.shape[2]),
             short_side=wanted.short_side,
             max_side=wanted.max_side,
             divisor=self.instance_encoder.size_divisor,
@@ -103,7 +93,3 @@ def best_proposals(proposals: Proposals, *, num_instances: int) -> Proposals:
         mask_logits=torch.take_along_dim(proposals.mask_logits, chosen[..., None, None], dim=1),
         object_logits=logits,
     )
-
-
-def _frame_hw(frames: UInt8[Tensor, "B H0 W0 3"]) -> tuple[int, int]:
-    return frames.shape[1], frames.shape[2]

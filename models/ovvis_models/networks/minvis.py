@@ -13,11 +13,8 @@ from jaxtyping import UInt8
 from torch import Tensor, nn
 
 from ovvis_models.networks.mask2former import Mask2Former
-from ovvis_models.preprocess import ImageInput, geometry, prepare
+from ovvis_models.preprocess import ImageInput, proposal_images
 from ovvis_models.structures import WindowPrediction
-
-DIVISOR = 32
-"""Coarsest stride of the network."""
 
 
 class MinVIS(nn.Module):
@@ -30,14 +27,7 @@ class MinVIS(nn.Module):
 
     def predict(self, frames: UInt8[Tensor, "B H0 W0 3"]) -> WindowPrediction:
         """Masks and class logits (as instance tokens) of B RGB frames of one size, on their device."""
-        wanted = self.image_input
-        shape = geometry(
-            (frames.shape[1], frames.shape[2]),
-            short_side=wanted.short_side,
-            max_side=wanted.max_side,
-            divisor=DIVISOR,
-        )
-        images = prepare(frames, shape, mean=wanted.mean, std=wanted.std, resize=wanted.resize)
+        images, shape = proposal_images(frames, self.image_input)
         last = self.proposals.last(images)
         return WindowPrediction(
             proposals=self.proposals.proposals_of(last), instance_tokens=last.object_logits, geometry=shape

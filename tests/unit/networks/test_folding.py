@@ -1,11 +1,12 @@
-"""Batch norms folded into convolutions change nothing but the speed."""
+"""What is folded changes nothing but the speed."""
 
 import pytest
 import torch
+from open_clip.transformer import QuickGELU, ResidualAttentionBlock
 from torch import nn
 
 from ovvis_models.backbones.clip_maps import clip_maps
-from ovvis_models.backbones.folding import FixedNorm, fold_norms
+from ovvis_models.backbones.folding import FixedNorm, fold_norms, fold_quick_gelus
 from ovvis_models.backbones.timm_features import TimmBackbone
 from ovvis_models.catalog import CATALOG, clip_spec
 from ovvis_models.networks.clip import build_clip
@@ -42,3 +43,15 @@ def test_folded_norms_give_the_same_maps(backbone) -> None:
 def test_a_norm_without_its_convolution_is_refused() -> None:
     with pytest.raises(ValueError, match="follows no convolution"):
         fold_norms(nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU(), nn.BatchNorm2d(5)))
+
+
+def test_a_folded_quick_gelu_gives_the_same() -> None:
+    torch.manual_seed(0)
+    block = ResidualAttentionBlock(16, 2, act_layer=QuickGELU).double().eval()
+    x = torch.randn(2, 5, 16, dtype=torch.double)
+    with torch.inference_mode():
+        before = block(x)
+        fold_quick_gelus(block)
+        after = block(x)
+    assert not any(isinstance(module, QuickGELU) for module in block.modules())
+    torch.testing.assert_close(before, after)

@@ -1,0 +1,45 @@
+"""The systems are compositions: what one adds to another is listed here, all else they share."""
+
+from ovvis_models.catalog import build
+
+SHARED = {
+    "blocks.deformable_attention.DeformableAttention",
+    "blocks.mlp.MLP",
+    "blocks.transformer_layers.AttentionLayer",
+    "blocks.transformer_layers.FeedForwardLayer",
+    "decoders.pixel_decoder.EncoderLayer",
+    "decoders.pixel_decoder.PixelDecoder",
+    "decoders.query_decoder.DecoderLayer",
+    "decoders.query_decoder.QueryDecoder",
+    "networks.mask2former.Mask2Former",
+}
+CLIP_VIS_ADDS = {
+    "backbones.clip_maps.ClipMaps",
+    "decoders.object_heads.MaskQualityHead",
+    "decoders.object_heads.ObjectOrNothingHead",
+    "heads.mask_pooling.MaskedAttentionPool",
+    "networks.clip_vis.ClipVis",
+}
+
+
+def _parts(model: str) -> set[str]:
+    classes = {type(module) for module in build(model).modules()}
+    ours = {
+        f"{each.__module__}.{each.__qualname__}" for each in classes if each.__module__.startswith("ovvis")
+    }
+    return {name.removeprefix("ovvis_models.") for name in ours}
+
+
+def test_clip_vis_shares_all_but_its_own_parts_with_instformer() -> None:
+    instformer, clip_vis = _parts("instformer-tiny"), _parts("clipvis-tiny")
+    assert clip_vis - instformer == CLIP_VIS_ADDS
+    assert instformer & clip_vis >= SHARED | {"text.encoder.TextEncoder"}
+
+
+def test_minvis_adds_its_composition_and_a_class_head() -> None:
+    adds = _parts("minvis-r50-ovis") - _parts("instformer-tiny")
+    assert adds == {
+        "decoders.object_heads.ClosedSetHead",
+        "decoders.queries.LearnedQueries",
+        "networks.minvis.MinVIS",
+    }
