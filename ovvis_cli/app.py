@@ -14,6 +14,7 @@ from typing import Annotated, Final, cast
 import typer
 
 from ovvis_cli import __version__
+from ovvis_cli.allocator import keep_freed_memory
 from ovvis_cli.commands.benchmark import benchmark
 from ovvis_cli.commands.diorama import diorama
 from ovvis_cli.commands.doctor import doctor
@@ -72,6 +73,7 @@ def _root(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command and exits: 0 done, the code of an error (`errors.py`), 130 stopped, 70 a defect."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    keep_freed_memory()
     sys.exit(run(given))
 
 
