@@ -8,7 +8,7 @@ from ovvis_models.heads.weighted_scores import CLASS_EXPONENT
 from ovvis_models.instformer_models import INSTFORMER_R50, INSTFORMER_TINY
 from ovvis_models.networks.clip import CONVNEXT_BASE_W_320, RESNET_TINY, RN50
 from ovvis_models.preprocess import ImageInput, pixel_range
-from ovvis_models.specs import AssociationSpec, ModelSpec
+from ovvis_models.specs import AssociationSpec, ModelSpec, ZooWeights
 from ovvis_models.trackers.assignment import AssociationRules
 
 _MEAN: Final = pixel_range(CLIP_MEAN)
@@ -27,13 +27,16 @@ CLIPVIS_TINY: Final = ModelSpec(
     association=AssociationSpec(
         hidden_dim=None,
         untrained="top-k",
-        rules=AssociationRules(match_threshold=0.3, birth_threshold=0.7),
-        score_floor=0.25,
+        rules=AssociationRules(match_threshold=0.3, birth_threshold=0.5),
+        score_floor=0.35,
         duplicate_overlap=0.6,
     ),
     class_exponent=CLASS_EXPONENT,
     text_domain="diorama",
-    weights=None,
+    weights=ZooWeights(
+        file_name="clipvis_tiny.safetensors",
+        sha256="afb1da8eec3742e516801bdf6bfda480a273ff72b067268a91a27a8d7915bf35",
+    ),
     licence="Apache-2.0",
 )
 
