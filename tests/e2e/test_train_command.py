@@ -8,12 +8,13 @@ from ovvis_models.catalog import load
 
 @pytest.mark.slow
 @pytest.mark.e2e
-def test_a_short_training_gives_weights_that_load(tmp_path):
-    arguments = ["train", "instformer-tiny", "--budget", "0.002", "--output", str(tmp_path), "--quiet"]
+@pytest.mark.parametrize("model", ["instformer-tiny", "clipvis-tiny"])
+def test_a_short_training_gives_weights_that_load(tmp_path, model):
+    arguments = ["train", model, "--budget", "0.002", "--output", str(tmp_path), "--quiet"]
     assert run(arguments) == 0
-    weights = tmp_path / "instformer_tiny.safetensors"
+    weights = tmp_path / f"{model.replace('-', '_')}.safetensors"
     assert weights.stat().st_size < 25e6
-    assert load(weights).spec.name == "instformer-tiny"
+    assert load(weights).spec.name == model
     before = weights.read_bytes()
     assert run(arguments) == 0, "a finished training is only packed again"
     assert weights.read_bytes() == before
