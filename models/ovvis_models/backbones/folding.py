@@ -62,6 +62,7 @@ def fold_quick_gelus(module: nn.Module) -> None:
             continue
         before, activation, after = parent
         if isinstance(activation, QuickGELU):
+            assert isinstance(before, nn.Linear) and isinstance(after, nn.Linear), "as in CLIP's blocks"
             before.weight.mul_(QUICK_GELU_SLOPE)
             before.bias.mul_(QUICK_GELU_SLOPE)
             after.weight.div_(QUICK_GELU_SLOPE)
