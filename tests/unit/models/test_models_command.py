@@ -126,12 +126,11 @@ def test_pull_installs_what_was_published(published, model, site, home, ovvis):
         assert told in out
     assert left(home) == [".lock", f"models/{NAME}.safetensors"]
     network = load(locate(NAME)).network
-    stored = read_tensors(installed_path(NAME))  # the loaded network has its norms folded
-    start_of_name = "proposals."
-    proposals = {k.removeprefix(start_of_name): v for k, v in stored.items() if k.startswith(start_of_name)}
-    assert_equal(proposals, model.proposals)
-    visual = {k.removeprefix("visual."): v for k, v in model.clip.items() if k.startswith("visual.")}
-    assert_equal(network.instance_encoder.visual.state_dict(), visual)
+    stored = read_tensors(installed_path(NAME))  # the loaded network is folded
+    assert_equal(under(stored, "proposals."), model.proposals)
+    visual = under(model.clip, "visual.")
+    tower = {name: value.float() for name, value in under(stored, "instance_encoder.visual.").items()}
+    assert_equal(tower, {name: value.float() for name, value in visual.items()})
     text = network.text_encoder.state_dict()
     assert_equal(text, {name: model.clip[name] for name in text})
     assert network.instance_encoder.lora is None
@@ -333,3 +332,7 @@ def test_the_default_tracker_is_training_free(published):
     assert network.tracker is None
     assert published.default_tracker == "adjacent"
     assert INSTFORMER_TINY.default_tracker == "rollout"
+
+
+def under(tensors, prefix):
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
