@@ -39,7 +39,7 @@ def main() -> None:
     options = parser.parse_args()
     annotations = find_files(DATA_SETS["diorama"], options.data, split="val").annotations
     assert annotations is not None, "a diorama has annotations"
-    print(f"{'model':18}{'tracker':12}{'weights':9}" + "".join(f"{group:>7}" for group in GROUPS))
+    print(f"{'model':18}{'tracker':16}{'weights':9}" + "".join(f"{group:>7}" for group in GROUPS))
     for run in options.runs:
         about = json.loads((run / METRICS_NAME).read_text())["model"]
         exponent = find_spec(about["name"]).class_exponent
@@ -50,7 +50,7 @@ def main() -> None:
             for name, results in (("all", run / RESULTS_NAME), ("none", bare)):
                 figures = average_precision(results, annotations=annotations)
                 row = "".join(f"{100 * figures[group]:7.1f}" for group in GROUPS)
-                print(f"{about['name']:18}{about['tracker']:12}{name:9}{row}")
+                print(f"{about['name']:18}{about['tracker']:16}{name:9}{row}")
 
 
 def predictions_of(run: Path) -> Iterator[VideoPredictions]:

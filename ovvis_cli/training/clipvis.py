@@ -1,7 +1,7 @@
 """The whole training of a CLIP-VIS: its convolutional CLIP, then the decoders on its frozen maps.
 
-The decoders start from those of another model, as published ones start from Mask2Former's on COCO: only
-what reads the maps and the heads that differ have to be learnt anew.
+The decoders start from those of another model of the same shapes: only what reads the maps and the heads
+that differ have to be learnt anew.
 """
 
 from collections.abc import Callable
