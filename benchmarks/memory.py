@@ -2,22 +2,28 @@
 
     python -m benchmarks.memory [--frames 3000] [--size 480x854] [--every 500]
 
-Prints, each time so many more frames are recorded, the mean of five readings two seconds apart.
+The video shows a short drawn scene to and fro. Prints, each time so many more frames are recorded, the mean
+of five readings two seconds apart.
 """
 
 import argparse
 import subprocess
 import sys
 import time
+from itertools import cycle, islice
 from pathlib import Path
 from statistics import mean
 from tempfile import TemporaryDirectory
 
 from ovvis_cli.benchmarking.workload import drawn_video
+from ovvis_cli.diorama.scene import FRAMES_PER_S
+from ovvis_cli.video.reader import read_frames
+from ovvis_cli.video.writer import OverlayWriter
 
 SHELL = "from ovvis_cli.app import main; main()"
 NAMES = "dog,skateboard,cat,car"
 READINGS, PAUSE_S = 5, 2.0
+SCENE_FRAMES = 40
 
 
 def main() -> None:
@@ -29,7 +35,7 @@ def main() -> None:
     options = parser.parse_args()
     height, width = (int(side) for side in options.size.split("x"))
     with TemporaryDirectory() as name:
-        video = drawn_video(Path(name), frame_hw=(height, width), num_frames=options.frames)
+        video = long_video(Path(name), frame_hw=(height, width), num_frames=options.frames)
         arguments = ["segment", str(video), "--classes", NAMES, "-o", name, "--save", "ytvis", "--quiet"]
         masks = Path(name) / video.stem / "masks.jsonl"
         process = subprocess.Popen([sys.executable, "-c", SHELL, *arguments])
@@ -43,6 +49,18 @@ def main() -> None:
                 print(f"{num_frames} frames: {mean(readings):.0f} MiB", flush=True)
                 awaited, readings = awaited + options.every, []
     sys.exit(process.returncode)
+
+
+def long_video(folder: Path, *, frame_hw: tuple[int, int], num_frames: int) -> Path:
+    """An MP4 of any length, of which only one scene is ever held."""
+    scene = [
+        frame.image for frame in read_frames(drawn_video(folder, frame_hw=frame_hw, num_frames=SCENE_FRAMES))
+    ]
+    path = folder / "long.mp4"
+    with OverlayWriter(path, height=frame_hw[0], width=frame_hw[1]) as writer:
+        for number, image in enumerate(islice(cycle([*scene, *scene[-2:0:-1]]), num_frames)):
+            writer.write(image, time_s=number / FRAMES_PER_S)
+    return path
 
 
 def resident_mib(process_id: int) -> float | None:
