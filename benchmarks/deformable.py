@@ -22,21 +22,22 @@ STRIDES = (32, 16, 8)
 
 
 def by_grid_sample(
-    layer: DeformableAttention, tokens: Tensor, *, reference_points: Tensor, shapes: LevelShapes
+    layer: DeformableAttention, query: Tensor, *, value: Tensor, reference_points: Tensor, shapes: LevelShapes
 ) -> Tensor:
-    """What the layer computes, level by level with grid_sample, of the tokens (B, S, C) for themselves."""
-    batch, num_tokens, _ = tokens.shape
+    """What the layer computes, level by level with grid_sample; takes and gives what its `forward` does."""
+    batch, num_tokens, _ = query.shape
     per_head = (layer.num_heads, layer.num_levels, layer.num_points)
-    offsets = layer.sampling_offsets(tokens).view(batch, num_tokens, *per_head, 2)
-    weights = layer.attention_weights(tokens).view(batch, num_tokens, layer.num_heads, -1).softmax(dim=-1)
+    offsets = layer.sampling_offsets(query).view(batch, num_tokens, *per_head, 2)
+    weights = layer.attention_weights(query).view(batch, num_tokens, layer.num_heads, -1).softmax(dim=-1)
     weights = weights.view(batch, num_tokens, *per_head)
     sizes = offsets.new_tensor([(width, height) for height, width in shapes.sizes])
     places = reference_points[:, None, None, None] + offsets / sizes[:, None]
     reads = []
-    for level, maps in enumerate(shapes.split(layer.value_proj(tokens))):
+    for level, maps in enumerate(shapes.split(layer.value_proj(value))):
         by_head = maps.unflatten(-1, (layer.num_heads, -1)).permute(0, 3, 4, 1, 2).flatten(0, 1)
         grid = (places[:, :, :, level] * 2 - 1).transpose(1, 2).flatten(0, 1)  # (B * heads, S, points, 2)
-        reads.append(F.grid_sample(by_head, grid, align_corners=False))  # (B * heads, C / heads, S, points)
+        # (B * heads, C / heads, S, points)
+        reads.append(F.grid_sample(by_head.to(grid.dtype), grid, align_corners=False))
     weight = weights.permute(0, 2, 1, 3, 4).flatten(0, 1).flatten(2)[:, None]
     read = (torch.cat(reads, dim=-1) * weight).sum(dim=-1)
     output: Tensor = layer.output_proj(read.unflatten(0, (batch, -1)).flatten(1, 2).transpose(1, 2))
@@ -62,7 +63,7 @@ def main() -> None:
     reference_points = pixel_centers(shapes, like=tokens)
     forms: dict[str, Callable[[], Tensor]] = {
         "grid_sample": lambda: by_grid_sample(
-            layer, tokens, reference_points=reference_points, shapes=shapes
+            layer, tokens, value=tokens, reference_points=reference_points, shapes=shapes
         ),
         "ours": lambda: layer(tokens, value=tokens, reference_points=reference_points, shapes=shapes),
     }

@@ -17,6 +17,7 @@ from ovvis_cli.vocabulary.cache import TextCache
 from ovvis_cli.vocabulary.categories import load_table
 from ovvis_cli.vocabulary.embedding import VocabularyEmbedder
 from ovvis_cli.vocabulary.names import vocabulary_of_table
+from ovvis_models.backbones.folding import fold_quick_gelus
 from ovvis_models.networks.clip import VIT_B_32, build_clip
 from ovvis_models.text.encoder import TextEncoder
 
@@ -30,6 +31,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
     encoder = TextEncoder(build_clip(VIT_B_32)).eval()
+    fold_quick_gelus(encoder)
     table = load_table("lvvis")
     chosen = [category.category_id for category in table.categories][: options.names]
     vocabulary = vocabulary_of_table(table, category_ids=chosen)

@@ -13,6 +13,7 @@ from ovvis_cli.errors import UsageError
 from ovvis_cli.installed import locate
 from ovvis_cli.record.schema import ModelInfo, SettingValue
 from ovvis_models.catalog import LoadedModel, load, segmenter_for, tracker_for
+from ovvis_models.precision import round_weights
 from ovvis_models.segmenter import VideoSegmenter
 from ovvis_models.specs import ClassifierName, TrackerName
 from ovvis_models.structures import WindowPrediction
@@ -94,7 +95,7 @@ def engine_of(
     tracker: TrackerName | None = None,
     classifier: ClassifierName | None = None,
 ) -> Engine:
-    """Puts a model on its device; `tracker` and `classifier` None are the model's own.
+    """Puts a model on its device, in that precision for good; `tracker` and `classifier` None are its own.
 
     Raises:
         UsageError: the classifier does not go with the model.
@@ -103,6 +104,8 @@ def engine_of(
     chosen_classifier = classifier or model.spec.classifier
     check_classifier(model, chosen_classifier)
     model.network.to(device)
+    if precision != "fp32":
+        round_weights(model.network, DTYPES[precision])
     chosen = tracker or model.spec.default_tracker
     tracker_for(model, chosen)  # raises now where the model has none of that name
     return Engine(

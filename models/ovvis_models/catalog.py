@@ -119,8 +119,7 @@ def load(name_or_path: str | Path, *, adapter: Path | None = None) -> LoadedMode
 def ready(network: Network) -> Network:
     """The network in its fastest form: what can be is folded, channels last. It takes no weights any more."""
     fold_norms(network.proposals.backbone)
-    if isinstance(network, InstFormer):
-        fold_quick_gelus(network.get_submodule("instance_encoder"))
+    fold_quick_gelus(network)
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network.eval()
 

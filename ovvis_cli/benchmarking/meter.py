@@ -4,13 +4,11 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import Final
 
 from torch import nn
 
 from ovvis_cli.stages import StageName
-
-_NOT_IN_PREDICT: Final = frozenset({"proposals", "text_encoder", "tracker"})
+from ovvis_models.precision import BESIDE_PREDICT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,5 +92,5 @@ def network_stages(network: nn.Module) -> list[tuple[StageName, nn.Module]]:
         ("pixel decoder", proposals.get_submodule("pixel_decoder")),
         ("query decoder", proposals.get_submodule("query_decoder")),
     ]
-    others = (child for name, child in network.named_children() if name not in _NOT_IN_PREDICT)
+    others = (child for name, child in network.named_children() if name not in {"proposals"} | BESIDE_PREDICT)
     return parts + [("classify", child) for child in others]

@@ -9,7 +9,7 @@ from pathlib import Path
 from ovvis_cli.benchmarking.report import Figures, figures_of
 from ovvis_cli.benchmarking.run import Measured, measure
 from ovvis_cli.benchmarking.workload import random_model
-from ovvis_cli.device import resolve_device, resolve_precision
+from ovvis_cli.device import Precision, resolve_device, resolve_precision
 from ovvis_cli.engine import Engine, check_classifier, engine_of, start_engine
 from ovvis_models.specs import ClassifierName
 
@@ -55,16 +55,16 @@ def measure_all(plan: Plan, *, video: Path) -> Iterator[Result]:
     """
     device = resolve_device(plan.device)
     precisions = dict.fromkeys(resolve_precision(name, device) for name in plan.precisions)
-    for name in plan.models:
+    for name, precision in product(plan.models, precisions):
         start_s = time.perf_counter()
-        engine = _engine(name, plan=plan)
+        engine = _engine(name, precision=precision, plan=plan)
         if plan.compare is not None:
             check_classifier(engine.model, plan.compare)
         load_s = time.perf_counter() - start_s
         classifiers = dict.fromkeys((engine.classifier, plan.compare or engine.classifier))
-        for precision, batch_size, classifier in product(precisions, plan.batch_sizes, classifiers):
+        for batch_size, classifier in product(plan.batch_sizes, classifiers):
             measured = measure(
-                replace(engine, precision=precision, classifier=classifier),
+                replace(engine, classifier=classifier),
                 video=video,
                 num_classes=plan.num_classes,
                 batch_size=batch_size,
@@ -85,7 +85,7 @@ def ratios(results: list[Result]) -> list[str]:
     return told
 
 
-def _engine(name: str, *, plan: Plan) -> Engine:
+def _engine(name: str, *, precision: Precision, plan: Plan) -> Engine:
     if not plan.random_weights:
-        return start_engine(name, device=plan.device, precision="fp32")
-    return engine_of(random_model(name), device=resolve_device(plan.device), precision="fp32")
+        return start_engine(name, device=plan.device, precision=precision)
+    return engine_of(random_model(name), device=resolve_device(plan.device), precision=precision)

@@ -50,11 +50,10 @@ def check_result(result: dict[str, Any]) -> None:
     assert set(result["memory"]) == {"host_peak_bytes", "device_peak_bytes"}
 
 
-@pytest.mark.parametrize("name", ["instformer-tiny"])
-def test_drawn_video_random_weights_and_comparison(ovvis: Ovvis, tmp_path: Path, name: str) -> None:
+def test_drawn_video_random_weights_and_comparison(ovvis: Ovvis, tmp_path: Path) -> None:
     file, plot = tmp_path / "speed.json", tmp_path / "speed.svg"
     outcome = ovvis(
-        *("benchmark", "--model", name, "--random-weights", "--size", "64x96", "--frames", "3"),
+        *("benchmark", "--model", "instformer-tiny", "--random-weights", "--size", "64x96", "--frames", "3"),
         *("--batch-size", "1", "--batch-size", "2", "--device", "cpu", "--precision", "fp32"),
         *("--compare", "masked-crops", "--classes-count", "5", "--json", file, "--plot", plot),
     )
@@ -75,11 +74,16 @@ def test_drawn_video_random_weights_and_comparison(ovvis: Ovvis, tmp_path: Path,
 
 def test_own_video_and_weights_up_to_a_number_of_frames(ovvis: Ovvis, clip: Path, tmp_path: Path) -> None:
     file = tmp_path / "speed.json"
-    outcome = ovvis("benchmark", "--video", clip, "--frames", "4", "--device", "cpu", "--json", file)
+    outcome = ovvis(
+        *("benchmark", "--video", clip, "--frames", "4", "--device", "cpu", "--json", file),
+        *("--precision", "bf16", "--precision", "fp32"),
+    )
     assert outcome.code == 0, outcome.err
-    [result] = json.loads(file.read_text())["results"]
-    check_result(result)
-    assert result["num_frames"] == 4
+    results = json.loads(file.read_text())["results"]
+    assert [result["precision"] for result in results] == ["bf16", "fp32"]
+    for result in results:
+        check_result(result)
+        assert result["num_frames"] == 4
     assert "frames/s" in outcome.out and "% of the matmul peak" in outcome.out
 
 

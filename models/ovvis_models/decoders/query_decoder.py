@@ -108,9 +108,10 @@ class QueryDecoder(nn.Module):
         return DecoderOutput(layers=tuple(outputs), origin=initial.origin)
 
     def _heads(self, query_embeds: Tensor, mask_embeds: Tensor, features: PixelFeatures) -> LayerOutput:
+        masks = torch.bmm(mask_embeds, flattened(features.pixel_embeds))
         return LayerOutput(
             query_embeds=query_embeds,
-            mask_logits=torch.einsum("bqc,bchw->bqhw", mask_embeds, features.pixel_embeds),
+            mask_logits=torch.unflatten(masks, -1, features.pixel_embeds.shape[-2:]),
             object_logits=self.object_head(query_embeds),
             quality_logits=None if self.quality_head is None else self.quality_head(query_embeds),
         )
@@ -136,4 +137,14 @@ def shrink_to(
 ) -> Float[Tensor, "B C S"]:
     """Return pixel embeddings at the size of `level`, flattened to (B, C, S)."""
     size = level.shape[-2:]
-    return F.interpolate(pixel_embeds, size=size, mode="bilinear", align_corners=False).flatten(2)
+    return flattened(F.interpolate(pixel_embeds, size=size, mode="bilinear", align_corners=False))
+
+
+def flattened(maps: Float[Tensor, "B C h w"]) -> Float[Tensor, "B C S"]:
+    """Return the maps with their places in a row; channels last, nothing is copied.
+
+    Unlike those of `maps.flatten(2)`, the strides are such that a CPU's product in bfloat16 takes the maps of
+    a single image as they are, too.
+    """
+    rows = maps.permute(0, 2, 3, 1).flatten(0, 2)  # (B * S, C)
+    return torch.unflatten(rows, 0, (len(maps), -1)).transpose(1, 2)
