@@ -1,43 +1,51 @@
 """Milliseconds a frame that each choice for speed saves: the network as it runs, and with one choice undone.
 
-    python -m benchmarks.choices [--model instformer-r50] [--size 480x854] [--precision auto] [--rounds 10]
+    python -m benchmarks.choices [--model instformer-r50] [--size 480x854] [--precision auto] [--batch-size 1]
+        [--rounds 10]
 
-All have the same random weights and see the same frame, in turns. Prints the median turn, and the median of
-the differences within a round, so that a busy machine disturbs them little.
+All have the same random weights and see the same frame, in turns. Of each part of the network the fastest
+turn counts, so that a busy machine disturbs little; the last column is the difference to the first row.
 """
 
 import argparse
-import time
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
-from statistics import median
 from unittest.mock import patch
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from benchmarks.deformable import by_grid_sample
 from ovvis_cli.allocator import keep_freed_memory
+from ovvis_cli.benchmarking.machine import stage_clock
+from ovvis_cli.benchmarking.meter import Meter
+from ovvis_cli.benchmarking.run import NETWORK_STAGES
 from ovvis_cli.device import DTYPES, Precision, resolve_precision
 from ovvis_cli.options import parse_size_hw
+from ovvis_cli.stages import StageName
 from ovvis_models.backbones.folding import fold_norms, fold_quick_gelus
 from ovvis_models.blocks import transformer_layers
+from ovvis_models.blocks.decoder_output import DecoderOutput, LayerOutput, PixelFeatures
 from ovvis_models.blocks.deformable_attention import DeformableAttention
 from ovvis_models.catalog import Network, build
+from ovvis_models.decoders import query_decoder
+from ovvis_models.decoders.query_decoder import QueryDecoder
+from ovvis_models.heads.guided_attention import SHARED_BIAS
+from ovvis_models.networks import instclip
 from ovvis_models.precision import round_weights
 
 ROUNDS = 10
 AS_IT_RUNS = "as it runs"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Form:
     """A network and what is to be in force while it runs."""
 
     network: Network
-    during: Callable[[], AbstractContextManager[object]] = nullcontext
+    during: AbstractContextManager[object] = field(default_factory=nullcontext)
 
 
 def main() -> None:
@@ -46,18 +54,25 @@ def main() -> None:
     parser.add_argument("--model", default="instformer-r50")
     parser.add_argument("--size", default="480x854")
     parser.add_argument("--precision", default="auto")
+    parser.add_argument("--batch-size", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     options = parser.parse_args()
     precision = resolve_precision(options.precision, torch.device("cpu"))
     height, width = parse_size_hw(options.size, option="--size")
-    frames = torch.randint(0, 256, (1, height, width, 3), dtype=torch.uint8)
+    frames = torch.randint(0, 256, (options.batch_size, height, width, 3), dtype=torch.uint8)
     keep_freed_memory()  # as the ovvis command does
     forms = choices(options.model, precision=precision)
-    seconds = in_turns(forms, frames, precision=precision, rounds=options.rounds)
-    print(f"{options.model}, {options.size}, {precision}, {torch.get_num_threads()} threads: ms a frame")
-    for name, taken in seconds.items():
-        more = median(one - other for one, other in zip(taken, seconds[AS_IT_RUNS], strict=True))
-        print(f"{name:36}{median(taken) * 1e3:6.0f}{more * 1e3:+6.0f}")
+    ms = 1e3 / options.batch_size
+    best = in_turns(forms, frames, precision=precision, rounds=options.rounds)
+    print(
+        f"{options.model}, {options.size}, batch {options.batch_size}, {precision}, "
+        f"{torch.get_num_threads()} threads: ms a frame"
+    )
+    print(f"{'':36}" + "".join(f"{part:>15}" for part in NETWORK_STAGES) + f"{'all':>15}")
+    for name, parts in best.items():
+        row = "".join(f"{ms * seconds:15.0f}" for seconds in (*parts.values(), sum(parts.values())))
+        more = sum(parts.values()) - sum(best[AS_IT_RUNS].values())
+        print(f"{name:36}{row}{ms * more:+8.0f}")
 
 
 def choices(name: str, *, precision: Precision) -> dict[str, Form]:
@@ -65,20 +80,60 @@ def choices(name: str, *, precision: Precision) -> dict[str, Form]:
     of = partial(network_of, name, precision=precision)
     network = of()
     forms = {
-        AS_IT_RUNS: Form(network=network),
-        "without folded norms": Form(network=of(norms=False)),
-        "without folded QuickGELUs": Form(network=of(gelus=False)),
-        "without channels last": Form(network=of(memory_format=torch.contiguous_format)),
+        AS_IT_RUNS: Form(network),
+        "norms not folded": Form(of(norms=False)),
+        "QuickGELUs not folded": Form(of(gelus=False)),
+        "channels first": Form(channels_first(of(memory_format=torch.contiguous_format))),
         "deformable attention by grid_sample": Form(
-            network=network, during=partial(patch.object, DeformableAttention, "forward", by_grid_sample)
+            network, patch.object(DeformableAttention, "forward", by_grid_sample)
         ),
-        "whole feed-forward layers": Form(
-            network=network, during=partial(patch.object, transformer_layers, "CPU_ROWS", 1 << 30)
+        "feed-forward layers whole": Form(network, patch.object(transformer_layers, "CPU_ROWS", 1 << 30)),
+        "heads after every decoder layer": Form(network, patch.object(QueryDecoder, "last", with_every_head)),
+        "attention masks shrunk as masks": Form(
+            network, patch.multiple(query_decoder, shrink_to=not_shrunk, inside_masks=shrunk_masks)
+        ),
+        "InstCLIP with the whole mask": Form(
+            network, patch.object(instclip, "guided_attention", by_whole_mask)
         ),
     }
     if precision != "fp32":
-        forms["weights rounded for every batch"] = Form(network=of(rounded=False))
+        forms["weights rounded for every batch"] = Form(of(rounded=False))
     return forms
+
+
+def channels_first(network: Network) -> Network:
+    """The network on images that are channels first, too; they come channels last."""
+    backbone = network.proposals.backbone
+    backbone.register_forward_pre_hook(lambda _, images: tuple(image.contiguous() for image in images))
+    return network
+
+
+def with_every_head(decoder: QueryDecoder, features: PixelFeatures) -> LayerOutput:
+    """Objects and masks after every layer, as in training; the last ones are wanted."""
+    output: DecoderOutput = decoder(features)
+    return output.layers[-1]
+
+
+def not_shrunk(pixel_embeds: Tensor, level: Tensor) -> tuple[Tensor, torch.Size]:
+    """Pixel embeddings as they are, and the size that masks are wanted in."""
+    return pixel_embeds, level.shape[-2:]
+
+
+def shrunk_masks(mask_embeds: Tensor, pixels: tuple[Tensor, torch.Size]) -> Tensor:
+    """Masks at the size of the pixel embeddings (B, C, h, w), then shrunk to that of a level: (B, Q, S)."""
+    pixel_embeds, level_hw = pixels
+    masks = torch.einsum("bqc,bchw->bqhw", mask_embeds, pixel_embeds)
+    return F.interpolate(masks, size=level_hw, mode="bilinear", align_corners=False).flatten(2) >= 0
+
+
+def by_whole_mask(query: Tensor, key: Tensor, value: Tensor, *, bias: Tensor) -> Tensor:
+    """What `guided_attention` gives, by a mask of all that ask times all that is there, as in equation 3."""
+    batch, num_instances, num_shared = bias.shape
+    mask = query.new_full((batch, query.shape[2], key.shape[2]), float("-inf"))
+    mask[:, :-num_instances, :num_shared] = 0
+    mask[:, -num_instances:, :num_shared] = bias
+    mask[:, -num_instances:, num_shared:].diagonal(dim1=1, dim2=2).fill_(SHARED_BIAS)
+    return F.scaled_dot_product_attention(query, key, value, attn_mask=mask[:, None])
 
 
 def network_of(  # noqa: PLR0913  one for each choice
@@ -104,28 +159,29 @@ def network_of(  # noqa: PLR0913  one for each choice
 
 def in_turns(
     forms: dict[str, Form], frames: Tensor, *, precision: Precision, rounds: int
-) -> dict[str, list[float]]:
-    """Seconds of each turn of each form; a first turn of each does not count."""
-    seconds: dict[str, list[float]] = {name: [] for name in forms}
+) -> dict[str, dict[StageName, float]]:
+    """Seconds of the fastest turn of each part of each form; a first turn of each does not count."""
+    best = {name: dict.fromkeys(NETWORK_STAGES, float("inf")) for name in forms}
     for turn in range(rounds + 1):
         for name, form in forms.items():
-            with form.during():
-                taken = seconds_of(form.network, frames, precision=precision)
+            with form.during:
+                taken = seconds_of_parts(form.network, frames, precision=precision)
             if turn:
-                seconds[name].append(taken)
-    return seconds
+                best[name] = {part: min(best[name][part], taken[part]) for part in NETWORK_STAGES}
+    return best
 
 
-def seconds_of(network: Network, frames: Tensor, *, precision: Precision) -> float:
-    """Seconds of one batch."""
+def seconds_of_parts(network: Network, frames: Tensor, *, precision: Precision) -> dict[StageName, float]:
+    """Seconds of the batch in each part of the network."""
     reduced = precision != "fp32"
-    start_s = time.perf_counter()
+    clock = Meter(stage_clock(frames.device))
     with (
         torch.inference_mode(),
         torch.autocast("cpu", dtype=DTYPES[precision] if reduced else None, enabled=reduced),
+        clock.listening(network),
     ):
         network.predict(frames)
-    return time.perf_counter() - start_s
+    return {part: sum(sample.amount for sample in clock.samples[part]) for part in NETWORK_STAGES}
 
 
 if __name__ == "__main__":
