@@ -15,7 +15,7 @@ from functools import reduce
 from itertools import accumulate
 
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 
 from ovvis_models.blocks.weighted_bags import weighted_bags
@@ -33,11 +33,6 @@ class LevelShapes:
         return sum(height * width for height, width in self.sizes)
 
     @property
-    def starts(self) -> tuple[int, ...]:
-        """Index of each level's first token."""
-        return tuple(accumulate((height * width for height, width in self.sizes[:-1]), initial=0))
-
-    @property
     def heights(self) -> tuple[int, ...]:
         """Rows of each level."""
         return tuple(height for height, _ in self.sizes)
@@ -46,11 +41,6 @@ class LevelShapes:
     def widths(self) -> tuple[int, ...]:
         """Columns of each level."""
         return tuple(width for _, width in self.sizes)
-
-    @property
-    def bordered(self) -> "LevelShapes":
-        """The levels with a border of one pixel."""
-        return LevelShapes(tuple((height + 2, width + 2) for height, width in self.sizes))
 
     def split(self, tokens: Float[Tensor, "B S C"]) -> list[Float[Tensor, "B _h _w C"]]:
         """Return the levels' maps, channels last."""
@@ -114,8 +104,8 @@ class DeformableAttention(nn.Module):
         read = sample_levels(
             torch.unflatten(self.value_proj(value), -1, (self.num_heads, -1)),
             shapes=shapes,
-            x=torch.addcmul(offset_x, across, widths).sub_(0.5),
-            y=torch.addcmul(offset_y, down, heights).sub_(0.5),
+            x=torch.addcmul(offset_x, across, widths),
+            y=torch.addcmul(offset_y, down, heights),
             weights=torch.unflatten(softmax_of_few(weights), -1, per_query[1:]),
         )
         output: Tensor = self.output_proj(read)
@@ -138,20 +128,27 @@ def sample_levels(
 ) -> Float[Tensor, "B S heads*width"]:
     """Return the weighted sum of bilinear reads of each head; what lies outside a map is zero.
 
-    Places (x, y) are in pixels of each level, 0 being the centre of the first. They are apart because
+    Places (x, y) are in pixels of each level, 0 being the outer edge of the first. They are apart because
     arithmetic on every other number of a tensor is several times slower on a CPU.
     """
     batch, _, heads, width = value.shape
-    table = _bordered(value.flatten(2), shapes).view(-1, width)
-    left, fx = _cell(x, for_each_place(shapes.widths, like=x))
-    top, fy = _cell(y, for_each_place(shapes.heights, like=y))
-    lower, right = weights * fy, weights * fx
-    lower_right = lower * fx
-    upper_right = right - lower_right
-    corner_weights = (weights - lower - upper_right, upper_right, lower - lower_right, lower_right)
+    layout = _TableLayout(shapes)
+    table = layout.fill(value.flatten(2)).view(-1, width)
+    left, fx = _pixel_before(x, for_each_place(shapes.widths, like=x))
+    top, fy = _pixel_before(y, for_each_place(shapes.heights, like=y))
+    lower = weights * fy
+    upper = weights - lower
+    upper_right, lower_right = upper * fx, lower * fx
+    corners = (
+        (0, upper - upper_right),
+        (1, upper_right),
+        (layout.row_length, lower - lower_right),
+        (layout.row_length + 1, lower_right),
+    )
+    upper_left = _bags_of(layout.rows(left, top))
     reads = (
-        weighted_bags(table, indices=_bags_of(rows), weights=_bags_of(corner.to(value.dtype)))
-        for rows, corner in zip(_corner_rows(left, top, table=shapes.bordered), corner_weights, strict=True)
+        weighted_bags(table[heads * pixels :], indices=upper_left, weights=_bags_of(corner.to(value.dtype)))
+        for pixels, corner in corners
     )
     return reduce(Tensor.add_, reads).view(batch, -1, heads * width)
 
@@ -167,37 +164,58 @@ def for_each_place(
     return torch.tensor(of_levels, dtype=like.dtype, device=like.device)[:, None].repeat(heads, 1, points)
 
 
-def _bordered(value: Float[Tensor, "B T C"], shapes: LevelShapes) -> Float[Tensor, "B T2 C"]:
-    """Return the tokens with a border of one zero pixel around each level.
+@dataclass(frozen=True, slots=True)
+class _TableLayout:
+    """How the levels stand in one table of pixels, each with a border of one zero pixel.
 
-    It makes every read regular: a place outside is pulled onto the border.
+    The border makes every read regular: a place outside is pulled onto it. All rows are as long as those of
+    the widest level, so that the way from a pixel to the one below is the same everywhere.
     """
-    bordered = shapes.bordered
-    table = value.new_zeros(len(value), bordered.num_tokens, value.shape[-1])
-    for size, start, level in zip(bordered.sizes, bordered.starts, shapes.split(value), strict=True):
-        rows = table[:, start : start + math.prod(size)]
-        torch.unflatten(rows, 1, size)[:, 1:-1, 1:-1] = level
-    return table
+
+    shapes: LevelShapes
+
+    @property
+    def row_length(self) -> int:
+        """Pixels of a row, of any level."""
+        return max(self.shapes.widths) + 2
+
+    @property
+    def starts(self) -> tuple[int, ...]:
+        """Where each level starts, and where the last one ends."""
+        return tuple(
+            accumulate(((height + 2) * self.row_length for height in self.shapes.heights), initial=0)
+        )
+
+    @property
+    def num_pixels(self) -> int:
+        """Pixels of an image: those below and right of the very last one are read, with the weight 0."""
+        return self.starts[-1] + self.row_length + 1
+
+    def fill(self, value: Float[Tensor, "B T C"]) -> Float[Tensor, "B T2 C"]:
+        """Return the table of the tokens."""
+        table = value.new_zeros(len(value), self.num_pixels, value.shape[-1])
+        for (height, width), start, level in zip(
+            self.shapes.sizes, self.starts, self.shapes.split(value), strict=False
+        ):
+            pixels = table[:, start : start + (height + 2) * self.row_length]
+            rows = torch.unflatten(pixels, 1, (height + 2, self.row_length))
+            rows[:, 1:-1, 1 : width + 1] = level
+        return table
+
+    def rows(self, left: Int[Tensor, "B S heads levels points"], top: Tensor) -> Tensor:
+        """Return the row of each head's pixel in the table of heads' pixels; changes `left`."""
+        batch, _, heads = left.shape[:3]
+        head = torch.arange(heads, dtype=left.dtype, device=left.device)[:, None, None]
+        image = torch.arange(batch, dtype=left.dtype, device=left.device)[:, None, None, None, None]
+        first = for_each_place([start * heads for start in self.starts[:-1]], like=left) + head
+        pixel = left.add_(top, alpha=self.row_length)
+        return pixel.mul_(heads).add_(first + image * (self.num_pixels * heads))
 
 
-def _cell(places: Tensor, extents: Tensor) -> tuple[Tensor, Tensor]:
-    """Return, along one axis, the pixel before each place and how far behind that it lies, from 0 to 1."""
-    before = torch.minimum(places.detach().floor().clamp_(min=-1), extents - 1)
-    return before, (places - before).clamp(0, 1)
-
-
-def _corner_rows(left: Tensor, top: Tensor, *, table: LevelShapes) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return the rows of each cell's corners in the bordered table: the upper two, then the lower two."""
-    batch, _, heads = left.shape[:3]
-    left, top = left.int(), top.int()
-    length = for_each_place([width * heads for width in table.widths], like=top)
-    origins = [(start + width + 1) * heads for start, width in zip(table.starts, table.widths, strict=True)]
-    head = torch.arange(heads, dtype=torch.int32, device=left.device)[:, None, None]
-    image = torch.arange(batch, dtype=torch.int32, device=left.device)[:, None, None, None, None]
-    first = for_each_place(origins, like=top) + head + image * (table.num_tokens * heads)
-    upper_left = torch.addcmul(first, top, length).add_(left, alpha=heads)
-    lower_left = upper_left + length
-    return upper_left, upper_left + heads, lower_left, lower_left + heads
+def _pixel_before(places: Tensor, extents: Tensor) -> tuple[Tensor, Tensor]:
+    """Return, along one axis of levels with border, the pixel before each place, and how far behind it is."""
+    bordered = torch.minimum(places, extents + 0.5).add_(0.5).clamp_(min=0)
+    return bordered.int(), bordered.frac_()
 
 
 def _bags_of(places: Shaped[Tensor, "B S heads levels points"]) -> Shaped[Tensor, "bags K"]:

@@ -22,7 +22,7 @@ def read_by_grid_sample(value: torch.Tensor, places: torch.Tensor, weights: torc
     for level, (height, width) in enumerate(SHAPES.sizes):
         maps = SHAPES.split(value.flatten(2))[level].unflatten(3, (HEADS, WIDTH))
         maps = maps.permute(0, 3, 4, 1, 2).flatten(0, 1)
-        grid = (places[:, :, :, level] + 0.5) / torch.tensor([width, height]) * 2 - 1
+        grid = places[:, :, :, level] / torch.tensor([width, height]) * 2 - 1
         read = F.grid_sample(maps, grid.transpose(1, 2).flatten(0, 1), align_corners=False)
         total = total + (read * weights[:, :, :, level].transpose(1, 2).flatten(0, 1)[:, None]).sum(dim=-1)
     return total.unflatten(0, (BATCH, HEADS)).flatten(1, 2).transpose(1, 2)
@@ -48,10 +48,11 @@ def test_sampling_equals_grid_sample_forward_and_backward() -> None:
         torch.testing.assert_close(mine, theirs, rtol=0, atol=1e-11)
 
 
-def test_places_far_outside_read_nothing() -> None:
+@pytest.mark.parametrize(("right", "down"), [(1, 1), (1, -1), (-1, 1), (-1, -1)])
+def test_places_far_outside_read_nothing(right: int, down: int) -> None:
     value = torch.ones(1, SHAPES.num_tokens, HEADS, WIDTH)
     far = torch.full((1, 5, HEADS, 3, POINTS), 1e6)
-    read = sample_levels(value, shapes=SHAPES, x=far, y=-far, weights=torch.ones_like(far))
+    read = sample_levels(value, shapes=SHAPES, x=right * far, y=down * far, weights=torch.ones_like(far))
     assert read.abs().max() == 0
 
 
