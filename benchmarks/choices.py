@@ -1,7 +1,7 @@
 """Milliseconds a frame that each choice for speed saves: the network as it runs, and with one choice undone.
 
     python -m benchmarks.choices [--model instformer-r50] [--size 480x854] [--precision auto] [--batch-size 1]
-        [--rounds 10]
+        [--default-allocator] [--rounds 10]
 
 All have the same random weights and see the same frame, in turns. Of each part of the network the fastest
 turn counts, so that a busy machine disturbs little; the last column is the difference to the first row.
@@ -55,24 +55,31 @@ def main() -> None:
     parser.add_argument("--size", default="480x854")
     parser.add_argument("--precision", default="auto")
     parser.add_argument("--batch-size", type=int, default=1)
+    parser.add_argument("--default-allocator", action="store_true", help="leave out keep_freed_memory, too")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     options = parser.parse_args()
     precision = resolve_precision(options.precision, torch.device("cpu"))
     height, width = parse_size_hw(options.size, option="--size")
     frames = torch.randint(0, 256, (options.batch_size, height, width, 3), dtype=torch.uint8)
-    keep_freed_memory()  # as the ovvis command does
+    if not options.default_allocator:
+        keep_freed_memory()  # as the ovvis command does
     forms = choices(options.model, precision=precision)
-    ms = 1e3 / options.batch_size
     best = in_turns(forms, frames, precision=precision, rounds=options.rounds)
     print(
         f"{options.model}, {options.size}, batch {options.batch_size}, {precision}, "
         f"{torch.get_num_threads()} threads: ms a frame"
     )
+    report(best, batch_size=options.batch_size)
+
+
+def report(best: dict[str, dict[StageName, float]], *, batch_size: int) -> None:
+    """Prints a row for each form."""
     print(f"{'':36}" + "".join(f"{part:>15}" for part in NETWORK_STAGES) + f"{'all':>15}")
+    ms = 1e3 / batch_size
+    whole = {name: ms * sum(parts.values()) for name, parts in best.items()}
     for name, parts in best.items():
-        row = "".join(f"{ms * seconds:15.0f}" for seconds in (*parts.values(), sum(parts.values())))
-        more = sum(parts.values()) - sum(best[AS_IT_RUNS].values())
-        print(f"{name:36}{row}{ms * more:+8.0f}")
+        row = "".join(f"{ms * seconds:15.0f}" for seconds in parts.values())
+        print(f"{name:36}{row}{whole[name]:15.0f}{whole[name] - whole[AS_IT_RUNS]:+8.0f}")
 
 
 def choices(name: str, *, precision: Precision) -> dict[str, Form]:
