@@ -37,6 +37,7 @@ from ovvis_models.catalog import CATALOG, LoadedModel, build_instformer, clip_sp
 from ovvis_models.converters.mask2former import from_published
 from ovvis_models.heads.classifier import CLIP_MEAN, CLIP_STD
 from ovvis_models.networks.clip import build_clip
+from ovvis_models.networks.instclip import InstCLIP
 from ovvis_models.preprocess import ImageInput
 from ovvis_models.specs import ModelSpec
 
@@ -89,7 +90,7 @@ class Assembled:
         mean, std = (torch.tensor(values)[:, None, None] * 255 for values in (CLIP_MEAN, CLIP_STD))
         crops = torch.stack([self._crop(image, mask) for mask in masks])
         crops = (crops - mean) / std
-        embeds = torch.cat([self.clip.encode_image(part) for part in crops.split(CROP_BATCH)])
+        embeds = torch.cat([self.clip.encode_image(part) for part in torch.split(crops, CROP_BATCH)])
         return (F.normalize(embeds, dim=-1) @ self.names.T).argmax(dim=1)
 
     def _crop(self, image: Tensor, mask: Tensor) -> Tensor:
@@ -124,8 +125,10 @@ def same_weights(spec: ModelSpec, proposals: torch.nn.Module, clip: CLIP) -> Loa
     """instformer-r50 with the weights of the two libraries' networks."""
     network = build_instformer(spec)
     network.proposals.load_state_dict(from_published(proposals.state_dict(), network.proposals.state_dict()))
-    network.instance_encoder.visual.load_state_dict(clip.visual.state_dict())
-    network.instance_encoder.start_from_class_token()
+    instclip = network.instance_encoder
+    assert isinstance(instclip, InstCLIP)
+    instclip.visual.load_state_dict(clip.visual.state_dict())
+    instclip.start_from_class_token()
     return LoadedModel(spec=spec, network=ready(network), weights_sha256="0" * 64)
 
 

@@ -34,7 +34,7 @@ def by_grid_sample(
     places = reference_points[:, None, None, None] + offsets / sizes[:, None]
     reads = []
     for level, maps in enumerate(shapes.split(layer.value_proj(value))):
-        by_head = maps.unflatten(-1, (layer.num_heads, -1)).permute(0, 3, 4, 1, 2).flatten(0, 1)
+        by_head = torch.unflatten(maps, -1, (layer.num_heads, -1)).permute(0, 3, 4, 1, 2).flatten(0, 1)
         grid = (places[:, :, :, level] * 2 - 1).transpose(1, 2).flatten(0, 1)  # (B * heads, S, points, 2)
         # (B * heads, C / heads, S, points)
         reads.append(F.grid_sample(by_head.to(grid.dtype), grid, align_corners=False))
@@ -85,7 +85,7 @@ def seconds(form: Callable[[], Tensor], *, backward: bool) -> float:
     with torch.set_grad_enabled(backward):
         output = form()
         if backward:
-            output.sum().backward()
+            torch.autograd.backward(output.sum())
     return time.perf_counter() - start_s
 
 

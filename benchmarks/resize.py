@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import torch
 
-from ovvis_models.catalog import INSTFORMER_R50
+from ovvis_models.instformer_models import INSTFORMER_R50
 from ovvis_models.preprocess import ImageInput, geometry, prepare
 
 

@@ -10,6 +10,7 @@ weights the same pairs have p * seen; nothing else changes. In percent.
 
 import argparse
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -80,7 +81,8 @@ def average_precision(results: Path, *, annotations: Path) -> dict[str, float]:
         annotations=annotations, predictions=results, data_set="diorama", limit=None, lenient=False
     )
     groups = score_files(request).sections[0].groups
-    return {group: float(groups[group]["AP"]) for group in GROUPS}
+    figures = {group: groups[group]["AP"] for group in GROUPS}
+    return {group: math.nan if figure is None else figure for group, figure in figures.items()}
 
 
 if __name__ == "__main__":

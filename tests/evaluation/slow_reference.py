@@ -35,7 +35,8 @@ def slow_metrics(ground_truth: dict[str, Any], predictions: list[dict[str, Any]]
         if key in objects
     }
     video_ids = sorted(video["id"] for video in ground_truth["videos"])
-    precisions, recalls = defaultdict(list), defaultdict(list)
+    precisions: dict[tuple[str, int | None], list[float]] = defaultdict(list)
+    recalls: dict[tuple[str, int], list[float]] = defaultdict(list)
     for category_id in sorted(category["id"] for category in ground_truth["categories"]):
         keys = [
             (category_id, video_id)

@@ -27,7 +27,8 @@ def write_synthetic(
     rng = np.random.default_rng(seed)
     height, width = _FRAME_HW
     masks = _masks(rng)
-    videos, annotations = [], []
+    videos: list[dict[str, object]] = []
+    annotations: list[dict[str, object]] = []
     path = folder / "predictions.json"
     folder.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8") as file:
