@@ -25,6 +25,7 @@ def test_every_script_tells_how_to_run_it(script: Path, monkeypatch, capsys) -> 
 
 
 def test_a_choice_undone_changes_nothing_but_the_speed() -> None:
+    """The small model has no norm and no QuickGELU to fold: those two choices are test_folding.py's."""
     forms = choices.choices("instformer-tiny", precision="fp32")
     frames = torch.randint(
         0, 256, (2, 64, 96, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
