@@ -26,12 +26,12 @@ from pycocotools import mask as coco_mask
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from ovvis_cli.allocator import keep_freed_memory
 from ovvis_cli.benchmarking.report import figures_of
 from ovvis_cli.benchmarking.run import Measured, measure
 from ovvis_cli.benchmarking.workload import drawn_video
-from ovvis_cli.device import DTYPES, resolve_device, resolve_precision
-from ovvis_cli.engine import engine_of
+from ovvis_cli.inference.allocator import keep_freed_memory
+from ovvis_cli.inference.device import DTYPES, resolve_device, resolve_precision
+from ovvis_cli.inference.engine import engine_of
 from ovvis_cli.video.reader import read_frames
 from ovvis_models.catalog import CATALOG, LoadedModel, build_instformer, clip_spec, ready
 from ovvis_models.converters.mask2former import from_published

@@ -18,13 +18,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from benchmarks.deformable import by_grid_sample
-from ovvis_cli.allocator import keep_freed_memory
 from ovvis_cli.benchmarking.machine import stage_clock
 from ovvis_cli.benchmarking.meter import Meter
 from ovvis_cli.benchmarking.run import NETWORK_STAGES
-from ovvis_cli.device import DTYPES, Precision, resolve_precision
-from ovvis_cli.options import parse_size_hw
-from ovvis_cli.stages import StageName
+from ovvis_cli.commands.options import parse_size_hw
+from ovvis_cli.inference.allocator import keep_freed_memory
+from ovvis_cli.inference.device import DTYPES, Precision, resolve_precision
+from ovvis_cli.inference.profiler import StageName
 from ovvis_models.backbones.folding import fold_norms, fold_quick_gelus
 from ovvis_models.blocks import transformer_layers
 from ovvis_models.blocks.decoder_output import DecoderOutput, LayerOutput, PixelFeatures

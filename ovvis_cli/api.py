@@ -8,17 +8,17 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from ovvis_cli.config import default_model
-from ovvis_cli.engine import start_engine
 from ovvis_cli.errors import UsageError
 from ovvis_cli.exporters import ExportFormat
 from ovvis_cli.exporters.export import ensure_exports
-from ovvis_cli.job import DEFAULT_BATCH_SIZE, AnalyseOptions, plan_job
+from ovvis_cli.inference.engine import start_engine
+from ovvis_cli.inference.job import DEFAULT_BATCH_SIZE, AnalyseOptions, plan_job
+from ovvis_cli.labelling.relabel import relabel
+from ovvis_cli.model_store.default_model import default_model
 from ovvis_cli.pipeline import AnalysedFrame, Asked, analyse_frames, ask
 from ovvis_cli.record.reader import Record, instance_mask
 from ovvis_cli.record.schema import MASKS_NAME, FrameLine
 from ovvis_cli.record.serialise import frame_from_text
-from ovvis_cli.relabel import relabel
 from ovvis_cli.video.inputs import expand_inputs
 from ovvis_cli.vocabulary.names import Vocabulary, parse_classes, resolve_vocabulary, vocabulary_of_names
 from ovvis_models.specs import ClassifierName, TrackerName

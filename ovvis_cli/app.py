@@ -14,7 +14,6 @@ from typing import Annotated, Final, cast
 import typer
 
 from ovvis_cli import __version__
-from ovvis_cli.allocator import keep_freed_memory
 from ovvis_cli.commands.benchmark import benchmark
 from ovvis_cli.commands.diorama import diorama
 from ovvis_cli.commands.doctor import doctor
@@ -26,6 +25,7 @@ from ovvis_cli.commands.segment import segment
 from ovvis_cli.commands.train import train
 from ovvis_cli.console import Console, configure_logging
 from ovvis_cli.errors import OvvisError, UsageError
+from ovvis_cli.inference.allocator import keep_freed_memory
 from ovvis_cli.translation import as_ovvis_error
 
 EXIT_STOPPED: Final = 130  # as shells report Ctrl-C

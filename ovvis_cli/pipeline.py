@@ -18,17 +18,17 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ovvis_cli.batching import batches, of_one_size
-from ovvis_cli.job import Job
-from ovvis_cli.labelling import ClassEmbeds, embed_classes, label_tracks
+from ovvis_cli.inference.background_writer import BackgroundRecordWriter
+from ovvis_cli.inference.batching import batches, of_one_size
+from ovvis_cli.inference.job import Job
+from ovvis_cli.inference.profiler import NO_PROFILER, Profiler, profile_items
+from ovvis_cli.labelling.class_query import ClassEmbeds, embed_classes, label_tracks
 from ovvis_cli.record.encoding import track_entries
 from ovvis_cli.record.reader import Record, finished_header
 from ovvis_cli.record.schema import RecordHeader, TrackLabel, VocabularyInfo
 from ovvis_cli.record.writer import RecordWriter, remove_checkpoint
-from ovvis_cli.scribe import Scribe
-from ovvis_cli.stages import UNMEASURED, Stages, measured_items
 from ovvis_cli.video.inputs import display_name
-from ovvis_cli.video.reader import Frame, ReadReport, read_frames, threaded
+from ovvis_cli.video.reader import Frame, ReadReport, prefetch, read_frames
 from ovvis_cli.vocabulary.names import Vocabulary
 from ovvis_models.catalog import LoadedModel
 from ovvis_models.segmenter import VideoSegmenter
@@ -85,10 +85,12 @@ def analyse(
     overwrite: bool = False,
     on_frame: Callable[[AnalysedFrame], None] | None = None,
     stop: Callable[[], bool] | None = None,
-    stages: Stages = UNMEASURED,
+    profiler: Profiler = NO_PROFILER,
 ) -> Record:
     """The finished record of a job; see `analyse_frames`. `on_frame` is told of every frame."""
-    frames = analyse_frames(job, asked=asked, folder=folder, overwrite=overwrite, stop=stop, stages=stages)
+    frames = analyse_frames(
+        job, asked=asked, folder=folder, overwrite=overwrite, stop=stop, profiler=profiler
+    )
     while True:
         try:
             frame = next(frames)
@@ -106,13 +108,13 @@ def analyse_frames(
     folder: Path,
     overwrite: bool = False,
     stop: Callable[[], bool] | None = None,
-    stages: Stages = UNMEASURED,
+    profiler: Profiler = NO_PROFILER,
 ) -> Generator[AnalysedFrame, None, Record]:
     """Yields the frames as they are analysed and returns the finished record.
 
     A stopped run is carried on after its last batch; its frames are not yielded again. A finished record of
     this job is returned as it is, with the labels that it has. `stop` is asked after every batch whether the
-    video is to end here: a camera has no other end. `stages` hears when each stage begins and ends.
+    video is to end here: a camera has no other end. `profiler` is told when each stage begins and ends.
 
     Raises:
         RecordError: the folder holds a finished record of something else, and not `overwrite`.
@@ -127,17 +129,17 @@ def analyse_frames(
     report = ReadReport()
     with RecordWriter(folder, fingerprint=job.fingerprint, overwrite=overwrite) as writer:
         next_frame = _resume(segmenter, writer)
-        frames = _decoded_ahead(job, next_frame=next_frame, report=report, stages=stages)
-        with closing(frames), Scribe(writer, stages=stages) as scribe:
+        frames = _prefetched_frames(job, next_frame=next_frame, report=report, profiler=profiler)
+        with closing(frames), BackgroundRecordWriter(writer, profiler=profiler) as record_writer:
             for batch in batches(frames, size=job.options.batch_size):
-                with stages.stage(
+                with profiler.stage(
                     "preprocess", num_frames=len(batch)
                 ):  # networks in it are stages of their own
                     prediction = job.engine.predict(segmenter, [frame.image for frame in batch])
-                with stages.stage("associate", num_frames=len(batch)):
+                with profiler.stage("associate", num_frames=len(batch)):
                     results = segmenter.step(prediction, [frame.frame_index for frame in batch])
                 times_s = [frame.time_s for frame in batch]
-                scribe.write(results, times_s=times_s, state=segmenter.state_dict())
+                record_writer.write(results, times_s=times_s, state=segmenter.state_dict())
                 yield from _analysed(batch, results, segmenter=segmenter, asked=asked, live=job.options.live)
                 if stop is not None and stop():
                     break
@@ -154,8 +156,8 @@ def _resume(segmenter: VideoSegmenter, writer: RecordWriter) -> int:
     return point.next_frame
 
 
-def _decoded_ahead(
-    job: Job, *, next_frame: int, report: ReadReport, stages: Stages
+def _prefetched_frames(
+    job: Job, *, next_frame: int, report: ReadReport, profiler: Profiler
 ) -> Generator[Frame, None, None]:
     """The frames from `next_frame` on; `report` accounts for those before as well."""
     options = job.options
@@ -168,9 +170,9 @@ def _decoded_ahead(
         skip_frames=0 if job.info.kind == "images" else next_frame,
         report=report,
     )
-    decoded = measured_items(frames, stages=stages, name="decode")
+    decoded = profile_items(frames, profiler=profiler, name="decode")
     wanted = (frame for frame in decoded if frame.frame_index >= next_frame)
-    return threaded(
+    return prefetch(
         of_one_size(wanted, frame_hw=job.frame_hw, name=display_name(job.location)),
         capacity=2 * options.batch_size,
         when_full="drop-oldest" if options.live and job.info.kind == "stream" else "wait",

@@ -10,14 +10,14 @@ from pathlib import Path
 from types import FrameType
 
 from ovvis_cli.console import Console, Progress
-from ovvis_cli.engine import Engine
 from ovvis_cli.exporters import DEFAULT_NAMES, ExportFormat
 from ovvis_cli.exporters.export import ensure_exports
 from ovvis_cli.exporters.live import LiveOverlay
-from ovvis_cli.job import AnalyseOptions, Job, plan_job
+from ovvis_cli.inference.engine import Engine
+from ovvis_cli.inference.job import AnalyseOptions, Job, plan_job
+from ovvis_cli.labelling.relabel import relabel
 from ovvis_cli.pipeline import AnalysedFrame, Asked, analyse
 from ovvis_cli.record.reader import Record
-from ovvis_cli.relabel import relabel
 from ovvis_cli.video.inputs import Source, display_name
 
 

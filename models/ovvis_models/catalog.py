@@ -197,7 +197,7 @@ def segmenter_for(
         score_floor=association.score_floor,
         duplicate_overlap=association.duplicate_overlap,
         tracked_by="query" if as_minvis else association.tracked_by,
-        sure_masks_first=association.sure_masks_first,
+        weight_by_mask_confidence=association.weight_by_mask_confidence,
         every_proposal=as_minvis,
         closed_set=model.spec.closed_set is not None,
     )

@@ -47,7 +47,7 @@ INSTFORMER_TINY: Final = ModelSpec(
     association=AssociationSpec(
         hidden_dim=128,
         rules=AssociationRules(match_threshold=0.3, birth_threshold=0.3),
-        sure_masks_first=True,
+        weight_by_mask_confidence=True,
         score_floor=0.1,
         duplicate_overlap=0.75,
     ),

@@ -44,7 +44,7 @@ class VideoSegmenter:
         score_floor: float = 0.25,
         duplicate_overlap: float = 0.7,
         tracked_by: TrackedBy = "query-and-token",
-        sure_masks_first: bool = False,
+        weight_by_mask_confidence: bool = False,
         every_proposal: bool = False,
         closed_set: bool = False,
     ) -> None:
@@ -57,7 +57,7 @@ class VideoSegmenter:
             duplicate_overlap: of two proposals that share more than this part of the smaller mask, the better
                 one is kept.
             tracked_by: what of a proposal the tracker compares.
-            sure_masks_first: an object score is multiplied by the mean probability inside the mask.
+            weight_by_mask_confidence: an object score is multiplied by the mean probability inside the mask.
             every_proposal: the tracker gets all of them, in their order; the two limits above play no part.
             closed_set: instance tokens are class logits, of which a track has the plain mean; with
                 `every_proposal` over all frames, as MinVIS takes it.
@@ -67,7 +67,7 @@ class VideoSegmenter:
         self.score_floor = score_floor
         self.duplicate_overlap = duplicate_overlap
         self.tracked_by = tracked_by
-        self.sure_masks_first = sure_masks_first
+        self.weight_by_mask_confidence = weight_by_mask_confidence
         self.every_proposal = every_proposal
         self.closed_set = closed_set
         self._state: TrackState | None = None
@@ -194,7 +194,9 @@ class VideoSegmenter:
 
     def _object_scores(self, proposals: Proposals) -> Float[Tensor, "B Q"]:
         scores = proposals.object_logits.float().sigmoid()
-        return scores * mask_quality(proposals.mask_logits.float()) if self.sure_masks_first else scores
+        return (
+            scores * mask_quality(proposals.mask_logits.float()) if self.weight_by_mask_confidence else scores
+        )
 
     def _track_scores(
         self, object_scores: Float[Tensor, "B Q"], quality: Float[Tensor, "B Q"] | None

@@ -32,7 +32,9 @@ class AssociationSpec:
     untrained: TrackerName = "adjacent"  # the tracker where none is trained
     tracked_by: TrackedBy = "query-and-token"
     rules: AssociationRules
-    sure_masks_first: bool = False  # object scores times the mean probability in the mask (Mask2Former)
+    weight_by_mask_confidence: bool = (
+        False  # object scores times the mean probability in the mask (Mask2Former)
+    )
     score_floor: float  # object score below which a proposal is ignored
     duplicate_overlap: float  # share of the smaller mask above which the worse of two proposals is
 

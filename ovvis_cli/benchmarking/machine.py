@@ -8,8 +8,8 @@ from typing import Final
 
 import torch
 
-from ovvis_cli.device import DTYPES, Precision
-from ovvis_cli.stages import StageName
+from ovvis_cli.inference.device import DTYPES, Precision
+from ovvis_cli.inference.profiler import StageName
 
 _MATRIX_SIDE: Final = {"cpu": 2048, "cuda": 8192, "mps": 4096}
 _PEAK_TRIALS: Final = 8

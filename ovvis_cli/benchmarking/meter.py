@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from torch import nn
 
-from ovvis_cli.stages import StageName
+from ovvis_cli.inference.profiler import StageName
 from ovvis_models.precision import BESIDE_PREDICT
 
 
@@ -42,7 +42,7 @@ class Meter:
 
     @contextmanager
     def stage(self, name: StageName, *, num_frames: int) -> Iterator[None]:
-        """See `Stages.stage`."""
+        """See `Profiler.stage`."""
         self._begin(name, num_frames=num_frames)
         try:
             yield

@@ -5,7 +5,7 @@ from typing import Final
 from xml.sax.saxutils import escape
 
 from ovvis_cli.benchmarking.report import Figures
-from ovvis_cli.stages import StageName
+from ovvis_cli.inference.profiler import StageName
 
 _WIDTH, _LEFT, _ROW, _BAR = 960, 260, 44, 26  # px
 _COLORS: Final = (

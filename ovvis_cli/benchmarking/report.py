@@ -6,7 +6,7 @@ from statistics import median, quantiles
 from ovvis_cli.benchmarking.meter import Sample
 from ovvis_cli.benchmarking.run import ALL_STAGES, NETWORK_STAGES, Measured
 from ovvis_cli.console import JsonValue
-from ovvis_cli.stages import StageName
+from ovvis_cli.inference.profiler import StageName
 
 _GIGA = 1e9
 _MIB = 2**20

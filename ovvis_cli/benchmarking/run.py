@@ -17,12 +17,12 @@ from torch.utils.flop_counter import FlopCounterMode
 from ovvis_cli.benchmarking import machine
 from ovvis_cli.benchmarking.meter import Meter, Sample
 from ovvis_cli.benchmarking.workload import random_names
-from ovvis_cli.engine import Engine
 from ovvis_cli.exporters.overlay import export_overlay
-from ovvis_cli.job import AnalyseOptions, Job, plan_job
+from ovvis_cli.inference.engine import Engine
+from ovvis_cli.inference.job import AnalyseOptions, Job, plan_job
+from ovvis_cli.inference.profiler import StageName
 from ovvis_cli.pipeline import analyse
 from ovvis_cli.record.reader import Record
-from ovvis_cli.stages import StageName
 from ovvis_cli.video.reader import read_frames
 from ovvis_models.catalog import with_masked_crops
 
@@ -82,7 +82,7 @@ def measure(
         analyse(job, asked=asked, folder=Path(folder) / "free")
         analysis_s = time.perf_counter() - start_s
         with clock.listening(engine.model.network):
-            record = analyse(job, asked=asked, folder=Path(folder) / "measured", stages=clock)
+            record = analyse(job, asked=asked, folder=Path(folder) / "measured", profiler=clock)
         num_frames = record.header.analysed.num_frames
         with clock.stage("overlay", num_frames=num_frames):
             export_overlay(record, Path(folder) / "overlay.mp4")

@@ -9,8 +9,8 @@ from pathlib import Path
 from ovvis_cli.benchmarking.report import Figures, figures_of
 from ovvis_cli.benchmarking.run import Measured, measure
 from ovvis_cli.benchmarking.workload import random_model
-from ovvis_cli.device import Precision, resolve_device, resolve_precision
-from ovvis_cli.engine import Engine, check_classifier, engine_of, start_engine
+from ovvis_cli.inference.device import Precision, resolve_device, resolve_precision
+from ovvis_cli.inference.engine import Engine, check_classifier, engine_of, start_engine
 from ovvis_models.specs import ClassifierName
 
 

@@ -7,7 +7,7 @@ import torch
 
 from ovvis_cli.diorama.kinds import ALL_KINDS
 from ovvis_cli.diorama.writer import ClipShape, write_video
-from ovvis_cli.labelling import ClassEmbeds
+from ovvis_cli.labelling.class_query import ClassEmbeds
 from ovvis_cli.pipeline import Asked
 from ovvis_cli.record.schema import VocabularyInfo
 from ovvis_models.catalog import LoadedModel, build, find_spec, ready

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 import typer
 
 from ovvis_cli import __version__
-from ovvis_cli.config import default_model
-from ovvis_cli.console import Console, JsonValue
-from ovvis_cli.errors import VideoError
-from ovvis_cli.options import (
+from ovvis_cli.commands.options import (
     DEFAULT_BATCH_SIZE,
     DeviceOption,
     QuietOption,
     parse_size_hw,
 )
+from ovvis_cli.console import Console, JsonValue
+from ovvis_cli.errors import VideoError
+from ovvis_cli.model_store.default_model import default_model
 
 if TYPE_CHECKING:
     from ovvis_cli.benchmarking.session import Result
@@ -91,7 +91,7 @@ def benchmark(  # noqa: PLR0913  each option is a parameter
     from ovvis_cli.benchmarking.plot import bar_chart
     from ovvis_cli.benchmarking.session import Plan, Result, measure_all, ratios
     from ovvis_cli.benchmarking.workload import drawn_video
-    from ovvis_cli.device import resolve_device
+    from ovvis_cli.inference.device import resolve_device
 
     imports_s = time.perf_counter() - start_s
     plan = Plan(

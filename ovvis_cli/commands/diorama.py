@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from ovvis_cli.commands.options import parse_size_hw
 from ovvis_cli.console import Console
 from ovvis_cli.errors import UsageError
-from ovvis_cli.options import parse_size_hw
 
 if TYPE_CHECKING:
     from ovvis_cli.diorama.kinds.kind import Kind

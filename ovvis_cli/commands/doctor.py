@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING
 
+from ovvis_cli.commands.options import JsonOption, QuietOption
 from ovvis_cli.console import Console, JsonValue
-from ovvis_cli.options import JsonOption, QuietOption
 
 if TYPE_CHECKING:
-    from ovvis_cli.doctor import Check
+    from ovvis_cli.commands.doctor_checks import Check
 
 
 def doctor(*, json: JsonOption = False, quiet: QuietOption = False) -> None:
@@ -14,7 +14,7 @@ def doctor(*, json: JsonOption = False, quiet: QuietOption = False) -> None:
 
     Exit code 0: all is well; 4: a model or its weights; 5: device, codec, cache or packages.
     """
-    from ovvis_cli.doctor import run_checks, versions
+    from ovvis_cli.commands.doctor_checks import run_checks, versions
 
     console = Console(quiet=quiet, json=json)
     checks = []

@@ -6,10 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import typer
 
-from ovvis_cli.config import default_model
-from ovvis_cli.console import Console, JsonValue
-from ovvis_cli.errors import AnnotationError, UsageError
-from ovvis_cli.options import (
+from ovvis_cli.commands.options import (
     DEFAULT_BATCH_SIZE,
     AdapterOption,
     BatchSizeOption,
@@ -22,11 +19,14 @@ from ovvis_cli.options import (
     QuietOption,
     TrackerOption,
 )
+from ovvis_cli.console import Console, JsonValue
+from ovvis_cli.errors import AnnotationError, UsageError
+from ovvis_cli.model_store.default_model import default_model
 
 if TYPE_CHECKING:
     from ovvis_cli.data.catalog import DataSetFiles
-    from ovvis_cli.engine import Engine
     from ovvis_cli.evaluation.run import RunOptions
+    from ovvis_cli.inference.engine import Engine
 
 DataSetName = Literal["ytvis2019", "ytvis2021", "ytvis2022", "ovis", "burst", "lvvis", "uvo", "diorama"]
 SplitName = Literal["train", "val", "test"]
@@ -84,8 +84,8 @@ def evaluate(  # noqa: PLR0913  each option is a parameter
     if predictions is not None:
         _score(console, target=target, predictions=predictions, output=output, about={})
         return
-    from ovvis_cli.engine import start_engine
     from ovvis_cli.evaluation.run import RunOptions
+    from ovvis_cli.inference.engine import start_engine
 
     files = target.files()
     options = RunOptions(

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ovvis_cli.commands.options import JsonOption, OverwriteOption, QuietOption, parse_formats
 from ovvis_cli.console import Console
 from ovvis_cli.errors import UsageError
 from ovvis_cli.exporters import DEFAULT_NAMES, ExportFormat
-from ovvis_cli.options import JsonOption, OverwriteOption, QuietOption, parse_formats
 
 if TYPE_CHECKING:
     from ovvis_cli.record.reader import Record

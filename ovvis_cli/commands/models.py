@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ovvis_cli.commands.options import JsonOption, QuietOption
 from ovvis_cli.console import Console, JsonValue
 from ovvis_cli.errors import ModelError, WeightsError
-from ovvis_cli.installed import installed_path, only_one, weights_file
-from ovvis_cli.options import JsonOption, QuietOption
+from ovvis_cli.model_store.installed import installed_path, only_one, weights_file
 
 if TYPE_CHECKING:
-    from ovvis_cli.download import OnBytes
+    from ovvis_cli.model_store.download import OnBytes
     from ovvis_models.sources import WeightsSource
     from ovvis_models.specs import ModelSpec
 
@@ -98,7 +98,7 @@ def import_model(
     json: JsonOption = False,
 ) -> None:
     """Install a model from files that are here already, without the network."""
-    from ovvis_cli.published import source_of
+    from ovvis_cli.model_store.published import source_of
 
     spec = _spec(name)
     console = Console(quiet=quiet, json=json)
@@ -117,7 +117,7 @@ def import_model(
 @models.command("remove")
 def remove(name: NameArgument, *, quiet: QuietOption = False, json: JsonOption = False) -> None:
     """Delete an installed model, and what was downloaded of it."""
-    from ovvis_cli.published import forget
+    from ovvis_cli.model_store.published import forget
 
     spec = _spec(name)
     console = Console(quiet=quiet, json=json)
@@ -135,7 +135,7 @@ def remove(name: NameArgument, *, quiet: QuietOption = False, json: JsonOption =
 
 
 def _pull(spec: "ModelSpec", *, keep: bool, console: Console) -> None:
-    from ovvis_cli.published import fetch, forget
+    from ovvis_cli.model_store.published import fetch, forget
 
     @contextmanager
     def show(source: "WeightsSource") -> Iterator["OnBytes"]:
@@ -159,7 +159,7 @@ def _pull(spec: "ModelSpec", *, keep: bool, console: Console) -> None:
 
 
 def _install(spec: "ModelSpec", files: list[Path], *, console: Console) -> None:
-    from ovvis_cli.installation import install
+    from ovvis_cli.model_store.installation import install
 
     console.note(f"converting {', '.join(file.name for file in files)}")
     install(spec, files)
@@ -175,7 +175,7 @@ def _tell_installed(spec: "ModelSpec", *, console: Console) -> None:
 
 
 def _show_sources(spec: "ModelSpec", *, console: Console) -> None:
-    from ovvis_cli.published import address
+    from ovvis_cli.model_store.published import address
 
     for source in spec.sources:
         console.write(f"{source.file_name}: {_size(source)}, checked by {_check(source)}")
@@ -244,7 +244,7 @@ def _backbone(spec: "ModelSpec") -> str:
 
 
 def _source_as_json(source: "WeightsSource") -> dict[str, JsonValue]:
-    from ovvis_cli.published import address
+    from ovvis_cli.model_store.published import address
 
     return {
         "part": source.part,

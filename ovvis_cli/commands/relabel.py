@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from ovvis_cli.commands.export import overlay_progress
-from ovvis_cli.console import Console
-from ovvis_cli.errors import ModelError
-from ovvis_cli.options import (
+from ovvis_cli.commands.options import (
     ClassesFileOption,
     ClassesOption,
     JsonOption,
@@ -20,6 +18,8 @@ from ovvis_cli.options import (
     VocabularyOption,
     parse_formats,
 )
+from ovvis_cli.console import Console
+from ovvis_cli.errors import ModelError
 
 if TYPE_CHECKING:
     from ovvis_cli.record.reader import Record
@@ -87,9 +87,9 @@ class _Rules(NamedTuple):
 def _relabelled(
     record: "Record", *, asked: "Vocabulary", rules: _Rules, model: "LoadedModel", console: Console
 ) -> "Record":
-    from ovvis_cli.labelling import embed_classes
+    from ovvis_cli.labelling.class_query import embed_classes
+    from ovvis_cli.labelling.relabel import relabel as relabel_record
     from ovvis_cli.record.schema import VocabularyInfo
-    from ovvis_cli.relabel import relabel as relabel_record
 
     with console.text_progress() as progress:
         embeds = embed_classes(model, vocabulary=asked, distractors=rules.distractors, progress=progress)
@@ -105,7 +105,7 @@ def _relabelled(
 
 def _model_of(record: "Record", *, name_or_path: str | None) -> "LoadedModel":
     """The model that made the record: tokens mean nothing to another text encoder."""
-    from ovvis_cli.installed import locate
+    from ovvis_cli.model_store.installed import locate
     from ovvis_models.catalog import load
 
     made_by = record.header.model
@@ -119,7 +119,7 @@ def _model_of(record: "Record", *, name_or_path: str | None) -> "LoadedModel":
 
 
 def _show(console: Console, *, record: "Record", paths: dict[str, str]) -> None:
-    from ovvis_cli.summary import absent_text, summary_json, summary_rows, summary_table
+    from ovvis_cli.exporters.summary import absent_text, summary_json, summary_rows, summary_table
 
     columns, rows = summary_table(record.header)
     colors = [row.color for row in summary_rows(record.header)]

@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ovvis_cli import __version__
-from ovvis_cli.config import default_model
-from ovvis_cli.console import Console, JsonValue
-from ovvis_cli.options import (
+from ovvis_cli.commands.options import (
     DEFAULT_BATCH_SIZE,
     AdapterOption,
     BatchSizeOption,
@@ -30,9 +28,11 @@ from ovvis_cli.options import (
     parse_formats,
     parse_time_s,
 )
+from ovvis_cli.console import Console, JsonValue
+from ovvis_cli.model_store.default_model import default_model
 
 if TYPE_CHECKING:
-    from ovvis_cli.batch import Done, Failed
+    from ovvis_cli.inference.many_inputs import Done, Failed
     from ovvis_cli.run import VideoRun
     from ovvis_cli.video.inputs import Source
 
@@ -85,8 +85,8 @@ def segment(  # noqa: PLR0913  each option is a parameter
     json: JsonOption = False,
 ) -> None:
     """Find, segment and track every object of the named categories."""
-    from ovvis_cli import batch
     from ovvis_cli.atomic import make_folder
+    from ovvis_cli.inference.many_inputs import process_each
     from ovvis_cli.video.inputs import expand_inputs
     from ovvis_cli.vocabulary.names import resolve_vocabulary
 
@@ -99,8 +99,8 @@ def segment(  # noqa: PLR0913  each option is a parameter
     make_folder(output)
 
     # What takes seconds to import comes after everything that the user may have mistyped.
-    from ovvis_cli.engine import start_engine
-    from ovvis_cli.job import AnalyseOptions
+    from ovvis_cli.inference.engine import start_engine
+    from ovvis_cli.inference.job import AnalyseOptions
     from ovvis_cli.pipeline import ask
     from ovvis_cli.run import RunOptions, segment_video
 
@@ -133,7 +133,7 @@ def segment(  # noqa: PLR0913  each option is a parameter
         return segment_video(source, engine=engine, asked=asked, options=options, console=console)
 
     outcomes: list[Done[VideoRun] | Failed] = []
-    for outcome in batch.run(sources, process):
+    for outcome in process_each(sources, process):
         outcomes.append(outcome)
         _show(outcome, console=console, is_only=len(sources) == 1)
     _conclude(outcomes, console=console)
@@ -141,7 +141,7 @@ def segment(  # noqa: PLR0913  each option is a parameter
 
 def _conclude(outcomes: "Sequence[Done[VideoRun] | Failed]", *, console: Console) -> None:
     """The end of the run: all failures together, the JSON object, the exit code."""
-    from ovvis_cli.batch import Failed, raise_failures
+    from ovvis_cli.inference.many_inputs import Failed, raise_failures
 
     failures = [outcome for outcome in outcomes if isinstance(outcome, Failed)]
     if failures and len(outcomes) > 1:
@@ -152,8 +152,8 @@ def _conclude(outcomes: "Sequence[Done[VideoRun] | Failed]", *, console: Console
 
 
 def _show(outcome: "Done[VideoRun] | Failed", *, console: Console, is_only: bool) -> None:
-    from ovvis_cli.batch import Failed
-    from ovvis_cli.summary import absent_text, summary_rows, summary_table
+    from ovvis_cli.exporters.summary import absent_text, summary_rows, summary_table
+    from ovvis_cli.inference.many_inputs import Failed
 
     if isinstance(outcome, Failed):
         if not is_only:  # the error of an only input ends the command
@@ -188,8 +188,8 @@ def _count(number: int, noun: str) -> str:
 
 
 def _as_json(outcome: "Done[VideoRun] | Failed") -> dict[str, JsonValue]:
-    from ovvis_cli.batch import Failed
-    from ovvis_cli.summary import summary_json
+    from ovvis_cli.exporters.summary import summary_json
+    from ovvis_cli.inference.many_inputs import Failed
 
     named: dict[str, JsonValue] = {"input": outcome.source.location, "name": outcome.source.name}
     if isinstance(outcome, Failed):

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 import typer
 
+from ovvis_cli.commands.options import DeviceOption, QuietOption
 from ovvis_cli.console import Console, Progress
 from ovvis_cli.errors import UsageError
-from ovvis_cli.options import DeviceOption, QuietOption
 
 if TYPE_CHECKING:
     from ovvis_cli.training.loop import StepReport
@@ -56,7 +56,7 @@ def train(  # noqa: PLR0913  each option is a parameter
         raise UsageError(f"--budget {budget}: nothing would be trained", hint="give a number above 0")
     import torch
 
-    from ovvis_cli.device import resolve_device
+    from ovvis_cli.inference.device import resolve_device
     from ovvis_cli.training.instformer import Run
     from ovvis_cli.training.recipe import Scale
     from ovvis_cli.training.training import load_training

@@ -22,8 +22,8 @@ _log = logging.getLogger(__name__)
 class BurstTrack:
     """One object of a sequence; all axes are the frames of `BurstSequence.frames`.
 
-    `is_listed` tells where the file has an entry, which may hold an empty mask; `places` in which order: equal
-    scores and equal matches are decided by the order in which a frame lists its detections.
+    `is_listed` tells where the file has an entry, which may hold an empty mask, `places` in which order: a
+    frame's own order decides between equal scores and equal matches.
     """
 
     track_id: int

@@ -21,9 +21,9 @@ from jaxtyping import Float
 
 from ovvis_cli.data.frames import read_frames
 from ovvis_cli.data.tracks import AnnotatedVideo
-from ovvis_cli.engine import Engine
 from ovvis_cli.evaluation.predictions import LabelledTrack, VideoPredictions
-from ovvis_cli.labelling import ClassEmbeds
+from ovvis_cli.inference.engine import Engine
+from ovvis_cli.labelling.class_query import ClassEmbeds
 from ovvis_cli.rle import Rle, encode_masks
 from ovvis_models.heads.vocabulary_scores import class_probabilities
 from ovvis_models.structures import TrackSummary

@@ -13,7 +13,6 @@ from ovvis_cli.data.frames import frame_paths
 from ovvis_cli.data.ground_truth import DataSetIndex
 from ovvis_cli.data.splits import category_splits
 from ovvis_cli.data.tracks import AnnotatedCategory, AnnotatedVideo
-from ovvis_cli.engine import Engine
 from ovvis_cli.errors import UsageError
 from ovvis_cli.evaluation.predictions import (
     RESULTS_NAME,
@@ -25,7 +24,8 @@ from ovvis_cli.evaluation.predictions import (
 )
 from ovvis_cli.evaluation.protocol import Protocol, predict_video
 from ovvis_cli.evaluation.submission import BURST_RESULTS_NAME, write_burst_results, write_submissions
-from ovvis_cli.labelling import embed_classes
+from ovvis_cli.inference.engine import Engine
+from ovvis_cli.labelling.class_query import embed_classes
 from ovvis_cli.vocabulary.categories import load_table
 from ovvis_cli.vocabulary.names import Vocabulary
 from ovvis_cli.vocabulary.words import prompt_text

@@ -15,10 +15,10 @@ from ovvis_cli.exporters.tracks import labelled_tracks
 from ovvis_cli.record.identity import source_stamp
 from ovvis_cli.record.reader import Record, instance_mask
 from ovvis_cli.record.schema import FrameLine, RecordHeader, TrackEntry
-from ovvis_cli.video.reader import Frame, read_frames, threaded
+from ovvis_cli.video.reader import Frame, prefetch, read_frames
 from ovvis_cli.video.writer import OverlayWriter
 
-_FRAMES_DECODED_AHEAD = 4
+_PREFETCHED_FRAMES = 4
 
 
 def export_overlay(
@@ -46,7 +46,7 @@ def export_overlay(
     tracks = labelled_tracks(header)
     lines = _LineByFrame(record.frames(), stride=header.analysed.stride)
     start_s, end_s = header.analysed.start_s, header.analysed.end_s
-    frames = threaded(read_frames(location, start_s=start_s, end_s=end_s), capacity=_FRAMES_DECODED_AHEAD)
+    frames = prefetch(read_frames(location, start_s=start_s, end_s=end_s), capacity=_PREFETCHED_FRAMES)
     with (
         closing(frames),
         atomic_path(output) as partial,

@@ -1,4 +1,4 @@
-"""Reading any source: `probe` describes it, `read_frames` yields its frames, `threaded` decodes ahead."""
+"""Reading any source: `probe` describes it, `read_frames` yields its frames, `prefetch` decodes ahead."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,10 +9,10 @@ from ovvis_cli.video.decoding import probe_video, read_video
 from ovvis_cli.video.frames import Frame, ReadReport, SourceKind, VideoInfo
 from ovvis_cli.video.images import probe_images, read_images
 from ovvis_cli.video.inputs import display_name, location_kind
-from ovvis_cli.video.lookahead import threaded
+from ovvis_cli.video.prefetch import prefetch
 from ovvis_cli.video.selection import Selection
 
-__all__ = ["Frame", "ReadReport", "SourceKind", "VideoInfo", "probe", "read_frames", "threaded"]
+__all__ = ["Frame", "ReadReport", "SourceKind", "VideoInfo", "probe", "read_frames", "prefetch"]
 
 
 def probe(location: str | Path) -> VideoInfo:

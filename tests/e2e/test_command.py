@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import ovvis_cli
-from ovvis_cli.doctor import Check
+from ovvis_cli.commands.doctor_checks import Check
 from ovvis_cli.errors import ModelError, ResourceError
 from tests.e2e.conftest import ROOT, Ovvis, command_environment, command_line
 
@@ -83,8 +83,8 @@ def test_a_defect_is_told_in_one_line_too(ovvis: Ovvis, monkeypatch: pytest.Monk
     def broken() -> dict[str, str]:
         raise KeyError("surprise")
 
-    monkeypatch.setattr("ovvis_cli.doctor.versions", broken)
-    monkeypatch.setattr("ovvis_cli.doctor.run_checks", lambda: iter(()))
+    monkeypatch.setattr("ovvis_cli.commands.doctor_checks.versions", broken)
+    monkeypatch.setattr("ovvis_cli.commands.doctor_checks.run_checks", lambda: iter(()))
     outcome = ovvis("doctor", "--json")
     assert outcome.code == 70
     assert outcome.err == (
@@ -130,7 +130,7 @@ def test_doctor_exits_with_the_code_of_what_it_finds(
     ovvis: Ovvis, monkeypatch: pytest.MonkeyPatch, error: ModelError | ResourceError
 ) -> None:
     found = [Check(name="packages", detail="fine", error=None), Check(name="model", detail="", error=error)]
-    monkeypatch.setattr("ovvis_cli.doctor.run_checks", lambda: iter(found))
+    monkeypatch.setattr("ovvis_cli.commands.doctor_checks.run_checks", lambda: iter(found))
     outcome = ovvis("doctor")
     assert outcome.code == error.exit_code
     assert outcome.out.splitlines() == ["ok      packages  fine", f"FAILED  model     {error}"]
@@ -154,5 +154,5 @@ def test_documented_commands_exist_with_their_options(ovvis: Ovvis, line: str) -
 
 
 def test_json_of_doctor_is_one_object(ovvis: Ovvis, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ovvis_cli.doctor.run_checks", lambda: iter(()))
+    monkeypatch.setattr("ovvis_cli.commands.doctor_checks.run_checks", lambda: iter(()))
     assert json.loads(ovvis("doctor", "--json").out)["ok"] is True

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from ovvis_cli.app import run
-from ovvis_cli.config import default_model
 from ovvis_cli.diorama.kinds import ALL_KINDS
 from ovvis_cli.diorama.writer import ClipShape, write_video
+from ovvis_cli.model_store.default_model import default_model
 from ovvis_cli.record.reader import Record
 from ovvis_models import catalog
 from ovvis_models.catalog import INSTFORMER_TINY, MINVIS_R50_YTVIS2019

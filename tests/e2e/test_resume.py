@@ -124,7 +124,7 @@ def test_a_kill_at_the_last_moment_leaves_no_checkpoint(
 def test_ctrl_c_says_how_to_carry_on(
     ovvis: Ovvis, video: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ovvis_cli.engine import Engine
+    from ovvis_cli.inference.engine import Engine
 
     predict, calls = Engine.predict, []
 

@@ -22,7 +22,7 @@ from ovvis_models.losses.mask_quality import assigned_quality, mask_quality_loss
 from ovvis_models.losses.masks import PointSampling, dice_loss, mask_bce_loss, read_masks
 from ovvis_models.losses.matcher import Assignment
 from ovvis_models.losses.objectness import objectness_loss
-from ovvis_models.losses.started_on import StartedOn, started_on
+from ovvis_models.losses.query_targets import QueryTargets, query_targets
 from ovvis_models.losses.targets import Target, gather_objects
 
 
@@ -66,7 +66,7 @@ class GuidedCriterion:
         layers, weights = output.layers, self.weights
         dtype = torch.promote_types(layers[0].mask_logits.dtype, torch.float32)
         objects = gather_objects(targets, dtype=dtype)
-        pairs = started_on(output.origin.points.to(dtype), objects)
+        pairs = query_targets(output.origin.points.to(dtype), objects)
         num_pairs = max(pairs.objects.num_objects, 1)
         assignment = _same_in_all(layers, pairs)
         reads = read_masks(layers, pairs.objects, assignment, sampling=self.sampling, generator=generator)
@@ -94,7 +94,7 @@ class GuidedCriterion:
 
 @torch.no_grad()
 def own_iou(
-    layers: Sequence[LayerOutput], pairs: StartedOn, *, like: Float[Tensor, "L B Q"]
+    layers: Sequence[LayerOutput], pairs: QueryTargets, *, like: Float[Tensor, "L B Q"]
 ) -> Float[Tensor, "L B Q"]:
     """Return the IoU of each query's mask with the object it starts on, at the masks' size; 0 without one."""
     wanted = torch.zeros_like(like)
@@ -108,7 +108,7 @@ def own_iou(
     return wanted
 
 
-def _same_in_all(layers: Sequence[LayerOutput], pairs: StartedOn) -> Assignment:
+def _same_in_all(layers: Sequence[LayerOutput], pairs: QueryTargets) -> Assignment:
     """Return the pairs as an assignment, the same in every layer."""
     query_index = pairs.query_index.expand(len(layers), -1)
     return Assignment(query_index=query_index, assigned=torch.ones_like(query_index, dtype=torch.bool))

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from ovvis_cli.benchmarking.meter import Meter, Sample
-from ovvis_cli.stages import UNMEASURED, measured_items
+from ovvis_cli.inference.profiler import NO_PROFILER, profile_items
 
 
 class Clock:
@@ -102,6 +102,6 @@ def test_threads_do_not_nest_in_each_other() -> None:
 
 def test_items_are_the_same_measured_or_not() -> None:
     meter = Meter(Clock())
-    assert list(measured_items([1, 2, 3], stages=meter, name="decode")) == [1, 2, 3]
+    assert list(profile_items([1, 2, 3], profiler=meter, name="decode")) == [1, 2, 3]
     assert len(meter.samples["decode"]) == 3  # the end of the items is no item
-    assert list(measured_items([1, 2], stages=UNMEASURED, name="decode")) == [1, 2]
+    assert list(profile_items([1, 2], profiler=NO_PROFILER, name="decode")) == [1, 2]

@@ -17,7 +17,7 @@ from ovvis_cli.evaluation import run
 from ovvis_cli.evaluation.predictions import PredictionStore
 from ovvis_cli.evaluation.run import RunOptions, RunOutcome, protocol_for, run_data_set
 from ovvis_cli.evaluation.session import ScoringRequest, score_files
-from ovvis_cli.labelling import ClassEmbeds
+from ovvis_cli.labelling.class_query import ClassEmbeds
 from tests.evaluation.building import annotation, box_masks, document, video_entry, write_data_set
 from tests.evaluation.fake_engine import TOKEN_DIM, FakeEngine
 

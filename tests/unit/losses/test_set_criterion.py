@@ -14,8 +14,8 @@ from ovvis_models.losses.masks import PointSampling, uncertain_points
 from ovvis_models.losses.matcher import CostWeights, HungarianMatcher
 from ovvis_models.losses.objectness import objectness_loss
 from ovvis_models.losses.points import read_points
+from ovvis_models.losses.query_targets import query_targets
 from ovvis_models.losses.set_criterion import LossWeights, SetCriterion
-from ovvis_models.losses.started_on import started_on
 from ovvis_models.losses.targets import Target, gather_objects
 
 HW = (32, 48)
@@ -224,7 +224,7 @@ def test_queries_start_on_the_object_below_them() -> None:
             [[2.0, 2.0], [20.0, 20.0], [2.0, 2.0], [2.0, 2.0], [2.0, 2.0]],
         ]
     ) / torch.tensor([width, height])
-    pairs = started_on(points, objects)
+    pairs = query_targets(points, objects)
     found = sorted(zip(pairs.objects.image_index.tolist(), pairs.query_index.tolist(), strict=True))
     assert found == [(0, 0), (0, 2), (0, 3), (0, 4), (2, 1)]
     assert pairs.objects.counts == (4, 0, 1)
@@ -262,7 +262,7 @@ def test_a_guided_querys_object_logit_learns_the_iou_of_its_own_mask() -> None:
     objects = gather_objects(TARGETS, dtype=torch.float32)
     for wrong in (False, True):
         output = guided(wrong=wrong)
-        pairs = started_on(output.origin.points, objects)
+        pairs = query_targets(output.origin.points, objects)
         first, second = own_iou(output.layers, pairs, like=torch.zeros(2, 3, 5))
         assert torch.equal(first, second)
         assert ((first[0, :4] < 0.1) if wrong else (first[0, :4] > 0.8)).all()

@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from ovvis_cli.engine import start_engine
+from ovvis_cli.inference.engine import start_engine
 from ovvis_models import catalog
 from ovvis_models.adapters import save_adapter
 from ovvis_models.catalog import INSTFORMER_R50, build_instformer, load, segmenter_for

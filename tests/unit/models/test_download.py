@@ -8,13 +8,13 @@ from urllib.error import URLError
 
 import pytest
 
-from ovvis_cli.download import Patience, download
 from ovvis_cli.errors import DownloadError, ResourceError, WeightsError
-from ovvis_cli.file_check import Expected
+from ovvis_cli.model_store.download import RetryPolicy, download
+from ovvis_cli.model_store.file_check import Expected
 from tests.unit.models.conftest import Served
 
 BODY = bytes(range(256)) * 4000  # 1 MB
-QUICK = Patience(timeout_s=2.0, tries=3, first_pause_s=0.01, slow_s=0.3, slow_bytes=100)
+QUICK = RetryPolicy(timeout_s=2.0, tries=3, first_pause_s=0.01, slow_s=0.3, slow_bytes=100)
 
 
 def expected(body=BODY, *, md5=False, size=True):
@@ -38,7 +38,7 @@ class Fetch:
             expected=wanted or expected(),
             on_bytes=lambda done, total: self.told.append((done, total)),
             by_hand="fetch it by hand",
-            patience=options.pop("patience", QUICK),
+            retry_policy=options.pop("retry_policy", QUICK),
         )
 
     def left(self):
@@ -212,13 +212,16 @@ def test_no_server(fetch):
 def test_a_silent_server_times_out(site, fetch):
     url = site.serve("/a", Served(body=BODY, drip_s=30.0))
     with pytest.raises(DownloadError, match="timed out"):
-        fetch(url, patience=Patience(timeout_s=0.1, tries=2, first_pause_s=0.01))
+        fetch(url, retry_policy=RetryPolicy(timeout_s=0.1, tries=2, first_pause_s=0.01))
 
 
 def test_a_server_that_drips_is_given_up(site, fetch):
     url = site.serve("/a", Served(body=BODY, drip_s=0.02))
     with pytest.raises(DownloadError, match="bytes came in"):
-        fetch(url, patience=Patience(timeout_s=5.0, tries=2, first_pause_s=0.01, slow_s=0.2, slow_bytes=1000))
+        fetch(
+            url,
+            retry_policy=RetryPolicy(timeout_s=5.0, tries=2, first_pause_s=0.01, slow_s=0.2, slow_bytes=1000),
+        )
 
 
 def test_redirections_are_followed_and_carry_the_range(site, fetch):
@@ -237,7 +240,7 @@ def test_a_circle_of_redirections_ends(site, fetch):
 def test_nothing_leads_from_encrypted_to_open():
     from urllib.request import Request
 
-    from ovvis_cli.download import _Redirects, _RefusedError
+    from ovvis_cli.model_store.download import _Redirects, _RefusedError
 
     with pytest.raises(_RefusedError, match="unencrypted"):
         _Redirects().redirect_request(Request("https://a/b"), None, 302, "", {}, "http://a/b")

@@ -12,10 +12,10 @@ import torch
 from safetensors.torch import save_file
 
 from ovvis_cli.app import run
-from ovvis_cli.config import default_model
-from ovvis_cli.download import Patience
-from ovvis_cli.file_check import checksum
-from ovvis_cli.installed import installed_path, locate, only_one
+from ovvis_cli.model_store.default_model import default_model
+from ovvis_cli.model_store.download import RetryPolicy
+from ovvis_cli.model_store.file_check import checksum
+from ovvis_cli.model_store.installed import installed_path, locate, only_one
 from ovvis_models import catalog
 from ovvis_models.catalog import INSTFORMER_R50, INSTFORMER_TINY, build_instformer, load
 from ovvis_models.converters.checkpoint_files import read_checkpoint
@@ -77,7 +77,8 @@ def published(model, site, home, monkeypatch):
     """The catalogue with that model instead of the great one; its files are served."""
     monkeypatch.setenv("HF_ENDPOINT", f"{site.url}/hub/")
     monkeypatch.setattr(
-        "ovvis_cli.published.Patience", lambda: Patience(timeout_s=2, tries=2, first_pause_s=0.01)
+        "ovvis_cli.model_store.published.RetryPolicy",
+        lambda: RetryPolicy(timeout_s=2, tries=2, first_pause_s=0.01),
     )
     hub = CLIP_VIT_B_32.location
     site.serve("/zoo/model_final.pkl", Served(body=model.pickle.read_bytes()))

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from ovvis_cli.engine import Engine
-from ovvis_cli.job import AnalyseOptions, plan_job
-from ovvis_cli.labelling import ClassEmbeds
+from ovvis_cli.inference.engine import Engine
+from ovvis_cli.inference.job import AnalyseOptions, plan_job
+from ovvis_cli.labelling.class_query import ClassEmbeds
 from ovvis_cli.pipeline import Asked
 from ovvis_cli.record.schema import VocabularyInfo
 from ovvis_models.catalog import INSTFORMER_TINY, LoadedModel, build_instformer

@@ -3,8 +3,8 @@ import pytest
 
 import ovvis_cli
 from ovvis_cli import api, segment
-from ovvis_cli.engine import Engine
 from ovvis_cli.errors import UsageError, VideoError, VocabularyError
+from ovvis_cli.inference.engine import Engine
 
 from .conftest import FRAME_HW, NUM_FRAMES, write_images
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from ovvis_cli.engine import start_engine
 from ovvis_cli.errors import UsageError
+from ovvis_cli.inference.engine import start_engine
 from ovvis_models.catalog import CLIPVIS_TINY, LoadedModel, build_network, segmenter_for
 from ovvis_models.errors import MissingWeightsError
 from ovvis_models.heads.weighted_scores import (

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from ovvis_cli.device import DTYPES, resolve_device, resolve_precision
 from ovvis_cli.errors import ResourceError, UsageError
+from ovvis_cli.inference.device import DTYPES, resolve_device, resolve_precision
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from ovvis_cli import scribe
-from ovvis_cli.engine import Engine
 from ovvis_cli.errors import RecordError, ResourceError, UsageError
-from ovvis_cli.job import AnalyseOptions, plan_job
-from ovvis_cli.labelling import ClassEmbeds
+from ovvis_cli.inference import background_writer
+from ovvis_cli.inference.engine import Engine
+from ovvis_cli.inference.job import AnalyseOptions, plan_job
+from ovvis_cli.labelling.class_query import ClassEmbeds
 from ovvis_cli.pipeline import analyse, analyse_frames
 from ovvis_cli.record.reader import Record, instance_mask
 from ovvis_cli.record.writer import RecordWriter
@@ -192,7 +192,7 @@ def test_an_error_of_the_writing_thread_comes_through(job, asked, whole, tmp_pat
 def test_writing_overlaps_with_computing(job, asked, tmp_path, monkeypatch):
     """The first batch is not written before the second is computed: one after the other would never end."""
     computing = threading.Event()
-    predict, encode = Engine.predict, scribe.encode_frame
+    predict, encode = Engine.predict, background_writer.encode_frame
 
     def predicting(engine, segmenter, images):
         if predicting.called:
@@ -206,7 +206,7 @@ def test_writing_overlaps_with_computing(job, asked, tmp_path, monkeypatch):
 
     predicting.called = False
     monkeypatch.setattr(Engine, "predict", predicting)
-    monkeypatch.setattr(scribe, "encode_frame", encoding)
+    monkeypatch.setattr(background_writer, "encode_frame", encoding)
     analyse(job, asked=asked, folder=tmp_path / "r")
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ovvis_cli.labelling import label_tracks
+from ovvis_cli.labelling.class_query import label_tracks
 
 NAMES = ("cat", "dog", "bird")
 

@@ -8,10 +8,10 @@ import torch
 
 from ovvis_cli.errors import RecordError
 from ovvis_cli.exporters.export import ensure_exports, saved_formats
-from ovvis_cli.labelling import ClassEmbeds
+from ovvis_cli.labelling.class_query import ClassEmbeds
+from ovvis_cli.labelling.relabel import relabel
 from ovvis_cli.record.reader import Record
 from ovvis_cli.record.schema import VocabularyInfo
-from ovvis_cli.relabel import relabel
 from tests.records import BOARD, DOG, UNKNOWN, write_record
 
 PUPPY = VocabularyInfo(

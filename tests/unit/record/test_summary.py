@@ -5,7 +5,14 @@ from dataclasses import replace
 import pytest
 
 from ovvis_cli.exporters.colors import track_color
-from ovvis_cli.summary import absent_names, absent_text, clock, summary_json, summary_rows, summary_table
+from ovvis_cli.exporters.summary import (
+    absent_names,
+    absent_text,
+    clock,
+    summary_json,
+    summary_rows,
+    summary_table,
+)
 from tests.records import BOARD, DOG, write_record
 
 

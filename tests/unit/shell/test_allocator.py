@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from ovvis_cli import allocator
+from ovvis_cli.inference import allocator
 
 ROOT = Path(__file__).parents[3]
 FAULTS = """
 import resource, sys
-from ovvis_cli.allocator import keep_freed_memory
+from ovvis_cli.inference.allocator import keep_freed_memory
 if sys.argv[1] == "keep":
     assert keep_freed_memory()
 import numpy as np

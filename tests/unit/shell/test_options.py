@@ -2,8 +2,8 @@
 
 import pytest
 
+from ovvis_cli.commands.options import parse_formats
 from ovvis_cli.errors import UsageError
-from ovvis_cli.options import parse_formats
 
 
 def test_formats_are_read_in_order_and_once() -> None:

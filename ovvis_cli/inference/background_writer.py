@@ -7,22 +7,22 @@ from typing import Self
 
 from torch import Tensor
 
+from ovvis_cli.inference.profiler import NO_PROFILER, Profiler
 from ovvis_cli.record.encoding import encode_frame
 from ovvis_cli.record.writer import RecordWriter
-from ovvis_cli.stages import UNMEASURED, Stages
 from ovvis_models.structures import FrameResult
 
 
-class Scribe:
+class BackgroundRecordWriter:
     """Writes one batch while the next is computed; never more than one waits, so memory stays flat.
 
     Leaving the context waits for the batch in hand, also when something went wrong elsewhere: what was
     computed is on the disk before the program ends.
     """
 
-    def __init__(self, writer: RecordWriter, *, stages: Stages = UNMEASURED) -> None:
+    def __init__(self, writer: RecordWriter, *, profiler: Profiler = NO_PROFILER) -> None:
         self._writer = writer
-        self._stages = stages
+        self._profiler = profiler
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ovvis-write")
         self._in_hand: Future[None] | None = None
 
@@ -56,9 +56,9 @@ class Scribe:
 
     def _write(self, results: list[FrameResult], times_s: list[float], state: Mapping[str, Tensor]) -> None:
         for result, time_s in zip(results, times_s, strict=True):
-            with self._stages.stage("encode", num_frames=1):
+            with self._profiler.stage("encode", num_frames=1):
                 line = encode_frame(result, time_s=time_s)
-            with self._stages.stage("write", num_frames=1):
+            with self._profiler.stage("write", num_frames=1):
                 self._writer.append(line)
-        with self._stages.stage("checkpoint", num_frames=len(results)):
+        with self._profiler.stage("checkpoint", num_frames=len(results)):
             self._writer.checkpoint(state, results[-1].frame_index + 1)

@@ -20,7 +20,7 @@ def default_model() -> str:
     chosen = os.environ.get(MODEL_VARIABLE)
     if chosen:
         return chosen
-    from ovvis_cli.installed import weights_file
+    from ovvis_cli.model_store.installed import weights_file
     from ovvis_models.catalog import CATALOG
 
     open_vocabulary = [spec for spec in CATALOG.values() if spec.closed_set is None]

@@ -11,7 +11,7 @@ from ovvis_models.losses.targets import ObjectBatch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StartedOn:
+class QueryTargets:
     """The M pairs of a query and the object that it starts on; an object may stand in many of them."""
 
     query_index: Int[Tensor, " M"]  # within the image
@@ -19,7 +19,7 @@ class StartedOn:
     same_object: Bool[Tensor, "B Q Q"]  # queries that start on one and the same object
 
 
-def started_on(points: Float[Tensor, "B Q 2"], objects: ObjectBatch) -> StartedOn:
+def query_targets(points: Float[Tensor, "B Q 2"], objects: ObjectBatch) -> QueryTargets:
     """Return the pairs; `points` are (x, y) in [0, 1] of the padded input, the places of the queries.
 
     Visible parts do not overlap, so that a query starts on one object at most.
@@ -33,7 +33,7 @@ def started_on(points: Float[Tensor, "B Q 2"], objects: ObjectBatch) -> StartedO
     same = points.new_zeros(objects.num_images, *together.shape[1:]).index_add(
         0, objects.image_index, together
     )
-    return StartedOn(
+    return QueryTargets(
         query_index=query_index,
         objects=ObjectBatch(
             num_images=objects.num_images,

@@ -21,7 +21,7 @@ StageName = Literal[
 ]
 
 
-class Stages(Protocol):
+class Profiler(Protocol):
     """Hears of stages; they may nest, and those of different threads overlap."""
 
     def stage(self, name: StageName, *, num_frames: int) -> AbstractContextManager[None]:
@@ -29,7 +29,7 @@ class Stages(Protocol):
         ...
 
 
-class Unmeasured:
+class NoProfiler:
     """Tells nobody."""
 
     def stage(self, name: StageName, *, num_frames: int) -> AbstractContextManager[None]:
@@ -37,15 +37,15 @@ class Unmeasured:
         return nullcontext()
 
 
-UNMEASURED: Final = Unmeasured()
+NO_PROFILER: Final = NoProfiler()
 
 
-def measured_items(items: Iterable[T], *, stages: Stages, name: StageName) -> Iterator[T]:
+def profile_items(items: Iterable[T], *, profiler: Profiler, name: StageName) -> Iterator[T]:
     """The items; making each of them is a stage of one frame."""
     source = iter(items)
     while True:
         try:
-            with stages.stage(name, num_frames=1):
+            with profiler.stage(name, num_frames=1):
                 item = next(source)
         except StopIteration:
             return

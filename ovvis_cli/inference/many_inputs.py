@@ -32,7 +32,9 @@ class Failed:
     error: OvvisError
 
 
-def run(sources: Sequence[Source], process: Callable[[Source], Result]) -> Iterator[Done[Result] | Failed]:
+def process_each(
+    sources: Sequence[Source], process: Callable[[Source], Result]
+) -> Iterator[Done[Result] | Failed]:
     """Processes every source in turn, and says of each how it went.
 
     Defects of the program and Ctrl-C are no failures of an input: they go through.

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from ovvis_cli.engine import Engine
 from ovvis_cli.errors import UsageError
+from ovvis_cli.inference.engine import Engine
 from ovvis_cli.record.identity import fingerprint, source_stamp
 from ovvis_cli.record.schema import AnalysedRange, SettingValue, SourceInfo
 from ovvis_cli.video.inputs import location_kind

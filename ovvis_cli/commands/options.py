@@ -76,7 +76,7 @@ AdapterOption = Annotated[
     ),
 ]
 
-DEFAULT_BATCH_SIZE: Final = 4  # that of ovvis_cli.job, which may not be imported here
+DEFAULT_BATCH_SIZE: Final = 4  # that of ovvis_cli.inference.job, which may not be imported here
 
 DeviceOption = Annotated[
     Literal["auto", "cpu", "cuda", "mps"],

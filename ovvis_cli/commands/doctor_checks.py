@@ -136,7 +136,7 @@ def _check_cache() -> str:
 
 
 def _check_weights() -> str:
-    from ovvis_cli.installed import weights_file
+    from ovvis_cli.model_store.installed import weights_file
     from ovvis_models.catalog import CATALOG
     from ovvis_models.weights import weights_hash
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from ovvis_cli import batch
 from ovvis_cli.errors import ResourceError, SomeInputsFailed, VideoError
+from ovvis_cli.inference import many_inputs
 from ovvis_cli.video.inputs import Source
 from ovvis_models.errors import CorruptWeightsError
 
@@ -16,9 +16,9 @@ def test_the_others_are_done_when_one_fails() -> None:
             raise VideoError("b.mp4: not a video")
         return source.name.upper()
 
-    outcomes = list(batch.run(SOURCES, process))
-    assert [outcome.result for outcome in outcomes if isinstance(outcome, batch.Done)] == ["A", "C"]
-    failures = [outcome for outcome in outcomes if isinstance(outcome, batch.Failed)]
+    outcomes = list(many_inputs.process_each(SOURCES, process))
+    assert [outcome.result for outcome in outcomes if isinstance(outcome, many_inputs.Done)] == ["A", "C"]
+    failures = [outcome for outcome in outcomes if isinstance(outcome, many_inputs.Failed)]
     assert [(failure.source.name, str(failure.error)) for failure in failures] == [
         ("b", "b.mp4: not a video")
     ]
@@ -30,7 +30,7 @@ def test_foreign_errors_of_one_input_are_translated() -> None:
             source.name
         ]
 
-    codes = [outcome.error.exit_code for outcome in batch.run(SOURCES, process)]
+    codes = [outcome.error.exit_code for outcome in many_inputs.process_each(SOURCES, process)]
     assert codes == [4, 5, 5]
 
 
@@ -40,21 +40,21 @@ def test_a_stop_and_a_defect_end_the_batch(error: type[BaseException]) -> None:
         raise error
 
     with pytest.raises(error):
-        list(batch.run(SOURCES, process))
+        list(many_inputs.process_each(SOURCES, process))
 
 
 def test_exit_code_of_an_only_input_is_its_own() -> None:
-    failure = batch.Failed(source=SOURCES[0], error=ResourceError("disk full"))
+    failure = many_inputs.Failed(source=SOURCES[0], error=ResourceError("disk full"))
     with pytest.raises(ResourceError):
-        batch.raise_failures([failure], num_inputs=1)
+        many_inputs.raise_failures([failure], num_inputs=1)
 
 
 def test_exit_code_of_several_inputs_is_one() -> None:
-    failure = batch.Failed(source=SOURCES[0], error=ResourceError("disk full"))
+    failure = many_inputs.Failed(source=SOURCES[0], error=ResourceError("disk full"))
     with pytest.raises(SomeInputsFailed, match="1 of 3 inputs failed") as raised:
-        batch.raise_failures([failure], num_inputs=3)
+        many_inputs.raise_failures([failure], num_inputs=3)
     assert raised.value.exit_code == 1
 
 
 def test_no_failure_is_no_error() -> None:
-    batch.raise_failures([], num_inputs=3)
+    many_inputs.raise_failures([], num_inputs=3)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import torch
 
 from ovvis_cli.errors import RecordError
-from ovvis_cli.labelling import ClassEmbeds, label_tracks
+from ovvis_cli.labelling.class_query import ClassEmbeds, label_tracks
 from ovvis_cli.record.layout import remove_exports
 from ovvis_cli.record.reader import Record, TrackTokens
 from ovvis_cli.record.schema import TrackEntry, TrackLabel, VocabularyInfo

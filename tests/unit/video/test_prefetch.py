@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from ovvis_cli.video.lookahead import threaded
+from ovvis_cli.video.prefetch import prefetch
 from ovvis_cli.video.reader import read_frames
 from tests import media
 
@@ -21,13 +21,13 @@ def no_thread_is_left():
 
 
 def test_items_come_in_order():
-    assert list(threaded(range(100), capacity=3)) == list(range(100))
+    assert list(prefetch(range(100), capacity=3)) == list(range(100))
 
 
 def test_items_are_not_copied():
     arrays = [np.zeros(3) for _ in range(5)]
 
-    assert all(got is put for got, put in zip(threaded(arrays, capacity=2), arrays, strict=True))
+    assert all(got is put for got, put in zip(prefetch(arrays, capacity=2), arrays, strict=True))
 
 
 def test_runs_ahead_but_not_further_than_its_capacity():
@@ -38,7 +38,7 @@ def test_runs_ahead_but_not_further_than_its_capacity():
             produced.append(index)
             yield index
 
-    items = threaded(source(), capacity=4)
+    items = prefetch(source(), capacity=4)
     assert next(items) == 0
     wait_until(lambda: len(produced) >= 5)
     time.sleep(0.05)
@@ -51,7 +51,7 @@ def test_the_source_runs_in_another_thread():
     def source():
         yield threading.current_thread().name
 
-    assert list(threaded(source(), capacity=1)) == ["ovvis-decode"]
+    assert list(prefetch(source(), capacity=1)) == ["ovvis-decode"]
 
 
 def test_exceptions_come_after_the_items_before_them():
@@ -60,7 +60,7 @@ def test_exceptions_come_after_the_items_before_them():
         yield 2
         raise OSError("broken")
 
-    items = threaded(source(), capacity=5)
+    items = prefetch(source(), capacity=5)
 
     assert [next(items), next(items)] == [1, 2]
     with pytest.raises(OSError, match="broken"):
@@ -77,7 +77,7 @@ def test_closing_stops_the_thread_and_closes_the_source_promptly():
         finally:
             closed.set()
 
-    items = threaded(source(), capacity=2)
+    items = prefetch(source(), capacity=2)
     next(items)
     start = time.monotonic()
     items.close()
@@ -88,7 +88,7 @@ def test_closing_stops_the_thread_and_closes_the_source_promptly():
 
 def test_a_consumer_that_fails_leaves_no_thread():
     def consume():
-        for item in threaded(iter(int, 1), capacity=2):
+        for item in prefetch(iter(int, 1), capacity=2):
             raise RuntimeError(item)
 
     with pytest.raises(RuntimeError):
@@ -103,7 +103,7 @@ def test_drop_oldest_stays_at_the_present():
         assert first_taken.wait(5)
         yield from range(1, 100)
 
-    items = threaded(source(), capacity=1, when_full="drop-oldest")
+    items = prefetch(source(), capacity=1, when_full="drop-oldest")
     assert next(items) == 0
     first_taken.set()
     wait_until(lambda: not alive("ovvis-decode"))
@@ -114,14 +114,14 @@ def test_drop_oldest_stays_at_the_present():
 def test_video_read_ahead_is_the_same(tmp_path):
     path = media.write_video(tmp_path / "clip.mp4", media.numbered_images(20))
 
-    ahead = [(frame.frame_index, frame.time_s) for frame in threaded(read_frames(path), capacity=3)]
+    ahead = [(frame.frame_index, frame.time_s) for frame in prefetch(read_frames(path), capacity=3)]
 
     assert ahead == [(frame.frame_index, frame.time_s) for frame in read_frames(path)]
 
 
 def test_no_capacity():
     with pytest.raises(ValueError, match="at least 1"):
-        next(threaded([1], capacity=0))
+        next(prefetch([1], capacity=0))
 
 
 def wait_until(condition, timeout_s=5):

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 
-from ovvis_cli.device import DTYPES, Precision, resolve_device, resolve_precision
 from ovvis_cli.errors import UsageError
-from ovvis_cli.installed import locate
+from ovvis_cli.inference.device import DTYPES, Precision, resolve_device, resolve_precision
+from ovvis_cli.model_store.installed import locate
 from ovvis_cli.record.schema import ModelInfo, SettingValue
 from ovvis_models.catalog import LoadedModel, load, segmenter_for, tracker_for
 from ovvis_models.precision import round_weights

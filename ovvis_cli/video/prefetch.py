@@ -9,7 +9,7 @@ T = TypeVar("T")
 WhenFull = Literal["wait", "drop-oldest"]
 
 
-def threaded(source: Iterable[T], *, capacity: int, when_full: WhenFull = "wait") -> Generator[T, None, None]:
+def prefetch(source: Iterable[T], *, capacity: int, when_full: WhenFull = "wait") -> Generator[T, None, None]:
     """Yields the items of `source`, produced up to `capacity` ahead in a thread.
 
     Items are handed over, not copied. An exception of the source is raised here, after the items before it.

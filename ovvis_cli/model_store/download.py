@@ -23,7 +23,7 @@ from urllib.request import HTTPRedirectHandler, OpenerDirector, Request, build_o
 from ovvis_cli import __version__
 from ovvis_cli.atomic import disk_errors, fsync_file
 from ovvis_cli.errors import DownloadError, ResourceError, WeightsError
-from ovvis_cli.file_check import Expected, fault_of, is_page, megabytes
+from ovvis_cli.model_store.file_check import Expected, fault_of, is_page, megabytes
 
 _CHUNK_BYTES: Final = 1 << 18
 _SPACE_HINT: Final = "free some space, or set OVVIS_HOME to another folder; what has come is kept"
@@ -34,7 +34,7 @@ OnBytes = Callable[[int, int | None], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class RetryPolicy:
     """How long to wait for a server."""
 
     timeout_s: float = 30.0  # for a connection, and for each piece of the answer
@@ -59,7 +59,7 @@ def download(
     expected: Expected,
     on_bytes: OnBytes,
     by_hand: str = "",
-    patience: Patience = Patience(),  # noqa: B008 - frozen
+    retry_policy: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
 ) -> None:
     """Puts the file of `url` at `path`; nothing is fetched where the expected file is there already.
 
@@ -72,7 +72,9 @@ def download(
         ResourceError: the disk is full or not writable.
     """
     try:
-        _download(_Transfer(url, path, expected=expected, on_bytes=on_bytes, patience=patience), by_hand)
+        _download(
+            _Transfer(url, path, expected=expected, on_bytes=on_bytes, retry_policy=retry_policy), by_hand
+        )
     except ResourceError as error:
         raise ResourceError(error.message, hint=_SPACE_HINT) from error
 
@@ -111,19 +113,19 @@ def _fetch_all(transfer: "_Transfer", by_hand: str) -> None:
             return
         except _BrokenError as error:
             came = transfer.size() - before
-            failures = 1 if came >= transfer.patience.slow_bytes else failures + 1
-            if failures >= transfer.patience.tries:
+            failures = 1 if came >= transfer.retry_policy.slow_bytes else failures + 1
+            if failures >= transfer.retry_policy.tries:
                 raise DownloadError(f"cannot download from {host}: {error}", hint=by_hand) from error
         except _RefusedError as error:
             raise DownloadError(f"{host} refuses {transfer.url}: {error}", hint=by_hand) from error
-        time.sleep(transfer.patience.first_pause_s * 2 ** (failures - 1))
+        time.sleep(transfer.retry_policy.first_pause_s * 2 ** (failures - 1))
 
 
 class _Transfer:
     """One part file and where the rest of it comes from."""
 
     def __init__(
-        self, url: str, path: Path, *, expected: Expected, on_bytes: OnBytes, patience: Patience
+        self, url: str, path: Path, *, expected: Expected, on_bytes: OnBytes, retry_policy: RetryPolicy
     ) -> None:
         self.url = url
         self.path = path
@@ -131,7 +133,7 @@ class _Transfer:
         self.tag_file = path.with_name(f"{path.name}.part.tag")
         self.expected = expected
         self.on_bytes = on_bytes
-        self.patience = patience
+        self.retry_policy = retry_policy
         self._opener: OpenerDirector = build_opener(_Redirects())
 
     def size(self) -> int:
@@ -168,7 +170,7 @@ class _Transfer:
     def _open(self, request: Request, *, offset: int) -> HTTPResponse | None:
         """The answer; None where the part is whole already."""
         try:
-            response: HTTPResponse = self._opener.open(request, timeout=self.patience.timeout_s)
+            response: HTTPResponse = self._opener.open(request, timeout=self.retry_policy.timeout_s)
         except HTTPError as error:
             error.close()
             if error.code == 416 and offset:
@@ -203,7 +205,7 @@ class _Transfer:
                 self._copy(response, file, done=offset, total=total)
 
     def _copy(self, response: HTTPResponse, file: IO[bytes], *, done: int, total: int | None) -> None:
-        pace = _Pace(self.patience)
+        pace = _Pace(self.retry_policy)
         while chunk := _read(response):
             if done == 0 and is_page(chunk):
                 self._discard("a text page, no weights")
@@ -246,8 +248,8 @@ class _Transfer:
 class _Pace:
     """Notices a server that sends just enough not to time out."""
 
-    def __init__(self, patience: Patience) -> None:
-        self._patience = patience
+    def __init__(self, retry_policy: RetryPolicy) -> None:
+        self._retry_policy = retry_policy
         self._since_s = time.monotonic()
         self._bytes = 0
 
@@ -255,9 +257,9 @@ class _Pace:
         """So many bytes came."""
         self._bytes += count
         now_s = time.monotonic()
-        if now_s - self._since_s < self._patience.slow_s:
+        if now_s - self._since_s < self._retry_policy.slow_s:
             return
-        if self._bytes < self._patience.slow_bytes:
+        if self._bytes < self._retry_policy.slow_bytes:
             raise _BrokenError(f"only {self._bytes} bytes came in {now_s - self._since_s:.0f} s")
         self._since_s, self._bytes = now_s, 0
 

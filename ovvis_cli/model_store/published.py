@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from ovvis_cli.download import OnBytes, Patience, download
 from ovvis_cli.errors import UsageError
-from ovvis_cli.file_check import Expected, fault_of
-from ovvis_cli.installed import downloads_folder
+from ovvis_cli.model_store.download import OnBytes, RetryPolicy, download
+from ovvis_cli.model_store.file_check import Expected, fault_of
+from ovvis_cli.model_store.installed import downloads_folder
 from ovvis_models.sources import WebFile, WeightsSource
 from ovvis_models.specs import ModelSpec
 
@@ -48,7 +48,7 @@ def expected(source: WeightsSource) -> Expected:
     )
 
 
-def fetch(spec: ModelSpec, *, show: ShowBytes, patience: Patience | None = None) -> list[Path]:
+def fetch(spec: ModelSpec, *, show: ShowBytes, retry_policy: RetryPolicy | None = None) -> list[Path]:
     """Downloads what is missing of the published files of a model; the files, checked.
 
     Raises:
@@ -66,7 +66,7 @@ def fetch(spec: ModelSpec, *, show: ShowBytes, patience: Patience | None = None)
                 expected=expected(source),
                 on_bytes=on_bytes,
                 by_hand=by_hand(spec),
-                patience=patience or Patience(),
+                retry_policy=retry_policy or RetryPolicy(),
             )
         files.append(path)
     return files

@@ -9,7 +9,7 @@ from safetensors import SafetensorError
 
 from ovvis_cli.atomic import atomic_path
 from ovvis_cli.errors import ResourceError, WeightsError
-from ovvis_cli.installed import installed_path
+from ovvis_cli.model_store.installed import installed_path
 from ovvis_models.assembly import assemble
 from ovvis_models.catalog import load
 from ovvis_models.specs import ModelSpec

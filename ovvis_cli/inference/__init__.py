@@ -1,0 +1,1 @@
+"""Running a model on frames: engine, batches, profiler, background writer."""

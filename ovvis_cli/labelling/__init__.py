@@ -1,0 +1,1 @@
+"""The names asked for, and the labels that tracks get."""

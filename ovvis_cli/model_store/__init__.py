@@ -1,0 +1,1 @@
+"""Installed models: where they are kept, how they are fetched and checked."""
