@@ -17,16 +17,18 @@
 Messages are one line: what happened, where, and how to mend it (`hint`).
 """
 
+from ovvis_models.errors import printable
+
 
 class OvvisError(Exception):
-    """Base of all expected errors; shown to the user as one line, without a traceback."""
+    """Base of all expected errors; shown to the user as one printable line, without a traceback."""
 
     exit_code = 1
 
     def __init__(self, message: str, *, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = printable(message)
+        self.hint = printable(hint)
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         return f"{self.message} ({self.hint})" if self.hint else self.message

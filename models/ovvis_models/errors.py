@@ -10,14 +10,27 @@
 Wrong arguments of functions are plain `ValueError`s.
 """
 
+from typing import Final
+
+_JOINERS: Final = frozenset("\u200c\u200d")  # join letters of some scripts, and the parts of an emoji
+
+
+def printable(text: str) -> str:
+    """Return a text on one line, without what could steer a terminal.
+
+    Names in files may hold anything: escape codes, marks that turn the direction of writing.
+    """
+    one_line = " ".join(text.split("\n"))
+    return "".join(sign if sign.isprintable() or sign in _JOINERS else ascii(sign)[1:-1] for sign in one_line)
+
 
 class CoreError(Exception):
-    """Base of the core's errors; `hint` says how to mend it, and may be empty."""
+    """Base of the core's errors; `hint` says how to mend it, and may be empty. Both are printable."""
 
     def __init__(self, message: str, *, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = printable(message)
+        self.hint = printable(hint)
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         return f"{self.message} ({self.hint})" if self.hint else self.message
