@@ -121,48 +121,46 @@ def _no_bytes() -> bytes:
     return b""
 
 
-STAND_INS: Final[Mapping[tuple[str, str], Callable[..., object]]] = MappingProxyType(
-    {
-        ("argparse", "Namespace"): _Ignored,
-        ("types", "SimpleNamespace"): _Ignored,
-        ("collections", "defaultdict"): _ignored_dict,
-    }
-    | {
-        (module, name): _Ignored
+_IGNORED_NAMES: Final = (  # what training scripts leave beside weights
+    "argparse.Namespace",
+    "types.SimpleNamespace",
+    *(
+        f"{module}.{name}"
         for module in ("pathlib", "pathlib._local")
         for name in ("Path", "PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath")
-    }
-    | {
-        (module, name): _Ignored  # what a dict with a default makes for a new key
+    ),
+    *(  # what a dict with a default makes for a new key
+        f"{module}.{name}"
         for module in ("builtins", "__builtin__")
         for name in ("dict", "float", "int", "list")
-    }
-    | {
-        ("numpy", "dtype"): _NotedDtype,
-        ("numpy", "ndarray"): _ArrayType,
-        ("_codecs", "encode"): _latin1,
-        ("__builtin__", "bytes"): _no_bytes,
-        ("collections", "OrderedDict"): dict,
-    }
-    | {
-        (f"numpy.{package}.{module}", name): stand_in
-        for package in ("core", "_core")
-        for module, name, stand_in in (
-            ("multiarray", "_reconstruct", NotedArray),
-            ("multiarray", "scalar", _NotedScalar),
-            ("numeric", "_frombuffer", _NotedBuffer),
-        )
+    ),
+)
+STAND_INS: Final[Mapping[str, Callable[..., object]]] = MappingProxyType(
+    {
+        "numpy.dtype": _NotedDtype,
+        "numpy.ndarray": _ArrayType,
+        **dict.fromkeys(
+            ("numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct"), NotedArray
+        ),
+        **dict.fromkeys(("numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar"), _NotedScalar),
+        **dict.fromkeys(("numpy.core.numeric._frombuffer", "numpy._core.numeric._frombuffer"), _NotedBuffer),
+        "_codecs.encode": _latin1,
+        "__builtin__.bytes": _no_bytes,
+        "collections.OrderedDict": dict,
+        "collections.defaultdict": _ignored_dict,
+        **dict.fromkeys(_IGNORED_NAMES, _Ignored),
     }
 )
-"""What is called in the place of the names in a file, by module and name."""
+"""What is called in the place of each name in a file."""
 
 
 class _ArrayUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> object:
         """Return the stand-in for a name of a pickled array; refuse all others."""
-        if (module, name) not in STAND_INS:
-            raise _RefusedError(f"{module}.{name}")
-        return STAND_INS[module, name]
+        full_name = f"{module}.{name}"
+        if full_name not in STAND_INS:
+            raise _RefusedError(full_name)
+        return STAND_INS[full_name]
 
 
 def load_arrays(path: Path) -> object:

@@ -12,7 +12,7 @@ import pickle
 import re
 import warnings
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -48,7 +48,9 @@ _PICKLE_START: Final = b"\x80"
 _OLD_TORCH_START: Final = pickle.dumps(0x1950A86A20F9469CFC6C, protocol=2)  # torch's magic number
 _TAKE_SAFETENSORS: Final = "take a safetensors file, or one from the model's publisher"
 _ASKED_FOR: Final = re.compile(r"GLOBAL (\S+)|function (\S.*)")  # in what torch says of a refused file
-_TORCH_STAND_INS: Final = [(stand_in, ".".join(name)) for name, stand_in in STAND_INS.items()]
+_TORCH_STAND_INS: Final[list[Callable[..., object] | tuple[Callable[..., object], str]]] = [
+    (stand_in, name) for name, stand_in in STAND_INS.items()
+]
 
 
 def read_checkpoint(path: Path) -> dict[str, Tensor]:
