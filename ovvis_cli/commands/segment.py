@@ -29,6 +29,7 @@ from ovvis_cli.commands.options import (
     parse_time_s,
 )
 from ovvis_cli.console import Console, JsonValue
+from ovvis_cli.errors import exit_code_of
 from ovvis_cli.model_store.default_model import default_model
 
 if TYPE_CHECKING:
@@ -197,7 +198,7 @@ def _as_json(outcome: "Done[VideoRun] | Failed") -> dict[str, JsonValue]:
         told: dict[str, JsonValue] = {
             "message": error.message,
             "hint": error.hint,
-            "exit_code": error.exit_code,
+            "exit_code": exit_code_of(error),
         }
         return named | {"status": "failed", "error": told}
     run = outcome.result
