@@ -1,0 +1,68 @@
+"""Instance tokens of a classification network: its last features, averaged over each mask.
+
+CLIP-VIS pools the last map of CLIP where a mask covers it. A classification network is pooled in the same way;
+two things differ. A place counts by how much of it the mask covers, because on a map of stride 32 a small
+object covers no place by half. And the map of stride 16 is pooled too: it is what a small object can still be
+told by.
+"""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+MIDDLE_SCALE = 0.15
+"""Of the stride-16 features in a token: as published by the network they would outweigh the last ones."""
+
+ONE = 4.0
+"""The constant in a token; what a row holds in its place is its bias."""
+
+_NUM_EXTRA = 2  # the constant, and a zero for what makes the rows of a word table equally long
+_COVER_EPS = 1e-4
+
+
+class CoveragePooling(nn.Module):
+    """Last convolution of a classification network, then means over each mask."""
+
+    def __init__(self, *, head: nn.Module, channels: tuple[int, int]) -> None:
+        """Holds the modules that it is given.
+
+        Args:
+            head: what the network puts between its last map and the mean that it classifies.
+            channels: of the stride-16 map, and of what `head` returns.
+        """
+        super().__init__()
+        self.head = head.requires_grad_(requires_grad=False)
+        self.channels = channels
+
+    @property
+    def embed_dim(self) -> int:
+        """Width D of the tokens."""
+        return sum(self.channels) + _NUM_EXTRA
+
+    def forward(
+        self, maps: Sequence[Float[Tensor, "B _c _h _w"]], mask_logits: Float[Tensor, "B Q h w"]
+    ) -> Float[Tensor, "B Q D"]:
+        """Return the token of each mask, of no particular length; zeros where there is no mask.
+
+        Args:
+            maps: of strides 4, 8, 16, 32 of the padded input.
+            mask_logits: at stride 4 of it.
+        """
+        inside = (mask_logits > 0).to(mask_logits.dtype)
+        last = covered_mean(self.head(maps[-1]), F.avg_pool2d(inside, 8))
+        middle = covered_mean(maps[-2], F.avg_pool2d(inside, 4))
+        seen = inside.flatten(2).any(dim=2)[..., None]
+        one = torch.full_like(last[..., :1], ONE)
+        tokens = torch.cat([last, middle * MIDDLE_SCALE, one, torch.zeros_like(one)], dim=-1)
+        return tokens * seen
+
+
+def covered_mean(
+    features: Float[Tensor, "B C h w"], coverage: Float[Tensor, "B Q h w"]
+) -> Float[Tensor, "B Q C"]:
+    """Return the mean of the places, each by the share of it that is covered."""
+    total = coverage.flatten(2) @ features.flatten(2).transpose(1, 2)
+    return total / (coverage.sum(dim=(-1, -2))[..., None] + _COVER_EPS)
