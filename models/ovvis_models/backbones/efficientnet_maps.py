@@ -3,11 +3,13 @@
 Network: EfficientNet (Tan and Le, ICML 2019) in its Lite form, as timm builds it, without its classifier.
 """
 
+from collections.abc import Mapping
 from typing import Self
 
 import timm
 import torch
 from jaxtyping import Float
+from timm.models.efficientnet import EfficientNet
 from torch import Tensor, nn
 
 _LAST_STAGES = (1, 2, 4, 6)  # the last before the stride doubles, and the last of all
@@ -16,10 +18,9 @@ _LAST_STAGES = (1, 2, 4, 6)  # the last before the stride doubles, and the last 
 class EfficientNetMaps(nn.Module):
     """The convolutions up to the last map. Never trained, always evaluating: its norms keep their statistics."""
 
-    def __init__(self, name: str) -> None:
-        """Builds the network of timm's `name`, without weights."""
+    def __init__(self, network: EfficientNet) -> None:
+        """Shares its modules with `network`."""
         super().__init__()
-        network = timm.create_model(name, pretrained=False)
         self.stem = nn.Sequential(network.conv_stem, network.bn1)
         self.stages = network.blocks
         self.channels = tuple(_out_channels(network.blocks[index]) for index in _LAST_STAGES)
@@ -40,6 +41,22 @@ class EfficientNetMaps(nn.Module):
             if index in _LAST_STAGES:
                 maps.append(x)
         return maps
+
+
+def efficientnet(
+    name: str, *, weights: Mapping[str, Tensor] | None = None
+) -> tuple[EfficientNetMaps, nn.Sequential]:
+    """Return the backbone and what stands between its last map and the classifier, of timm's `name`.
+
+    Args:
+        name: such as `tf_efficientnet_lite2`.
+        weights: of the whole network, as timm names them; None: random ones.
+    """
+    network = timm.create_model(name, pretrained=False)
+    if weights is not None:
+        network.load_state_dict(dict(weights))
+    head = nn.Sequential(network.conv_head, network.bn2).requires_grad_(requires_grad=False)
+    return EfficientNetMaps(network), head.eval()
 
 
 def _out_channels(stage: nn.Module) -> int:

@@ -4,6 +4,7 @@ from typing import Final
 
 import torch
 from open_clip.transformer import QuickGELU
+from timm.layers import BatchNormAct2d
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 from torchvision.ops import FrozenBatchNorm2d
@@ -19,7 +20,8 @@ def fold_norms(module: nn.Module) -> None:
     """Folds each batch norm in `module` into the convolution before it.
 
     A norm belongs to the nearest convolution that its parent holds before it, as in every ResNet of timm and
-    open_clip; afterwards the module can neither be trained nor take the weights that it took before.
+    open_clip; afterwards the module can neither be trained nor take the weights that it took before. What a norm of timm's
+    computes after its affine map (an activation) stays.
 
     Raises:
         ValueError: a norm stands where no convolution of as many channels goes before.
@@ -33,7 +35,7 @@ def fold_norms(module: nn.Module) -> None:
                 if convolution is None or convolution.out_channels != child.weight.shape[0]:
                     raise ValueError(f"norm '{name}' of {type(parent).__name__} follows no convolution")
                 _fold(convolution, child)
-                setattr(parent, name, nn.Identity())
+                setattr(parent, name, child.act if isinstance(child, BatchNormAct2d) else nn.Identity())
                 convolution = None
 
 
