@@ -13,7 +13,7 @@ from ovvis_cli.errors import UsageError
 if TYPE_CHECKING:
     from ovvis_cli.training.loop import StepReport
 
-Stage = Literal["clip", "proposals", "instclip", "rollout", "clipvis"]
+Stage = Literal["clip", "proposals", "instclip", "rollout", "clipvis", "photographs", "names"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
 
 _LOG_EVERY = 20  # steps
@@ -27,6 +27,10 @@ def train(  # noqa: PLR0913  each option is a parameter
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Folder of checkpoints and weights. [default: runs/MODEL]"),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", help="Folder of photographs with masks, for a model that learns from them."),
     ] = None,
     stage: Annotated[
         list[str] | None,  # Typer takes no list of literals
@@ -61,7 +65,7 @@ def train(  # noqa: PLR0913  each option is a parameter
     from ovvis_cli.training.recipe import Scale
     from ovvis_cli.training.training import load_training
 
-    training = load_training(model, Scale(budget=budget, batch=batch, workers=workers))
+    training = load_training(model, Scale(budget=budget, batch=batch, workers=workers), data=data)
     stages = tuple(_stage(name, training.stages) for name in stage) if stage else training.stages
     folder = output or Path("runs") / model
     if threads is not None:

@@ -1,4 +1,4 @@
-"""Training frames made of photographs: cut, scaled, flipped, recoloured, with cut-outs of others pasted in."""
+"""Training frames from photographs: random crops and colours, with cut-outs of other photographs pasted in."""
 
 import math
 from collections.abc import Sequence
@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
+from pycocotools import mask as coco_mask
 
-from ovvis_cli.diorama.compositing import blend, placement, premultiplied, warp
+from ovvis_cli.diorama.compositing import Patch, blend, placement, premultiplied, warp
 from ovvis_cli.photographs.source import Photograph
 
 MIN_VISIBLE_PX = 40  # of an object in a frame; smaller ones are neither objects nor background
@@ -17,6 +18,7 @@ _MAX_ZOOM = 1.6
 _PASTE_SHARE = 0.6
 _MAX_PASTED = 3
 _MAX_CUTOUT_SIDE = 320
+_MIN_LEFT = 0.25  # share of a labelled object that a pasted one leaves visible
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +27,7 @@ class LabelledFrame:
 
     image: UInt8[np.ndarray, "H W 3"]
     masks: Bool[np.ndarray, "N H W"]
+    names: tuple[str, ...]  # of the objects
     unlabelled: Bool[np.ndarray, "H W"]
 
 
@@ -79,15 +82,20 @@ def draw_frame(rng: np.random.Generator, pool: Pool, *, frame_hw: tuple[int, int
         warped = cv2.warpAffine(mask.view(np.uint8) * 255, matrix, size, flags=cv2.INTER_LINEAR)
         target[:] = warped > 127
     unlabelled = np.zeros(frame_hw, dtype=bool) if photograph.complete else ~moved.any(axis=0)
+    scene = LabelledFrame(image=frame, masks=moved, names=photograph.names, unlabelled=unlabelled)
     if rng.random() < _PASTE_SHARE:
         for _ in range(int(rng.integers(1, _MAX_PASTED + 1))):
-            moved = _paste(rng, pool, frame=frame, masks=moved, unlabelled=unlabelled)
+            scene = _with_cutout(rng, pool, scene)
+    image = scene.image
     if rng.random() < 0.15:
-        frame = cv2.GaussianBlur(frame, (0, 0), float(rng.uniform(0.4, 1.4)))
-    areas = moved.sum(axis=(1, 2))
-    small = areas < MIN_VISIBLE_PX
-    unlabelled |= moved[small].any(axis=0)
-    return LabelledFrame(image=np.ascontiguousarray(frame), masks=moved[~small], unlabelled=unlabelled)
+        image = np.asarray(cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.4, 1.4))), dtype=np.uint8)
+    large = scene.masks.sum(axis=(1, 2)) >= MIN_VISIBLE_PX
+    return LabelledFrame(
+        image=np.ascontiguousarray(image),
+        masks=scene.masks[large],
+        names=tuple(name for name, kept in zip(scene.names, large, strict=True) if kept),
+        unlabelled=np.logical_or(scene.unlabelled, scene.masks[~large].any(axis=0)),
+    )
 
 
 def cutout_of(photograph: Photograph, number: int) -> UInt8[np.ndarray, "h w 4"]:
@@ -103,25 +111,42 @@ def cutout_of(photograph: Photograph, number: int) -> UInt8[np.ndarray, "h w 4"]
     return np.asarray(rgba, dtype=np.uint8)
 
 
-def _paste(
-    rng: np.random.Generator,
-    pool: Pool,
-    *,
-    frame: UInt8[np.ndarray, "H W 3"],
-    masks: Bool[np.ndarray, "N H W"],
-    unlabelled: Bool[np.ndarray, "H W"],
-) -> Bool[np.ndarray, "M H W"]:
-    """Lay a cut-out over `frame` in place, and over `unlabelled`; return the visible masks."""
+def _with_cutout(rng: np.random.Generator, pool: Pool, scene: LabelledFrame) -> LabelledFrame:
+    """Paste a random cut-out in place, unless it would hide most of a labelled object."""
     index, number = pool.cutouts[int(rng.choice(len(pool.cutouts), p=pool.cutout_weights))]
-    rgba = cutout_of(pool.photographs[index], number)
+    photograph = pool.photographs[index]
+    patch = _patch(rng, cutout_of(photograph, number), frame_hw=scene.unlabelled.shape)
+    if patch is None:
+        return scene
+    before = scene.masks.sum(axis=(1, 2))
+    hidden = (scene.masks[:, *patch.area] & patch.solid).sum(axis=(1, 2))
+    if (before - hidden < _MIN_LEFT * before).any():
+        return scene
+    blend(scene.image, patch)
+    scene.masks[:, *patch.area] &= ~patch.solid
+    scene.unlabelled[patch.area] &= ~patch.solid
+    own = np.zeros((1, *scene.unlabelled.shape), dtype=bool)
+    own[0, *patch.area] = patch.solid
+    return LabelledFrame(
+        image=scene.image,
+        masks=np.concatenate([scene.masks, own]),
+        names=(*scene.names, photograph.names[number]),
+        unlabelled=scene.unlabelled,
+    )
+
+
+def _patch(
+    rng: np.random.Generator, rgba: UInt8[np.ndarray, "h w 4"], *, frame_hw: tuple[int, ...]
+) -> Patch | None:
+    """Return a cut-out mirrored, recoloured, scaled and turned at a random place of a frame."""
     if rng.random() < 0.5:
         rgba = np.ascontiguousarray(rgba[:, ::-1])
     rgba[:, :, :3] = _recoloured(rng, np.ascontiguousarray(rgba[:, :, :3]))
-    height, width = frame.shape[:2]
+    height, width = frame_hw
     side = math.exp(rng.uniform(math.log(0.12), math.log(0.9))) * min(height, width)
     scale = min(side / max(rgba.shape[:2]), 1.5)
-    if scale < 0.6:
-        rgba = cv2.resize(rgba, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    if scale < 0.6:  # warping would skip pixels
+        rgba = np.asarray(cv2.resize(rgba, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA))
         scale = 1.0
     sprite = premultiplied(rgba)
     center = (float(rng.uniform(0.05, 0.95)) * width, float(rng.uniform(0.1, 0.95)) * height)
@@ -131,21 +156,8 @@ def _paste(
         scale=scale,
         angle_deg=float(rng.normal(0, 8)),
     )
-    smear = tuple(rng.normal(0, 4, 2)) if rng.random() < 0.2 else (0.0, 0.0)
-    patch = warp(sprite, matrix=matrix, frame_hw=(height, width), smear_xy=smear)
-    if patch is None:
-        return masks
-    left = masks[:, *patch.area] & ~patch.solid
-    before = masks.sum(axis=(1, 2))
-    hidden = before - masks[:, *patch.area].sum(axis=(1, 2)) + left.sum(axis=(1, 2)) < 0.25 * before
-    if hidden.any():  # do not bury what was labelled
-        return masks
-    blend(frame, patch)
-    masks[:, *patch.area] = left
-    unlabelled[patch.area] &= ~patch.solid
-    own = np.zeros((1, height, width), dtype=bool)
-    own[0, *patch.area] = patch.solid
-    return np.concatenate([masks, own])
+    smear_xy = (float(rng.normal(0, 4)), float(rng.normal(0, 4))) if rng.random() < 0.2 else (0.0, 0.0)
+    return warp(sprite, matrix=matrix, frame_hw=(height, width), smear_xy=smear_xy)
 
 
 def _fitting(rng: np.random.Generator, pool: Pool, *, frame_hw: tuple[int, int]) -> int:
@@ -176,9 +188,7 @@ def _crop(
     return matrix
 
 
-def _recoloured(
-    rng: np.random.Generator, image: UInt8[np.ndarray, "H W 3"]
-) -> UInt8[np.ndarray, "H W 3"]:
+def _recoloured(rng: np.random.Generator, image: UInt8[np.ndarray, "H W 3"]) -> UInt8[np.ndarray, "H W 3"]:
     """Return the picture with another brightness, contrast, saturation and tint."""
     if rng.random() < 0.2:
         return image
@@ -194,6 +204,4 @@ def _recoloured(
 
 
 def _area(code: dict[str, object]) -> int:
-    from pycocotools import mask as coco_mask
-
     return int(coco_mask.area(code))

@@ -25,7 +25,7 @@ from ovvis_models.text.encoder import TextEncoder
 from ovvis_models.trackers.rollout import RolloutTracker
 from ovvis_models.weights import save_weights
 
-StageName = Literal["clip", "proposals", "instclip", "rollout", "clipvis"]
+StageName = Literal["clip", "proposals", "instclip", "rollout", "clipvis", "photographs", "names"]
 STAGES: tuple[StageName, ...] = ("clip", "proposals", "instclip", "rollout")
 
 Sample = TypeVar("Sample")

@@ -16,14 +16,14 @@ _LAST_STAGES = (1, 2, 4, 6)  # the last before the stride doubles, and the last 
 
 
 class EfficientNetMaps(nn.Module):
-    """The convolutions up to the last map. Never trained, always evaluating: its norms keep their statistics."""
+    """The convolutions up to the last map. Never trained: its norms keep their statistics."""
 
     def __init__(self, network: EfficientNet) -> None:
         """Shares its modules with `network`."""
         super().__init__()
         self.stem = nn.Sequential(network.conv_stem, network.bn1)
         self.stages = network.blocks
-        self.channels = tuple(_out_channels(network.blocks[index]) for index in _LAST_STAGES)
+        self.channels: tuple[int, ...] = tuple(_out_channels(network.blocks[index]) for index in _LAST_STAGES)
         self.requires_grad_(requires_grad=False)
         self.train(False)
 

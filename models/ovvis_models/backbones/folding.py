@@ -20,8 +20,8 @@ def fold_norms(module: nn.Module) -> None:
     """Folds each batch norm in `module` into the convolution before it.
 
     A norm belongs to the nearest convolution that its parent holds before it, as in every ResNet of timm and
-    open_clip; afterwards the module can neither be trained nor take the weights that it took before. What a norm of timm's
-    computes after its affine map (an activation) stays.
+    open_clip; afterwards the module can neither be trained nor take the weights that it took before.
+    The activation that a norm of timm's ends with stays.
 
     Raises:
         ValueError: a norm stands where no convolution of as many channels goes before.

@@ -1,9 +1,8 @@
 """Instance tokens of a classification network: its last features, averaged over each mask.
 
-CLIP-VIS pools the last map of CLIP where a mask covers it. A classification network is pooled in the same way;
-two things differ. A place counts by how much of it the mask covers, because on a map of stride 32 a small
-object covers no place by half. And the map of stride 16 is pooled too: it is what a small object can still be
-told by.
+CLIP-VIS pools the last map of CLIP inside each mask. Here two things differ. Each place is weighted by the
+fraction of it that the mask covers, because on a map of stride 32 a small object covers no place by half. And
+the map of stride 16 is pooled too, which helps to name small objects.
 """
 
 from collections.abc import Sequence

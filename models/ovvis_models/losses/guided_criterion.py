@@ -56,8 +56,8 @@ class GuidedCriterion:
             sampling: where masks are compared.
             weights: of the losses.
             margin: of the margin loss.
-            crowd_exponent: each of n queries on one object counts n to minus this power in the mask losses: 0 is
-                as much as any other query, 1 as much as one object.
+            crowd_exponent: weight of each of n queries on one object in the mask losses is n ** -crowd_exponent;
+                0 weights all queries alike, 1 all objects alike.
         """
         self.sampling = sampling
         self.weights = weights
@@ -101,9 +101,8 @@ class GuidedCriterion:
             unknown_queries = read_points(unlabelled, output.origin.points.to(dtype))[:, 0] > 0.5
             unknown_places = F.interpolate(unlabelled, size=heatmap.shape[1:], mode="area")[:, 0] > 0.5
         losses = {
-            "object": weights.object * objectness_loss(
-                object_logits, wanted, no_object_weight=1.0, unknown=unknown_queries
-            ),
+            "object": weights.object
+            * objectness_loss(object_logits, wanted, no_object_weight=1.0, unknown=unknown_queries),
             "mask_bce": weights.mask_bce * mask_bce_loss(reads, num_objects=num_pairs),
             "dice": weights.dice * dice_loss(reads, num_objects=num_pairs),
             "heatmap": weights.heatmap

@@ -38,7 +38,10 @@ def heatmap_loss(
     num_objects: float,
     unknown: Bool[Tensor, "B h w"] | None = None,
 ) -> Float[Tensor, ""]:
-    """Return the focal loss, summed over places and divided by `num_objects`; `unknown` places are no negatives."""
+    """Return the focal loss, summed over places and divided by `num_objects`.
+
+    Places that are `unknown` (on an unlabelled part of the image) are not negatives.
+    """
     probs = logits.sigmoid()
     centers = wanted == 1
     positive = (1 - probs) ** FOCUS * F.softplus(-logits)

@@ -20,7 +20,7 @@ from ovvis_models.text.word_table import WordTable
 
 
 class WordClipVis(FrameNetwork):
-    """The networks of a CLIP-VIS with a table of words. `predict` is stateless and takes many frames at once."""
+    """The networks of a CLIP-VIS with a table of words. `predict` is stateless."""
 
     def __init__(
         self, *, proposals: Mask2Former, pooling: CoveragePooling, words: WordTable, image_input: ImageInput

@@ -22,10 +22,10 @@ _NUM_RESULTS: Final = 50  # as every published CLIP-VIS
 class WordClipVisSpec(SystemSpec[WordClipVis]):
     """The numbers of a CLIP-VIS with a table of words; its proposals have no backbone of their own."""
 
-    encoder: str  # timm's name of the frozen network
+    image_network: str  # timm's name of the frozen network
     words: str  # the table of words, by the name of its file
     num_rows: int  # of the table
-    token_width: int  # follows from the encoder
+    token_width: int  # follows from the frozen network
 
     @property
     def reads_words(self) -> bool:
@@ -51,8 +51,8 @@ class WordClipVisSpec(SystemSpec[WordClipVis]):
 
     def build(self) -> WordClipVis:
         """Return the networks with random weights, on the CPU."""
-        maps, head = efficientnet(self.encoder)
-        pooling = CoveragePooling(head=head, channels=(head[0].out_channels, maps.channels[-2]))
+        maps, head = efficientnet(self.image_network)
+        pooling = CoveragePooling(head=head, channels=(int(head[0].out_channels), maps.channels[-2]))
         return WordClipVis(
             proposals=build_mask2former(self.proposals, backbone=maps),
             pooling=pooling,
