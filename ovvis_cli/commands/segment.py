@@ -26,6 +26,7 @@ from ovvis_cli.commands.options import (
     TrackerOption,
     VocabularyOption,
     parse_formats,
+    parse_rate,
     parse_time_s,
 )
 from ovvis_cli.console import Console, JsonValue
@@ -72,6 +73,10 @@ def segment(  # noqa: PLR0913  each option is a parameter
     end: Annotated[
         str | None, typer.Option("--end", metavar="TIME", help="End here: seconds, or M:SS.")
     ] = None,
+    fps: Annotated[
+        str | None,
+        typer.Option("--fps", metavar="RATE", help="Frames a second of images and of raw streams."),
+    ] = None,
     stride: Annotated[int, typer.Option("--stride", min=1, help="Look at every N-th frame only.")] = 1,
     live: Annotated[
         bool,
@@ -91,7 +96,7 @@ def segment(  # noqa: PLR0913  each option is a parameter
     """Find, segment and track every object of the named categories."""
     from ovvis_cli.atomic import make_folder
     from ovvis_cli.inference.many_inputs import process_each
-    from ovvis_cli.video.inputs import expand_inputs
+    from ovvis_cli.inference.result_names import named_sources
     from ovvis_cli.vocabulary.names import resolve_vocabulary
 
     console = Console(quiet=quiet, json=json)
@@ -99,8 +104,9 @@ def segment(  # noqa: PLR0913  each option is a parameter
     formats = parse_formats(save, option="--save")
     start_s = parse_time_s(start, option="--start")
     end_s = None if end is None else parse_time_s(end, option="--end")
-    sources = expand_inputs(inputs)
+    rate = None if fps is None else parse_rate(fps, option="--fps")
     make_folder(output)
+    sources = named_sources(inputs, output=output)
 
     # What takes seconds to import comes after everything that the user may have mistyped.
     from ovvis_cli.inference.engine import start_engine
@@ -108,7 +114,9 @@ def segment(  # noqa: PLR0913  each option is a parameter
     from ovvis_cli.pipeline import ask
     from ovvis_cli.run import RunOptions, segment_video
 
-    analysis = AnalyseOptions(start_s=start_s, end_s=end_s, stride=stride, batch_size=batch_size, live=live)
+    analysis = AnalyseOptions(
+        start_s=start_s, end_s=end_s, stride=stride, rate=rate, batch_size=batch_size, live=live
+    )
     options = RunOptions(output=output, formats=formats, analysis=analysis, overwrite=overwrite)
     engine = start_engine(
         model or default_model(),

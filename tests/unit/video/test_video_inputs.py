@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ovvis_cli.errors import UsageError
-from ovvis_cli.video.inputs import display_name, expand_inputs, location_kind, natural_key
+from ovvis_cli.video.inputs import display_name, expand_inputs, location_kind
 
 
 @pytest.fixture
@@ -51,19 +51,15 @@ def test_the_current_folder_gives_its_name(here):
     assert expanded(".") == [(".", here.name)]
 
 
-def test_equal_names_get_numbers(here):
-    touch("a/clip.mp4", "b/clip.mp4", "c/Clip.mov", "d/clip-2.mp4")
-
-    names = [name for _, name in expanded("a/clip.mp4", "b/clip.mp4", "c/Clip.mov", "d/clip-2.mp4")]
-
-    assert names == ["clip", "clip-2", "Clip-3", "clip-2-2"]
-    assert len({name.casefold() for name in names}) == 4
-
-
-def test_the_same_file_twice_is_one_source(here):
+def test_the_same_file_twice_is_one_source_and_said(here, caplog):
     touch("a/clip.mp4")
+    Path("link.mp4").symlink_to("a/clip.mp4")
 
-    assert expanded("a/clip.mp4", "./a/clip.mp4", "a") == [("a/clip.mp4", "clip")]
+    assert expanded("a/clip.mp4", "./a/clip.mp4", "a", "link.mp4") == [("a/clip.mp4", "clip")]
+    assert [entry.getMessage() for entry in caplog.records] == [
+        "./a/clip.mp4 is the same as a/clip.mp4 and is left out",
+        "link.mp4 is the same as a/clip.mp4 and is left out",
+    ]
 
 
 def test_patterns_that_the_shell_left(here):
@@ -112,15 +108,3 @@ def test_no_input():
         expand_inputs([])
 
 
-def test_natural_order():
-    names = ["frame10.png", "frame9.png", "Frame1.png", "10", "9", "a", "frame9b.png"]
-
-    assert sorted(names, key=natural_key) == [
-        "9",
-        "10",
-        "a",
-        "Frame1.png",
-        "frame9.png",
-        "frame9b.png",
-        "frame10.png",
-    ]
