@@ -127,9 +127,7 @@ def analyse_frames(
         return Record.open(folder)
     segmenter = job.engine.new_segmenter()
     report = ReadReport()
-    with RecordWriter(
-        folder, fingerprint=job.fingerprint, overwrite=overwrite, source=job.source
-    ) as writer:
+    with RecordWriter(folder, fingerprint=job.fingerprint, overwrite=overwrite, source=job.source) as writer:
         next_frame = _resume(segmenter, writer)
         frames = _prefetched_frames(job, next_frame=next_frame, report=report, profiler=profiler)
         with closing(frames), BackgroundRecordWriter(writer, profiler=profiler) as record_writer:

@@ -47,7 +47,7 @@ def segment(  # noqa: PLR0913  each option is a parameter
         list[str],
         typer.Argument(
             metavar="INPUT",
-            help="Videos, folders, image folders, URLs or camera numbers.",
+            help="Videos, folders, image folders, URLs, camera numbers, or - for standard input.",
             show_default=False,
         ),
     ],

@@ -21,9 +21,7 @@ def letterbox_image(
     return frame
 
 
-def letterbox_mask(
-    mask: Bool[np.ndarray, "h w"], *, frame_hw: tuple[int, int]
-) -> Bool[np.ndarray, "H0 W0"]:
+def letterbox_mask(mask: Bool[np.ndarray, "h w"], *, frame_hw: tuple[int, int]) -> Bool[np.ndarray, "H0 W0"]:
     """The mask of a picture where `letterbox_image` puts the picture."""
     if mask.shape == frame_hw:
         return mask

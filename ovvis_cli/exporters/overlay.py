@@ -28,8 +28,9 @@ def export_overlay(
 ) -> Path:
     """Writes the analysed part of the video with its labelled tracks: H.264, original size, times and sound.
 
-    Images of several sizes are fitted into the size of the first, with black beside them. Frames between two analysed ones (`--stride`) keep the masks of the one before, because masks that come
-    and go flicker; other frames without instances are left untouched. Memory does not grow with the video.
+    Images of several sizes are fitted into the size of the first, with black beside them. Frames between two
+    analysed ones (`--stride`) keep the masks of the one before, because masks that come and go flicker; other
+    frames without instances are left untouched. Memory does not grow with the video.
 
     Args:
         record: what to draw.
@@ -124,9 +125,7 @@ def _drawn(
     return painter.draw(image, instances)
 
 
-def _drawn_instance(
-    entry: InstanceLine, *, track: TrackEntry, frame_hw: tuple[int, int]
-) -> DrawnInstance:
+def _drawn_instance(entry: InstanceLine, *, track: TrackEntry, frame_hw: tuple[int, int]) -> DrawnInstance:
     mask, text = instance_mask(entry), caption(track)
     if mask.shape != frame_hw:
         return boxed(letterbox_mask(mask, frame_hw=frame_hw), track_id=entry.track_id, caption=text)

@@ -139,8 +139,11 @@ def _warn_of_assumptions(location: str, info: VideoInfo, *, options: AnalyseOpti
     """Says what the source leaves open or is not read of it."""
     name = display_name(location)
     if info.rate_origin == "assumed" and info.num_frames_estimate != 1:
-        what = "the images have no times" if info.kind == "images" else "it states no frame rate"
-        logger.warning("%s: %s, so %s frames a second are assumed; --fps says how many", name, what, info.average_rate)
+        logger.warning(
+            "%s: no frame rate is stated, so %s frames a second are assumed (--fps sets it)",
+            name,
+            info.average_rate,
+        )
     if options.rate is not None and info.rate_origin == "time stamps" and info.kind != "stream":
         logger.warning("%s: has times of its own, so --fps is not used", name)
     if info.left_out:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from ovvis_cli.inference.standard_input import is_pipe, keep_pipe
 from ovvis_cli.record.identity import source_stamp
 from ovvis_cli.record.recorded_source import recorded_source
 from ovvis_cli.video.inputs import Source, as_folder_name, expand_inputs, location_kind
@@ -17,10 +18,18 @@ def named_sources(inputs: Sequence[str], *, output: Path) -> list[Source]:
     A folder that already holds a result of the video is found again. Else the name is that of the video;
     where another video has it, in the list or in `output`, the folder of the video is put before it.
 
+    `-` is standard input, which is kept as a file of `output`; so are pipes.
+
     Raises:
-        UsageError: as `expand_inputs`.
+        UsageError: as `expand_inputs` and `keep_pipe`.
+        VideoError: as `keep_pipe`.
+        ResourceError: as `keep_pipe`.
     """
-    sources = expand_inputs(inputs)
+    kept = {argument: str(keep_pipe(argument, output=output)) for argument in inputs if is_pipe(argument)}
+    sources = [
+        replace(source, name="stdin") if source.location in kept.values() else source
+        for source in expand_inputs([kept.get(argument, argument) for argument in inputs])
+    ]
     candidates = {source.location: _candidates(source) for source in sources}
     names: dict[str, str] = {}
     for source in sources:

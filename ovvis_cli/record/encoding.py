@@ -15,9 +15,7 @@ def encode_frame(result: FrameResult, *, time_s: float, image: ImageEntry | None
         for track_id, score, rle in sorted(entries, key=lambda entry: entry[0])
         if rle_area(rle) > 0
     )
-    return FrameLine(
-        frame_index=result.frame_index, time_s=time_s, instances=tuple(instances), image=image
-    )
+    return FrameLine(frame_index=result.frame_index, time_s=time_s, instances=tuple(instances), image=image)
 
 
 def track_entries(

@@ -29,9 +29,7 @@ def recorded_source(folder: Path) -> RecordedSource | None:
             source = Record.open(folder).header.source
         except RecordError:
             return None
-        return RecordedSource(
-            path=source.path, size_bytes=source.size_bytes, modified_ns=source.modified_ns
-        )
+        return RecordedSource(path=source.path, size_bytes=source.size_bytes, modified_ns=source.modified_ns)
     try:
         with safe_open(folder / CHECKPOINT_NAME, framework="pt", device="cpu") as file:
             return RecordedSource(**json.loads((file.metadata() or {})[SOURCE_KEY]))

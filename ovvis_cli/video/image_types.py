@@ -114,7 +114,6 @@ def _tiff_directories(file: IO[bytes]) -> Iterator[bool]:
         ]
         yield bool(kinds and kinds[0] & _REDUCED_COPY)
         offset = _unpack(file, order + place)
-    return pages
 
 
 def _unpack(file: IO[bytes], layout: str) -> int:

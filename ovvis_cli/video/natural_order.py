@@ -34,7 +34,9 @@ def _have_decimals(stems: list[str]) -> bool:
 def _sort_key(name: str, *, number: re.Pattern[str]) -> _Key:
     parts = number.split(_stem(name).casefold())
     words = [
-        (0, Fraction(part), "") if position % 2 else (1, Fraction(0), part) for position, part in enumerate(parts) if part
+        (0, Fraction(part), "") if position % 2 else (1, Fraction(0), part)
+        for position, part in enumerate(parts)
+        if part
     ]
     return words, name
 

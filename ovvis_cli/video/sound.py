@@ -185,12 +185,14 @@ def _usable_streams(container: InputContainer) -> list[AudioStream]:
 def _warn_of_losses(source: OpenVideo, *, num_kept: int) -> None:
     """Says which sound and subtitles the written video will lack."""
     name = display_name(source.location)
-    num_lost = len(source.container.streams.audio) - num_kept
-    if num_lost:
-        logger.warning("%s: %d sound tracks cannot be decoded and are left out of the overlay", name, num_lost)
-    num_subtitles = len(source.container.streams.subtitles)
-    if num_subtitles:
-        logger.warning("%s: %d subtitle tracks are left out of the overlay", name, num_subtitles)
+    losses = {
+        "undecodable sound": len(source.container.streams.audio) - num_kept,
+        "subtitle": len(source.container.streams.subtitles),
+    }
+    for what, count in losses.items():
+        if count:
+            tracks = "track is" if count == 1 else "tracks are"
+            logger.warning("%s: %d %s %s left out of the overlay", name, count, what, tracks)
 
 
 def _add_aac_stream(output: OutputContainer, *, like: AudioStream) -> AudioStream:

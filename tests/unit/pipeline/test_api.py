@@ -117,7 +117,7 @@ def test_impossible_calls(video, tmp_path):
 
 
 def test_two_videos_at_once_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(api, "expand_inputs", lambda _: [None, None])
+    monkeypatch.setattr(api, "named_sources", lambda _, output: [None, None])
     with pytest.raises(UsageError, match="2 videos"):
         run(tmp_path, tmp_path)
 

@@ -12,9 +12,7 @@ from ovvis_cli.video.timing import Timeline
 def times(stamps, *, start_at_zero=True):
     """Times in seconds of stamps in milliseconds, which usually are 0.1 s apart."""
     timeline = Timeline(step_s=Fraction(1, 10), start_at_zero=start_at_zero)
-    timed = timeline.timed(
-        stamps, stamp_s=lambda stamp: None if stamp is None else Fraction(stamp, 1000)
-    )
+    timed = timeline.timed(stamps, stamp_s=lambda stamp: None if stamp is None else Fraction(stamp, 1000))
     return [float(time_s) for time_s, _ in timed]
 
 

@@ -106,5 +106,3 @@ def test_names_fit_every_file_system(here):
 def test_no_input():
     with pytest.raises(UsageError, match="no input"):
         expand_inputs([])
-
-
