@@ -24,9 +24,9 @@ from ovvis_cli.commands.relabel import relabel
 from ovvis_cli.commands.segment import segment
 from ovvis_cli.commands.train import train
 from ovvis_cli.console import Console, configure_logging
-from ovvis_cli.errors import OvvisError, UsageError
+from ovvis_cli.errors import OvvisError, UsageError, as_ovvis_error, exit_code_of
 from ovvis_cli.inference.allocator import keep_freed_memory
-from ovvis_cli.translation import as_ovvis_error
+from ovvis_models.errors import printable
 
 EXIT_STOPPED: Final = 130  # as shells report Ctrl-C
 EXIT_DEFECT: Final = 70  # EX_SOFTWARE: a defect of ovvis itself
@@ -93,7 +93,8 @@ def run(arguments: Sequence[str]) -> int:
         return _EXIT_BROKEN_PIPE
     except Exception as error:  # noqa: BLE001 - the last line of defence
         if debug:
-            traceback.print_exc()
+            for line in traceback.format_exc().splitlines():  # it may quote names of foreign files
+                sys.stderr.write(f"{printable(line)}\n")
         return _tell(error, debug=debug)
 
 
@@ -101,7 +102,7 @@ def _tell(error: Exception, *, debug: bool) -> int:
     told = _usage_error(error) if isinstance(error, _ParseError) else as_ovvis_error(error)
     if told is not None:
         Console().error(told)
-        return told.exit_code
+        return exit_code_of(told)
     hint = "" if debug else "run again with --debug for the traceback, and please report it"
     Console().error(OvvisError(f"a defect of ovvis: {type(error).__name__}: {error}", hint=hint))
     return EXIT_DEFECT

@@ -1,47 +1,57 @@
-"""Every error that ovvis raises on purpose, with the exit code that the command line gives it.
+"""All expected errors, their exit codes, and the errors of other libraries that have one.
 
     OvvisError
     ├── UsageError (2)            an option or argument makes no sense
-    │   └── RecipeError           a training recipe has an unknown, missing or impossible key
-    ├── InputError (3)            something the user gave cannot be used
+    │   └── RecipeError           ValueError: unknown, missing or impossible key of a training recipe
+    ├── InputError (3)            an input cannot be used
     │   ├── VideoError            OSError: cannot be opened, decoded or encoded
     │   ├── VocabularyError       ValueError: class names
     │   ├── AnnotationError       ValueError: a data set or results file
     │   └── RecordError           ValueError: a record folder
-    ├── ModelError (4)            unknown model
-    │   └── WeightsError          missing, corrupt or ill-fitting weights
-    │       └── DownloadError     OSError: their server cannot be reached, or refuses
+    ├── ModelError (4)            a model cannot be used; this branch is in `ovvis_models/errors.py`
+    │   └── WeightsError          missing, corrupt or mismatched weights
+    │       └── DownloadError     OSError: the server cannot be reached, or refuses
     ├── ResourceError (5)         device, memory or disk
-    └── SomeInputsFailed (1)      a batch went on, but some inputs of it failed
+    └── SomeInputsFailed (1)      some inputs of a batch failed, the others are done
 
-Messages are one line: what happened, where, and how to mend it (`hint`).
+Messages are one line: what happened, where, and how to fix it (`hint`).
 """
 
+import errno
+from typing import Final
 
-class OvvisError(Exception):
-    """Base of all expected errors; shown to the user as one line, without a traceback."""
+from ovvis_models.errors import ModelError, OvvisError, WeightsError
 
-    exit_code = 1
+__all__ = [
+    "AnnotationError",
+    "DownloadError",
+    "InputError",
+    "ModelError",
+    "OvvisError",
+    "RecipeError",
+    "RecordError",
+    "ResourceError",
+    "SomeInputsFailed",
+    "UsageError",
+    "VideoError",
+    "VocabularyError",
+    "WeightsError",
+    "as_ovvis_error",
+    "exit_code_of",
+]
 
-    def __init__(self, message: str, *, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
-
-    def __str__(self) -> str:
-        return f"{self.message} ({self.hint})" if self.hint else self.message
+_DISK_ERRNOS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG})
+_DENIED_ERRNOS: Final = frozenset({errno.EACCES, errno.EPERM})
+_OUT_OF_MEMORY: Final = ("out of memory", "can't allocate memory", "not enough memory")  # torch's messages
+_MEMORY_HINT: Final = "try a smaller --batch-size, --precision bf16, or --device cpu"
 
 
-class SomeInputsFailed(OvvisError):  # noqa: N818 - an outcome, in the words of the exit code table
+class SomeInputsFailed(OvvisError):  # noqa: N818 - an outcome rather than an error
     """Some inputs of a batch failed; the others are done."""
-
-    exit_code = 1
 
 
 class UsageError(OvvisError):
     """An option or argument makes no sense."""
-
-    exit_code = 2
 
 
 class RecipeError(UsageError, ValueError):
@@ -49,9 +59,7 @@ class RecipeError(UsageError, ValueError):
 
 
 class InputError(OvvisError):
-    """Something the user gave cannot be used."""
-
-    exit_code = 3
+    """An input cannot be used."""
 
 
 class VideoError(InputError, OSError):
@@ -61,7 +69,7 @@ class VideoError(InputError, OSError):
 
 
 class VocabularyError(InputError, ValueError):
-    """The class names asked for make no vocabulary."""
+    """The class names are not a valid vocabulary."""
 
 
 class AnnotationError(InputError, ValueError):
@@ -70,16 +78,6 @@ class AnnotationError(InputError, ValueError):
 
 class RecordError(InputError, ValueError):
     """A folder is not a record, or not one that this version reads."""
-
-
-class ModelError(OvvisError):
-    """No model of that name."""
-
-    exit_code = 4
-
-
-class WeightsError(ModelError):
-    """A weights file is missing, corrupt, or belongs to another network."""
 
 
 class DownloadError(WeightsError, OSError):
@@ -91,4 +89,34 @@ class DownloadError(WeightsError, OSError):
 class ResourceError(OvvisError):
     """The device, the memory or the disk does not suffice."""
 
-    exit_code = 5
+
+_EXIT_CODES: Final[tuple[tuple[type[OvvisError], int], ...]] = (
+    (UsageError, 2),
+    (InputError, 3),
+    (ModelError, 4),
+    (ResourceError, 5),
+)
+
+
+def exit_code_of(error: OvvisError) -> int:
+    """Return the exit code of the command that ends with this error."""
+    return next((code for kind, code in _EXIT_CODES if isinstance(error, kind)), 1)
+
+
+def as_ovvis_error(error: BaseException) -> OvvisError | None:
+    """Return the error to show to the user, or None if the error is a defect of ovvis.
+
+    Running out of memory, a full disk and missing permissions become `ResourceError`s.
+    """
+    if isinstance(error, OvvisError):
+        return error
+    if isinstance(error, MemoryError) or _is_device_memory(error):
+        return ResourceError("out of memory", hint=_MEMORY_HINT)
+    if isinstance(error, OSError) and error.errno in _DISK_ERRNOS | _DENIED_ERRNOS:
+        where = f"{error.filename}: " if error.filename else ""
+        return ResourceError(f"{where}{error.strerror}", hint="check free space and permissions")
+    return None
+
+
+def _is_device_memory(error: BaseException) -> bool:
+    return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _OUT_OF_MEMORY)

@@ -1,44 +1,66 @@
-"""What the core raises on purpose; the command line translates it into its own tree with exit codes.
+"""Base class of all expected errors, and the errors of the core.
 
-    CoreError
-    ├── UnknownModelError       ValueError: the catalog has no model of that name
-    └── WeightsError            RuntimeError: a weights file cannot be used
-        ├── MissingWeightsError     FileNotFoundError: there is no such file
-        ├── CorruptWeightsError     unreadable, or not the file that its checksum promises
-        └── MismatchedWeightsError  the weights of another network
+    OvvisError
+    └── ModelError                    a model cannot be used
+        ├── UnknownModelError         ValueError: no model has that name
+        └── WeightsError              RuntimeError: a weights file cannot be used
+            ├── MissingWeightsError       FileNotFoundError: the file does not exist
+            ├── CorruptWeightsError       unreadable, or its checksum differs
+            └── MismatchedWeightsError    the weights belong to another network
 
-Wrong arguments of functions are plain `ValueError`s.
+The command line adds its own errors and the exit codes (`ovvis_cli/errors.py`). Wrong arguments of functions
+raise plain `ValueError`s.
 """
 
+from typing import Final
 
-class CoreError(Exception):
-    """Base of the core's errors; `hint` says how to mend it, and may be empty."""
+_JOINERS: Final = frozenset("\u200c\u200d")  # join letters of some scripts, and the parts of an emoji
+
+
+def printable(text: str) -> str:
+    """Return a text on one line, without what could steer a terminal.
+
+    Names in files may hold anything: escape codes, marks that turn the direction of writing.
+    """
+    one_line = " ".join(text.split("\n"))
+    return "".join(sign if sign.isprintable() or sign in _JOINERS else ascii(sign)[1:-1] for sign in one_line)
+
+
+class OvvisError(Exception):
+    """Base of all expected errors: what happened and where (`message`), and how to fix it (`hint`).
+
+    Both are made printable: a message may quote a name from a file.
+    """
 
     def __init__(self, message: str, *, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = printable(message)
+        self.hint = printable(hint)
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         return f"{self.message} ({self.hint})" if self.hint else self.message
 
 
-class UnknownModelError(CoreError, ValueError):
-    """The catalog has no model of that name."""
+class ModelError(OvvisError):
+    """A model cannot be used."""
 
 
-class WeightsError(CoreError, RuntimeError):
-    """A weights file cannot be used."""
+class UnknownModelError(ModelError, ValueError):
+    """No model has that name."""
+
+
+class WeightsError(ModelError, RuntimeError):
+    """A weights file is missing, corrupt, or belongs to another network."""
 
 
 class MissingWeightsError(WeightsError, FileNotFoundError):
-    """There is no weights file at that place."""
+    """A weights file does not exist."""
 
-    __str__ = CoreError.__str__
+    __str__ = OvvisError.__str__
 
 
 class CorruptWeightsError(WeightsError):
-    """A weights file cannot be read, or is not the one that its checksum promises."""
+    """A weights file cannot be read, or its checksum differs from the expected one."""
 
 
 class MismatchedWeightsError(WeightsError):

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from ovvis_cli.errors import ModelError, OvvisError, ResourceError
-from ovvis_cli.translation import as_ovvis_error
+from ovvis_cli.errors import ModelError, OvvisError, ResourceError, as_ovvis_error
 
 PACKAGES: Final = (
     "torch",

@@ -38,10 +38,14 @@ def export(
     """Make an overlay video, COCO, YouTube-VIS or other files from an earlier result."""
     from ovvis_cli.exporters.export import ensure_exports, export_one
     from ovvis_cli.record.reader import Record
+    from ovvis_cli.vocabulary.known_words import vocabulary_warnings
 
     console = Console(quiet=quiet, json=json)
     names = parse_formats(formats, option="--format")
     opened = Record.open(record)
+    header = opened.header
+    for warning in vocabulary_warnings(header.vocabulary.names, model_name=header.model.name):
+        console.warning(warning)
     with overlay_progress(console, record=opened, formats=names) as progress:
         if output is None:
             _, paths = ensure_exports(opened, names, remake=True, source=source, overlay_progress=progress)

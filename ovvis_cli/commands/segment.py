@@ -30,16 +30,13 @@ from ovvis_cli.commands.options import (
     parse_time_s,
 )
 from ovvis_cli.console import Console, JsonValue
+from ovvis_cli.errors import exit_code_of
 from ovvis_cli.model_store.default_model import default_model
 
 if TYPE_CHECKING:
-    from ovvis_cli.inference.engine import Engine
     from ovvis_cli.inference.many_inputs import Done, Failed
     from ovvis_cli.run import VideoRun
     from ovvis_cli.video.inputs import Source
-    from ovvis_cli.vocabulary.names import Vocabulary
-
-_MAX_WORDS_SHOWN = 8
 
 
 def segment(  # noqa: PLR0913  each option is a parameter
@@ -126,7 +123,11 @@ def segment(  # noqa: PLR0913  each option is a parameter
         tracker=tracker,
         classifier=classifier,
     )
-    _tell_what_the_model_knows(console, engine=engine, names=names)
+    if engine.model.spec.text_domain == "diorama":
+        console.note(
+            f"{engine.model.spec.name} knows only the drawn world of the diorama;"
+            " camera footage wants `ovvis models pull instformer-r50`"
+        )
     with console.text_progress() as progress:
         asked = ask(
             engine.model,
@@ -157,24 +158,6 @@ def _conclude(outcomes: "Sequence[Done[VideoRun] | Failed]", *, console: Console
         console.table(("failed", "why"), rows)
     console.emit({"ovvis": __version__, "inputs": [_as_json(outcome) for outcome in outcomes]})
     raise_failures(failures, num_inputs=len(outcomes))
-
-
-def _tell_what_the_model_knows(console: Console, *, engine: "Engine", names: "Vocabulary") -> None:
-    from ovvis_cli.vocabulary.distractors import diorama_world, world_words
-    from ovvis_cli.vocabulary.words import unknown_words
-
-    spec = engine.model.spec
-    if spec.text_domain != "diorama":
-        return
-    console.note(
-        f"{spec.name} knows only the drawn world of the diorama;"
-        " camera footage wants `ovvis models pull instformer-r50`"
-    )
-    unknown = unknown_words(names.names, world_words(diorama_world()))
-    if unknown:
-        shown = ", ".join(unknown[:_MAX_WORDS_SHOWN])
-        others = f" and {len(unknown) - _MAX_WORDS_SHOWN} more" if len(unknown) > _MAX_WORDS_SHOWN else ""
-        console.warning(f"{spec.name} never read these words, their labels mean little: {shown}{others}")
 
 
 def _show(outcome: "Done[VideoRun] | Failed", *, console: Console, is_only: bool) -> None:
@@ -223,7 +206,7 @@ def _as_json(outcome: "Done[VideoRun] | Failed") -> dict[str, JsonValue]:
         told: dict[str, JsonValue] = {
             "message": error.message,
             "hint": error.hint,
-            "exit_code": error.exit_code,
+            "exit_code": exit_code_of(error),
         }
         return named | {"status": "failed", "error": told}
     run = outcome.result

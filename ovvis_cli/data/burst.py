@@ -4,9 +4,10 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from ovvis_cli.data.documents import JsonObject, kind_of, read_json
 from ovvis_cli.data.entries import Entry, objects_of
@@ -21,7 +22,8 @@ _log = logging.getLogger(__name__)
 class BurstTrack:
     """One object of a sequence; all axes are the frames of `BurstSequence.frames`.
 
-    `is_listed` tells where the file has an entry, which may hold an empty mask.
+    `is_listed` tells where the file has an entry, which may hold an empty mask, `places` in which order: a
+    frame's own order decides between equal scores and equal matches.
     """
 
     track_id: int
@@ -29,6 +31,7 @@ class BurstTrack:
     masks: MaskTrack
     is_listed: Bool[np.ndarray, " T"]
     scores: Float[np.ndarray, " T"]  # 1 where the file has none
+    places: Int[np.ndarray, " T"]  # position among the entries of the frame; -1 where it has no entry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,6 +195,12 @@ class _Listed:
 
     items: list[object]
     scores: list[float]
+    places: list[int]
+
+    @classmethod
+    def nowhere(cls, num_frames: int) -> Self:
+        """A track without an entry in any frame."""
+        return cls(items=[None] * num_frames, scores=[1.0] * num_frames, places=[-1] * num_frames)
 
 
 def _tracks(
@@ -203,16 +212,15 @@ def _tracks(
     places = {name: place for place, name in enumerate(video.file_names)}
     listed: dict[str, _Listed] = {}
     for frame, (name, masks) in enumerate(zip(frames, segmentations, strict=True)):
-        for track, item in masks.content.items():
+        for position, (track, item) in enumerate(masks.content.items()):
             _check_track(entry, track=track, categories=categories)
             counts, score = _mask(entry, frame=frame, track=track, item=item)
             if name not in places:
                 continue
-            own = listed.setdefault(
-                track, _Listed(items=[None] * video.num_frames, scores=[1.0] * video.num_frames)
-            )
+            own = listed.setdefault(track, _Listed.nowhere(video.num_frames))
             own.items[places[name]] = {"size": [*video.frame_hw], "counts": counts}
             own.scores[places[name]] = score
+            own.places[places[name]] = position
     masks_of = read_mask_tracks(
         [
             Segmentations(where=f"{entry.where}, track {track}", items=own.items, video=video)
@@ -233,6 +241,7 @@ def _track(track: str, *, category: int, listed: _Listed, masks: MaskTrack) -> B
         masks=masks,
         is_listed=np.asarray([item is not None for item in listed.items]),
         scores=np.asarray(listed.scores),
+        places=np.asarray(listed.places),
     )
 
 

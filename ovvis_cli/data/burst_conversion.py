@@ -129,4 +129,5 @@ def _burst_track(prediction: PredictedTrack, *, track_id: int, category_id: int)
         masks=prediction.masks,
         is_listed=is_listed,
         scores=np.full(len(is_listed), prediction.score),
+        places=np.where(is_listed, track_id, -1),  # as `write_burst_results` writes them: by id
     )

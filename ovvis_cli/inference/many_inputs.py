@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from ovvis_cli.errors import OvvisError, SomeInputsFailed
-from ovvis_cli.translation import as_ovvis_error
+from ovvis_cli.errors import OvvisError, SomeInputsFailed, as_ovvis_error
 from ovvis_cli.video.inputs import Source
 
 logger = logging.getLogger(__name__)

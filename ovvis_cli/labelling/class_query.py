@@ -1,5 +1,6 @@
 """Which of the asked names a track is: the one place where labels are decided, for segment and relabel."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from ovvis_cli.record.schema import LabelScore, TrackLabel
 from ovvis_cli.vocabulary.closed_set import class_columns
 from ovvis_cli.vocabulary.distractors import diorama_world
 from ovvis_cli.vocabulary.embedding import VocabularyEmbedder
+from ovvis_cli.vocabulary.known_words import vocabulary_warnings
 from ovvis_cli.vocabulary.names import Vocabulary
 from ovvis_models.catalog import LoadedModel
 from ovvis_models.heads.vocabulary_scores import class_probabilities
@@ -19,6 +21,8 @@ from ovvis_models.text.vocabulary import Progress
 
 _NUM_RUNNER_UP = 3
 MAX_LOGIT_SCALE = 100.0  # CLIP never multiplies with more
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +40,9 @@ def embed_classes(
 ) -> ClassEmbeds:
     """The embeddings of the names, and of what they have to win against if `distractors`; cached on disk.
 
-    `progress` is told of the prompts as they are encoded, not when all is in the cache. Of a closed set, the
-    embedding of a name is the unit vector of its column, so that its product with class logits is its logit.
+    Words that the model never read are warned of, whichever command asks. `progress` is told of the prompts
+    as they are encoded, not when all is in the cache. Of a closed set, the embedding of a name is the unit
+    vector of its column, so that its product with class logits is its logit.
 
     Raises:
         VocabularyError: the model knows a closed set of classes, and a name is not among them.
@@ -45,6 +50,8 @@ def embed_classes(
     if isinstance(model.network, MinVIS):
         return _embed_closed_set(model, vocabulary=vocabulary, distractors=distractors)
     world = diorama_world() if model.spec.text_domain == "diorama" else None
+    for warning in vocabulary_warnings(vocabulary.names, model_name=model.spec.name):
+        logger.warning("%s", warning)
     text_encoder = model.network.text_encoder
     embedder = VocabularyEmbedder(text_encoder, world=world, progress=progress)
     embedded = embedder.embed(vocabulary, distractors=distractors)

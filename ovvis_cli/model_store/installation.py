@@ -24,8 +24,7 @@ def install(spec: ModelSpec, files: Sequence[Path]) -> Path:
     A single file that is such a weights file already, from another machine or from `ovvis train`, is copied.
 
     Raises:
-        CoreError: a file is missing, cannot be read, or belongs to another network.
-        WeightsError: a weight is not a finite number.
+        WeightsError: a file is missing, unreadable or of another network, or a weight is not finite.
         ResourceError: the disk is full or not writable.
     """
     path = installed_path(spec.name)

@@ -1,9 +1,11 @@
 """The names that a model of a closed set of classes can give: those of the table that it was trained on."""
 
+from collections.abc import Mapping
+
 from ovvis_cli.errors import VocabularyError
 from ovvis_cli.vocabulary.categories import load_table, table_name
 from ovvis_cli.vocabulary.names import Vocabulary
-from ovvis_cli.vocabulary.words import fold
+from ovvis_cli.vocabulary.words import fold, spellings
 
 _NUM_SHOWN = 8
 
@@ -20,7 +22,8 @@ def class_columns(vocabulary: Vocabulary, *, model_name: str, closed_set: str | 
     columns = {
         fold(text): column for column, entry in enumerate(known) for text in (entry.name, entry.prompt)
     }
-    unknown = [name for name in vocabulary.names if fold(name) not in columns]
+    found = {name: _column(name, columns=columns) for name in vocabulary.names}
+    unknown = [name for name, column in found.items() if column is None]
     if unknown:
         others = f" and {len(unknown) - _NUM_SHOWN} more" if len(unknown) > _NUM_SHOWN else ""
         raise VocabularyError(
@@ -28,4 +31,9 @@ def class_columns(vocabulary: Vocabulary, *, model_name: str, closed_set: str | 
             f" not {', '.join(unknown[:_NUM_SHOWN])}{others}",
             hint=f"ask for some of --vocabulary {closed_set}, or use a model that reads words",
         )
-    return tuple(columns[fold(name)] for name in vocabulary.names)
+    return tuple(column for column in found.values() if column is not None)
+
+
+def _column(name: str, *, columns: Mapping[str, int]) -> int | None:
+    """The column of a name or of its singular; None where the head has neither."""
+    return next((columns[text] for text in (fold(name), *spellings(name)) if text in columns), None)

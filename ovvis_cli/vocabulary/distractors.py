@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from ovvis_cli.vocabulary.taxonomy import Taxonomy, general_taxonomy
-from ovvis_cli.vocabulary.words import fold, readings
+from ovvis_cli.vocabulary.words import readings, spellings
 
 MAX_COSINE = 0.85
 """Distractors more similar than this to an asked name (centred cosine of the embeddings) are left out."""
@@ -34,12 +34,6 @@ def diorama_world() -> tuple[ClosedName, ...]:
     from ovvis_cli.diorama.kinds import ALL_KINDS  # draws with OpenCV: not wanted before it is asked for
 
     return tuple(ClosedName(name=kind.name, synonyms=tuple(kind.synonyms)) for kind in ALL_KINDS)
-
-
-def world_words(world: Sequence[ClosedName]) -> frozenset[str]:
-    """Single words, lower case, that the names and synonyms of a closed world are made of."""
-    names = (name for entry in world for name in (entry.name, *entry.synonyms))
-    return frozenset(word for name in names for word in fold(name).split(" "))
 
 
 def general_names() -> tuple[str, ...]:
@@ -72,12 +66,12 @@ def closed_distractors(asked: Sequence[str], *, world: Sequence[ClosedName]) -> 
         reading: entry.name
         for entry in world
         for name in (entry.name, *entry.synonyms)
-        for reading in list(readings(name))[:2]
+        for reading in spellings(name)
     }
     taxonomy = general_taxonomy()
     excluded: set[str] = set()
     for name in asked:
-        known = next((listed[reading] for reading in list(readings(name))[:2] if reading in listed), None)
+        known = next((listed[reading] for reading in spellings(name) if reading in listed), None)
         if known is not None:
             excluded.add(known)
         else:

@@ -15,6 +15,7 @@ from ovvis_cli.vocabulary.distractors import (
     general_distractors,
     general_names,
 )
+from ovvis_cli.vocabulary.known_words import known_words
 from ovvis_cli.vocabulary.names import Vocabulary
 from ovvis_models.networks.clip import tokenize
 from ovvis_models.text.encoder import TextEncoder
@@ -62,7 +63,7 @@ class VocabularyEmbedder:
 
     def embed(self, vocabulary: Vocabulary, *, distractors: bool = True) -> EmbeddedVocabulary:
         """The vocabulary's embeddings, with those of fitting distractors unless these are not wanted."""
-        asked_embeds = self._encode(vocabulary.prompts)
+        asked_embeds = self._encode(self._prompts(vocabulary))
         if not distractors:
             return EmbeddedVocabulary(vocabulary=vocabulary, distractors=(), class_embeds=asked_embeds)
         candidates, chosen = self._candidates(vocabulary.names)
@@ -74,6 +75,13 @@ class VocabularyEmbedder:
             distractors=tuple(name for name, kept in zip(candidates, keep.tolist(), strict=True) if kept),
             class_embeds=torch.cat([asked_embeds, candidate_embeds[keep]]),
         )
+
+    def _prompts(self, vocabulary: Vocabulary) -> tuple[str, ...]:
+        """The names in the spelling that the text tower has read."""
+        if self._world is None:
+            return vocabulary.prompts
+        known = known_words(self._world)
+        return tuple(known.spelled(prompt) for prompt in vocabulary.prompts)
 
     def _candidates(self, asked: Sequence[str]) -> tuple[tuple[str, ...], frozenset[str]]:
         """All names that may ever be distractors, and those that may with these names asked."""

@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import unicodedata
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -15,9 +16,43 @@ class _Plurals:
     amounts: frozenset[str]  # "a slice of": what follows is the thing
 
 
+_DASHES = "\\-\u2010\u2011\u2012\u2013"
+_PLURAL_ENDINGS = (  # and what the singular may end with, the likeliest first
+    ("ies", ("y", "ie")),
+    ("oes", ("o", "oe")),
+    ("ouses", ("ouse",)),
+    ("uses", ("us", "use")),
+    ("ches", ("ch", "che")),
+    ("shes", ("sh",)),
+    ("xes", ("x", "xe")),
+    ("sses", ("ss",)),
+    ("zzes", ("zz", "z")),
+    ("ses", ("se", "s", "sis")),
+    ("ves", ("ve", "f", "fe")),
+    ("s", ("",)),
+)
+_OTHER_ENDINGS = (  # of words that are more often a singular
+    ("men", "man"),
+    ("people", "person"),
+    ("children", "child"),
+    ("feet", "foot"),
+    ("teeth", "tooth"),
+    ("mice", "mouse"),
+    ("geese", "goose"),
+    ("eaux", "eau"),
+    ("i", "us"),
+    ("a", "um"),
+)
+
+
 def fold(name: str) -> str:
-    """The form in which two spellings of one name are equal: lower case, single spaces for `_` and `-`."""
-    return " ".join(re.sub(r"[_\-\s]+", " ", name).casefold().split())
+    """The form in which two spellings of one name are equal.
+
+    Lower case, single spaces for `_` and dashes, and one code for characters that Unicode encodes twice, such
+    as a letter with its accent.
+    """
+    text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    return " ".join(re.sub(rf"[_{_DASHES}\s]+", " ", text).split())
 
 
 def without_qualifier(name: str) -> str:
@@ -34,7 +69,33 @@ def prompt_text(name: str) -> str:
 def singular(phrase: str) -> str:
     """A folded phrase with its last word in the singular; words that only look plural are left alone."""
     *front, word = phrase.split(" ")
-    return " ".join([*front, _singular_word(word)])
+    return " ".join([*front, possible_singulars(word)[0]])
+
+
+def spellings(name: str) -> tuple[str, ...]:
+    """What a name may be listed under as a whole, best first: itself and its possible singulars, folded."""
+    phrase = fold(without_qualifier(name))
+    *front, word = phrase.split(" ")
+    singulars = (" ".join([*front, guess]) for guess in possible_singulars(word))
+    return tuple(dict.fromkeys([phrase, *singulars]))
+
+
+def possible_singulars(word: str) -> tuple[str, ...]:
+    """Words that a folded word may be the plural of, the likeliest first; never empty.
+
+    Spelling alone does not tell "gloves" from "wolves": compare the guesses with words that are known.
+    """
+    plurals = _plurals()
+    if word in plurals.irregular:
+        return (plurals.irregular[word],)
+    if len(word) < 4 or word.endswith("ss") or word in plurals.unchanged:
+        return (word,)
+    for ending, replacements in _PLURAL_ENDINGS:
+        if word.endswith(ending) and not (ending == "ies" and len(word) <= 4):
+            guesses = [word.removesuffix(ending) + replacement for replacement in replacements]
+            return tuple(dict.fromkeys([*guesses, word.removesuffix("s")]))
+    others = (word.removesuffix(ending) + one for ending, one in _OTHER_ENDINGS if word.endswith(ending))
+    return (word, *others)
 
 
 def readings(name: str) -> Iterable[str]:
@@ -44,43 +105,14 @@ def readings(name: str) -> Iterable[str]:
     ("hot dog") is found before its end is tried. Of "slice of pizza" the pizza is the head, of "bird of prey"
     the bird.
     """
+    yield from spellings(name)
     phrase = fold(without_qualifier(name))
-    yield phrase
-    yield singular(phrase)
     front, _, back = phrase.partition(" of ")
     if back:
         phrase = back if singular(front).split(" ")[-1] in _plurals().amounts else front
     words = phrase.split(" ")
     for start in range(len(words)):
-        ending = " ".join(words[start:])
-        yield ending
-        yield singular(ending)
-
-
-def unknown_words(names: Sequence[str], known_words: Collection[str]) -> list[str]:
-    """Words of the names, in order and once each, that a text tower trained on `known_words` never saw.
-
-    `known_words` are lower-case single words; a plural counts as known where its singular is.
-    """
-    unknown: dict[str, None] = {}
-    for name in names:
-        for word in fold(prompt_text(name)).split(" "):
-            if word not in known_words and _singular_word(word) not in known_words:
-                unknown.setdefault(word)
-    return list(unknown)
-
-
-def _singular_word(word: str) -> str:
-    plurals = _plurals()
-    if word in plurals.irregular:
-        return plurals.irregular[word]
-    if len(word) < 4 or not word.endswith("s") or word.endswith("ss") or word in plurals.unchanged:
-        return word
-    if word.endswith("ies") and len(word) > 4:
-        return word[:-3] + "y"
-    if word.endswith(("ches", "shes", "xes", "sses", "zzes", "toes")):
-        return word[:-2]
-    return word[:-1]
+        yield from spellings(" ".join(words[start:]))
 
 
 @cache

@@ -10,7 +10,7 @@ from itertools import count
 from typing import Final, Literal
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Int
 
 from ovvis_cli.data.burst import BurstFile, BurstSequence, BurstTrack
 from ovvis_cli.evaluation.burst.frames import ClassFrames, ClassRules, Similarity, class_frames
@@ -173,28 +173,44 @@ def _unique_ids(sequences: Sequence[BurstSequence]) -> dict[str, BurstSequence]:
 
 
 def _limited(tracks: tuple[BurstTrack, ...], *, num_frames: int) -> tuple[BurstTrack, ...]:
-    """The tracks with at most 300 detections a frame, those with the highest scores."""
+    """The tracks with at most 300 detections a frame, those with the highest scores.
+
+    Of equal scores those count that the frame lists first. As in the official code, a frame that is cut has
+    its detections in the order of their scores from then on, and tracks are in the order in which they first
+    occur in what is left.
+    """
     if len(tracks) <= _MAX_DETECTIONS:
         return tracks
-    listed = np.stack([track.is_listed for track in tracks])
     scores = np.stack([track.scores for track in tracks])
-    kept = np.zeros(listed.shape, dtype=bool)
+    places = np.stack([track.places for track in tracks])
+    kept_places = places.copy()
     for t in range(num_frames):
-        own = np.flatnonzero(listed[:, t])
-        kept[own[np.argsort(-scores[own, t], kind="stable")[:_MAX_DETECTIONS]], t] = True
+        own = np.flatnonzero(places[:, t] >= 0)
+        if own.size > _MAX_DETECTIONS:
+            own = own[np.lexsort((places[own, t], -scores[own, t]))]
+            kept_places[own, t] = np.arange(own.size)
+            kept_places[own[_MAX_DETECTIONS:], t] = -1
+    left = [n for n in range(len(tracks)) if (kept_places[n] >= 0).any()]
     return tuple(
-        _only(track, kept[n]) if (kept[n] != listed[n]).any() else track
-        for n, track in enumerate(tracks)
-        if kept[n].any()
+        _with_places(tracks[n], kept_places[n]) for n in sorted(left, key=lambda n: _first(kept_places[n]))
     )
 
 
-def _only(track: BurstTrack, frames: Bool[np.ndarray, " T"]) -> BurstTrack:
+def _first(places: Int[np.ndarray, " T"]) -> tuple[int, int]:
+    """The first frame that has an entry, and the place of the entry there."""
+    frame = int(np.argmax(places >= 0))
+    return frame, int(places[frame])
+
+
+def _with_places(track: BurstTrack, places: Int[np.ndarray, " T"]) -> BurstTrack:
+    """The track with other places in its frames; where the place is -1 it is taken out."""
+    frames = places >= 0
     masks = track.masks
     inside = frames[masks.starts.astype(np.int64) // masks.frame_pixels]
     return replace(
         track,
         is_listed=frames,
+        places=places,
         masks=replace(
             masks,
             starts=masks.starts[inside],

@@ -64,12 +64,12 @@ def class_frames(
         similarity: of boxes, as the official code has it, or of masks, as the paper says.
     """
     similarities = _similarities(annotated, predicted, sequence=sequence, similarity=similarity)
-    listed_annotated = _listed(annotated, num_frames=len(seen))
-    listed_predicted = _listed(predicted, num_frames=len(seen))
+    annotated_places = _places(annotated, num_frames=len(seen))
+    predicted_places = _places(predicted, num_frames=len(seen))
     frames = [
         _frame(
-            np.flatnonzero(listed_annotated[:, t]),
-            np.flatnonzero(listed_predicted[:, t]),
+            _in_order(annotated_places[:, t]),
+            _in_order(predicted_places[:, t]),
             similarity=similarities[t],
             rules=rules,
         )
@@ -128,10 +128,16 @@ def _box_ious(
     return np.divide(common, unions, out=np.zeros(unions.shape), where=unions > 0)
 
 
-def _listed(tracks: Sequence[BurstTrack], *, num_frames: int) -> Bool[np.ndarray, "N T"]:
+def _places(tracks: Sequence[BurstTrack], *, num_frames: int) -> Int[np.ndarray, "N T"]:
     if not tracks:
-        return np.zeros((0, num_frames), dtype=bool)
-    return np.stack([track.is_listed for track in tracks])
+        return np.zeros((0, num_frames), dtype=np.int64)
+    return np.stack([track.places for track in tracks])
+
+
+def _in_order(places: Int[np.ndarray, " N"]) -> Int[np.ndarray, " D"]:
+    """The tracks that a frame lists, in its order: of equally good matches the order decides."""
+    order = np.argsort(places, kind="stable")
+    return order[places[order] >= 0]
 
 
 def _frame(

@@ -171,3 +171,43 @@ def test_results_of_another_size_are_refused() -> None:
     content["sequences"][0]["height"] += 1
     with pytest.raises(AnnotationError, match="height and width"):
         parse_burst_results(content, path=PATH, ground_truth=truth)
+
+
+def _crowded(order_of_frames: list[list[int]]) -> BurstFile:
+    """Results of one detection above the limit of a frame, all with one score, in a given order each."""
+    boxes = {str(track): (BIRD, [LEFT] * len(order_of_frames)) for track in range(1, 302)}
+    written = _document(boxes, score=0.5)
+    sequence = written["sequences"][0]
+    sequence["segmentations"] = [
+        {str(track): frame[str(track)] for track in order}
+        for frame, order in zip(sequence["segmentations"], order_of_frames, strict=True)
+    ]
+    truth = _truth({"1": (BIRD, [LEFT] * len(order_of_frames))})
+    return parse_burst_results(written, path=PATH, ground_truth=truth)
+
+
+def test_at_the_limit_of_detections_the_order_of_each_frame_decides_between_equal_scores() -> None:
+    ids = list(range(1, 302))
+    shuffled = [*ids[1:200], ids[0], *ids[200:]]
+    truth = _truth({"1": (BIRD, [LEFT] * 3)})
+    (found,) = evaluate_burst(truth, _crowded([ids, ids[::-1], shuffled]))
+    # frames keep 1-300, 301-2, and all but 301: so every track is somewhere, and 301 in one frame only
+    assert found.counts.num_predicted == 900
+    assert found.counts.num_predicted_ids == 301
+    (same,) = evaluate_burst(truth, _crowded([ids, ids, ids]))
+    assert same.counts.num_predicted_ids == 300
+
+
+def test_of_equally_good_matches_the_first_of_the_frame_counts() -> None:
+    truth = _truth({"1": (BIRD, [LEFT] * 2)})
+    boxes: dict[str, tuple[int, list[Box]]] = {"4": (BIRD, [LEFT] * 2), "5": (BIRD, [LEFT] * 2)}
+    hotas = []
+    for second in (["4", "5"], ["5", "4"]):
+        written = _document(boxes, score=0.5)
+        frames = written["sequences"][0]["segmentations"]
+        frames[1] = {track: frames[1][track] for track in second}
+        results = parse_burst_results(written, path=PATH, ground_truth=truth)
+        (found,) = evaluate_burst(truth, results)
+        hotas.append(float(found.hota.association.mean()))
+    # 2 of 2 frames by one track; or one frame by each of two: 1 / (2 + 2 - 1)
+    assert hotas == pytest.approx([1.0, 1 / 3])

@@ -1,6 +1,7 @@
 """`ovvis export` and `ovvis relabel` as functions."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -28,6 +29,17 @@ def test_made_anew_when_asked_again(record):
     (record.folder / "coco.json").write_text("old")
     export(record.folder, formats="coco")
     assert json.loads((record.folder / "coco.json").read_text())["annotations"]
+
+
+def test_words_that_the_model_never_read_are_warned_of(record, capsys):
+    export(record.folder, formats="csv")
+    assert "never read" not in capsys.readouterr().err
+    vocabulary = replace(record.header.vocabulary, names=("dogs", "zeppelin"), category_ids=(1, 2))
+    record = record.with_header(replace(record.header, vocabulary=vocabulary, tracks=()))
+    export(record.folder, formats="csv")
+    assert "instformer-tiny never read these words, their labels mean little: zeppelin" in " ".join(
+        capsys.readouterr().err.split()
+    )
 
 
 def test_one_file(record, tmp_path, capsys):

@@ -8,7 +8,7 @@ from urllib.error import URLError
 
 import pytest
 
-from ovvis_cli.errors import DownloadError, ResourceError, WeightsError
+from ovvis_cli.errors import DownloadError, ResourceError, WeightsError, exit_code_of
 from ovvis_cli.model_store.download import RetryPolicy, download
 from ovvis_cli.model_store.file_check import Expected
 from tests.unit.models.conftest import Served
@@ -188,7 +188,7 @@ def test_refusals_are_final(site, fetch, code):
     with pytest.raises(DownloadError, match=f"HTTP {code}") as caught:
         fetch(url)
     assert caught.value.hint == "fetch it by hand"
-    assert caught.value.exit_code == 4
+    assert exit_code_of(caught.value) == 4
     assert len(site.requests) == 1
 
 

@@ -4,67 +4,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from ovvis_models.blocks.deformable_attention import LevelShapes, sample_levels, softmax_of_few
 from ovvis_models.blocks.position import sine_position
 from ovvis_models.blocks.transformer_layers import AttentionLayer
 from ovvis_models.blocks.weighted_bags import weighted_bags
 from ovvis_models.decoders.object_heads import ClosedSetHead
 from ovvis_models.decoders.queries import best_places
 from ovvis_models.decoders.query_decoder import allowed_places, inside_masks, shrink_to
-
-SHAPES = LevelShapes(((2, 3), (4, 7), (9, 13)))
-BATCH, HEADS, WIDTH, POINTS = 2, 3, 4, 2
-
-
-def read_by_grid_sample(value: torch.Tensor, places: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """The usual formulation: one grid_sample a level."""
-    total = torch.zeros(())
-    for level, (height, width) in enumerate(SHAPES.sizes):
-        maps = SHAPES.split(value.flatten(2))[level].unflatten(3, (HEADS, WIDTH))
-        maps = maps.permute(0, 3, 4, 1, 2).flatten(0, 1)
-        grid = places[:, :, :, level] / torch.tensor([width, height]) * 2 - 1
-        read = F.grid_sample(maps, grid.transpose(1, 2).flatten(0, 1), align_corners=False)
-        total = total + (read * weights[:, :, :, level].transpose(1, 2).flatten(0, 1)[:, None]).sum(dim=-1)
-    return total.unflatten(0, (BATCH, HEADS)).flatten(1, 2).transpose(1, 2)
-
-
-def test_sampling_equals_grid_sample_forward_and_backward() -> None:
-    torch.manual_seed(0)
-    tokens = SHAPES.num_tokens
-    value = torch.randn(BATCH, tokens, HEADS, WIDTH, dtype=torch.double, requires_grad=True)
-    extents = torch.tensor([(w, h) for h, w in SHAPES.sizes], dtype=torch.double)[:, None]
-    spread = torch.rand(BATCH, tokens, HEADS, 3, POINTS, 2, dtype=torch.double) * 1.6 - 0.3
-    places = (spread * extents).requires_grad_()  # a third lies outside
-    weights = torch.rand(BATCH, tokens, HEADS, 3, POINTS, dtype=torch.double, requires_grad=True)
-    inputs = (value, places, weights)
-    x, y = places.unbind(-1)
-    ours = sample_levels(value, shapes=SHAPES, x=x, y=y, weights=weights)
-    usual = read_by_grid_sample(value, places, weights)
-    torch.testing.assert_close(ours, usual, rtol=0, atol=1e-12)
-    grad = torch.randn_like(ours)
-    for mine, theirs in zip(
-        torch.autograd.grad(ours, inputs, grad), torch.autograd.grad(usual, inputs, grad), strict=True
-    ):
-        torch.testing.assert_close(mine, theirs, rtol=0, atol=1e-11)
-
-
-@pytest.mark.parametrize(("right", "down"), [(1, 1), (1, -1), (-1, 1), (-1, -1)])
-def test_places_far_outside_read_nothing(right: int, down: int) -> None:
-    value = torch.ones(1, SHAPES.num_tokens, HEADS, WIDTH)
-    far = torch.full((1, 5, HEADS, 3, POINTS), 1e6)
-    read = sample_levels(value, shapes=SHAPES, x=right * far, y=down * far, weights=torch.ones_like(far))
-    assert read.abs().max() == 0
-
-
-def test_softmax_of_few_is_softmax() -> None:
-    torch.manual_seed(0)
-    logits = (torch.randn(5, 12, dtype=torch.double) * 300).requires_grad_()
-    ours, usual = softmax_of_few(logits), logits.softmax(dim=-1)
-    torch.testing.assert_close(ours, usual)
-    grad = torch.randn_like(ours)
-    torch.testing.assert_close(
-        torch.autograd.grad(ours, logits, grad), torch.autograd.grad(usual, logits, grad)
-    )
 
 
 def test_gradients_of_weighted_bags() -> None:

@@ -75,6 +75,12 @@ def test_a_stopped_video_is_iterated_from_its_beginning(video, tmp_path):
     assert [frame[0] for frame in expected] == [frame[0] for frame in whole]
 
 
+def test_words_that_the_model_never_read_are_logged(video, tmp_path, caplog):
+    run(video, tmp_path, classes="dogs, zeppelin").close()
+    (warning,) = [entry.getMessage() for entry in caplog.records if entry.levelname == "WARNING"]
+    assert warning.endswith("never read these words, their labels mean little: zeppelin")
+
+
 def test_leaving_the_loop_and_going_on(video, tmp_path):
     segmentation = run(video, tmp_path)
     assert next(iter(segmentation)).frame_index == 0

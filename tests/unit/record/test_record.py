@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from ovvis_cli.errors import RecordError, ResourceError
+from ovvis_cli.errors import RecordError, ResourceError, exit_code_of
 from ovvis_cli.record.identity import fingerprint, source_stamp
 from ovvis_cli.record.reader import Record, finished_header
 from ovvis_cli.record.schema import ModelInfo
@@ -138,7 +138,7 @@ def test_not_a_record(tmp_path, make):
         path.mkdir()
     with pytest.raises(RecordError, match="that ovvis segment made") as caught:
         Record.open(path)
-    assert caught.value.exit_code == 3
+    assert exit_code_of(caught.value) == 3
 
 
 @pytest.mark.parametrize(
@@ -248,4 +248,4 @@ def test_unwritable_folder(tmp_path, video):
     (tmp_path / "taken").write_text("a file where the folder should be")
     with pytest.raises(ResourceError, match="cannot write .*--output") as caught:
         write_record(tmp_path / "taken", source=video)
-    assert caught.value.exit_code == 5
+    assert exit_code_of(caught.value) == 5

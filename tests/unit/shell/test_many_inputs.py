@@ -2,7 +2,7 @@
 
 import pytest
 
-from ovvis_cli.errors import ResourceError, SomeInputsFailed, VideoError
+from ovvis_cli.errors import ResourceError, SomeInputsFailed, VideoError, exit_code_of
 from ovvis_cli.inference import many_inputs
 from ovvis_cli.video.inputs import Source
 from ovvis_models.errors import CorruptWeightsError
@@ -30,7 +30,7 @@ def test_foreign_errors_of_one_input_are_translated() -> None:
             source.name
         ]
 
-    codes = [outcome.error.exit_code for outcome in many_inputs.process_each(SOURCES, process)]
+    codes = [exit_code_of(outcome.error) for outcome in many_inputs.process_each(SOURCES, process)]
     assert codes == [4, 5, 5]
 
 
@@ -53,7 +53,7 @@ def test_exit_code_of_several_inputs_is_one() -> None:
     failure = many_inputs.Failed(source=SOURCES[0], error=ResourceError("disk full"))
     with pytest.raises(SomeInputsFailed, match="1 of 3 inputs failed") as raised:
         many_inputs.raise_failures([failure], num_inputs=3)
-    assert raised.value.exit_code == 1
+    assert exit_code_of(raised.value) == 1
 
 
 def test_no_failure_is_no_error() -> None:

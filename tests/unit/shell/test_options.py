@@ -3,7 +3,7 @@
 import pytest
 
 from ovvis_cli.commands.options import parse_formats
-from ovvis_cli.errors import UsageError
+from ovvis_cli.errors import UsageError, exit_code_of
 
 
 def test_formats_are_read_in_order_and_once() -> None:
@@ -15,7 +15,7 @@ def test_an_unknown_format_is_told_with_the_nearest() -> None:
         UsageError, match=r"--save: no format 'overlai' \(did you mean overlay\? choose from"
     ) as raised:
         parse_formats("ytvis,overlai", option="--save")
-    assert raised.value.exit_code == 2
+    assert exit_code_of(raised.value) == 2
 
 
 @pytest.mark.parametrize("text", ["", " , "])

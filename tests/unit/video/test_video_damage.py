@@ -6,7 +6,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from ovvis_cli.errors import VideoError
+from ovvis_cli.errors import VideoError, exit_code_of
 from ovvis_cli.video.reader import ReadReport, probe, read_frames
 from ovvis_cli.video.writer import OverlayWriter
 from tests import media
@@ -19,7 +19,7 @@ def refused(path) -> str:
     with pytest.raises(VideoError) as at_read:
         list(read_frames(path))
     assert str(at_probe.value) == str(at_read.value)
-    assert at_probe.value.exit_code == 3
+    assert exit_code_of(at_probe.value) == 3
     assert "\n" not in str(at_probe.value)
     return str(at_probe.value)
 

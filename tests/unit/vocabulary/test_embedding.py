@@ -58,6 +58,24 @@ def test_a_closed_world_brings_its_own_distractors(text_encoder, cache) -> None:
     assert embedded.distractors
 
 
+def test_a_closed_world_is_asked_in_its_own_spelling_and_shown_in_the_users(text_encoder, cache) -> None:
+    world = tuple(ClosedName(name=name) for name in ("dog", "ice cream", "car", "key"))
+    ask = embedder(text_encoder, cache, world=world)
+    plural = ask.embed(parse_classes("Dogs,ice-creams"))
+    singular = ask.embed(parse_classes("dog,ice cream"))
+    assert plural.vocabulary.names == ("Dogs", "ice-creams")
+    assert plural.distractors == singular.distractors
+    torch.testing.assert_close(plural.class_embeds, singular.class_embeds, rtol=0, atol=0)
+
+
+def test_a_tower_of_the_web_reads_names_as_they_are_written(text_encoder, cache) -> None:
+    ask = embedder(text_encoder, cache)
+    plural, singular = (
+        ask.embed(parse_classes(name), distractors=False).class_embeds for name in ("dogs", "dog")
+    )
+    assert not torch.equal(plural, singular)
+
+
 def test_distractors_whose_embedding_is_an_asked_one_are_dropped(text_encoder, cache) -> None:
     asked = "v w x y z v w x y z v w"  # longer than the context: what differs in its twin is cut off
     twin = asked + " glorp"

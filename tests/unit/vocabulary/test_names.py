@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from ovvis_cli.errors import UsageError, VocabularyError
+from ovvis_cli.errors import UsageError, VocabularyError, exit_code_of
 from ovvis_cli.vocabulary.categories import load_table
 from ovvis_cli.vocabulary.names import (
     parse_classes,
@@ -41,7 +41,7 @@ def test_names_that_make_no_vocabulary(text: str, message: str) -> None:
         parse_classes(text)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
-    assert caught.value.exit_code == 3
+    assert exit_code_of(caught.value) == 3
 
 
 def test_four_thousand_names() -> None:
@@ -100,7 +100,7 @@ def test_exactly_one_source_is_wanted(tmp_path: Path) -> None:
 def test_unknown_table_is_a_usage_error_that_lists_the_tables() -> None:
     with pytest.raises(UsageError, match=r"no vocabulary named 'imagenet' \(one of coco, lvis") as caught:
         resolve_vocabulary(table="imagenet")
-    assert caught.value.exit_code == 2
+    assert exit_code_of(caught.value) == 2
 
 
 def test_table_keeps_the_ids_of_the_data_set() -> None:

@@ -1,0 +1,97 @@
+"""Words that a text tower of a closed world has read: how a name is asked there, and which names it lacks.
+
+A tower that was trained on a short list of names knows "dog" and reads noise in "dogs". So a name is asked in
+the spelling that the tower has read, if there is one, and shown in the user's own.
+"""
+
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from ovvis_cli.vocabulary.distractors import ClosedName, diorama_world
+from ovvis_cli.vocabulary.words import fold, possible_singulars, prompt_text, spellings
+
+DIORAMA_MODELS: Final = frozenset({"instformer-tiny", "clipvis-tiny"})
+"""Models of the catalog whose text tower has read the names of the diorama only; known without loading it."""
+
+_MAX_SHOWN: Final = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownWords:
+    """The names of a closed world, folded and also without spaces and accents, and the words in them."""
+
+    names: Mapping[str, str]
+    words: frozenset[str]
+
+    def spelled(self, name: str) -> str:
+        """A name as the text tower has read it: "Hot-Air Balloons" as "hot air balloon".
+
+        A name that is not listed keeps its words, each in the spelling that is known. A name without any
+        known word is returned as it is.
+        """
+        text = prompt_text(name)
+        keys = [key for spelling in spellings(text) for key in (spelling, _key(spelling))]
+        listed = (self.names.get(key) for key in keys)
+        found = next((known for known in listed if known is not None), None)
+        if found is not None:
+            return found
+        words = fold(text).split(" ")
+        known_words = [self._known_word(word) for word in words]
+        if not any(known_words):
+            return text
+        return " ".join(known or word for known, word in zip(known_words, words, strict=True))
+
+    def unknown(self, names: Iterable[str]) -> tuple[str, ...]:
+        """The words of the names that the text tower has not read, folded, in order and once each."""
+        words = (word for name in names for word in fold(self.spelled(name)).split(" "))
+        return tuple(dict.fromkeys(word for word in words if word not in self.words))
+
+    def _known_word(self, word: str) -> str | None:
+        guesses = (word, *possible_singulars(word))
+        plain = (_without_accents(guess) for guess in guesses)
+        return next((guess for guess in (*guesses, *plain) if guess in self.words), None)
+
+
+def known_words(world: Sequence[ClosedName]) -> KnownWords:
+    """What a text tower has read that was trained on the names and synonyms of `world`."""
+    names = [name for entry in world for name in (entry.name, *entry.synonyms)]
+    return KnownWords(
+        names={_key(name): name for name in names} | {fold(name): name for name in names},
+        words=frozenset(word for name in names for word in fold(name).split(" ")),
+    )
+
+
+def vocabulary_warnings(names: Sequence[str], *, model_name: str) -> list[str]:
+    """What a user should know about these names with this model, one line each; often there is nothing."""
+    if model_name not in DIORAMA_MODELS:
+        return []
+    known = known_words(diorama_world())
+    warnings = []
+    unknown = known.unknown(names)
+    if unknown:
+        warnings.append(f"{model_name} never read these words, their labels mean little: {_shown(unknown)}")
+    by_spelling: dict[str, list[str]] = {}
+    for name in names:
+        by_spelling.setdefault(known.spelled(name), []).append(name)
+    same = [" = ".join(equal) for equal in by_spelling.values() if len(equal) > 1]
+    if same:
+        warnings.append(f"{model_name} cannot tell these names apart, they share a score: {_shown(same)}")
+    return warnings
+
+
+def _key(name: str) -> str:
+    return _without_accents(fold(name)).replace(" ", "")
+
+
+def _without_accents(word: str) -> str:
+    """A word without the accents of Latin letters; marks of other scripts are letters of their own."""
+    if not any("LATIN" in unicodedata.name(letter, "") for letter in word):
+        return word
+    return "".join(sign for sign in unicodedata.normalize("NFKD", word) if not unicodedata.combining(sign))
+
+
+def _shown(entries: Sequence[str]) -> str:
+    others = f" and {len(entries) - _MAX_SHOWN} more" if len(entries) > _MAX_SHOWN else ""
+    return ", ".join(entries[:_MAX_SHOWN]) + others
