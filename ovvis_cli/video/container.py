@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import av
 import av.error
@@ -21,7 +22,7 @@ _TEXT_FORMATS = frozenset(
     {"tty", "bin", "xbin", "adf", "idf"}
 )  # libavformat draws text files as terminal art
 _NETWORK_TIMEOUT_S = (15.0, 15.0)  # to open, to read
-_NO_TIMESTAMPS = int(Flags.no_timestamps.value)
+_NO_TIMESTAMPS = cast(int, Flags.no_timestamps.value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

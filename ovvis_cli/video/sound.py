@@ -5,7 +5,7 @@ from __future__ import annotations  # PyAV's Packet is generic for type checkers
 import logging
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias, cast
 
 import av
 import av.error
@@ -163,8 +163,9 @@ def _timed(source: OpenVideo, streams: list[AudioStream]) -> Iterator[tuple[Frac
                 continue
             time_base, index = fraction(packet.time_base), packet.stream.index
             if index not in timelines:
-                timelines[index] = Timeline(step_s=packet.duration * time_base or _PACKET_S)
-            yield from timelines[index].add(packet, stamp_s=packet.pts * time_base - source.origin_s)
+                timelines[index] = Timeline(step_s=(packet.duration or 0) * time_base or _PACKET_S)
+            stamp_s = packet.pts * time_base - source.origin_s
+            yield from timelines[index].add(cast("SoundPacket", packet), stamp_s=stamp_s)
     except av.error.FFmpegError as error:
         logger.warning("the sound ends early: %s", error)
     for timeline in timelines.values():

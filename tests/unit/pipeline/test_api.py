@@ -77,7 +77,8 @@ def test_a_stopped_video_is_iterated_from_its_beginning(video, tmp_path):
 
 def test_words_that_the_model_never_read_are_logged(video, tmp_path, caplog):
     run(video, tmp_path, classes="dogs, zeppelin").close()
-    (warning,) = [entry.getMessage() for entry in caplog.records if entry.levelname == "WARNING"]
+    messages = [entry.getMessage() for entry in caplog.records if entry.levelname == "WARNING"]
+    (warning,) = [message for message in messages if "frame rate" not in message]
     assert warning.endswith("never read these words, their labels mean little: zeppelin")
 
 

@@ -17,7 +17,6 @@ from ovvis_cli.labelling.class_query import ClassEmbeds
 from ovvis_cli.pipeline import analyse, analyse_frames
 from ovvis_cli.record.reader import Record, instance_mask
 from ovvis_cli.record.writer import RecordWriter
-
 from tests import media
 
 from .conftest import EMBED_DIM, FRAME_HW, NUM_FRAMES, write_images
