@@ -12,7 +12,9 @@ from typing import IO, Literal
 ImageType = Literal["still", "video", "animation"]
 """`video` is what FFmpeg decodes (GIF, APNG, AVIF), `animation` what OpenCV does (WebP, pages of a TIFF)."""
 
-_STILL_SIGNATURES = (b"\xff\xd8\xff", b"BM", b"\x00\x00\x00\x0cjP  ", b"\xff\x4f\xff\x51")  # JPEG, BMP, JP2
+_STILL_SIGNATURES = (b"BM", b"\x00\x00\x00\x0cjP  ", b"\xff\x4f\xff\x51")  # BMP, JPEG 2000 twice
+_JPEG_START, _JPEG_END, _JPEG_SCAN = b"\xff\xd8\xff", b"\xff\xd9", 0xDA
+_CHUNK_BYTES = 1 << 20
 TIFF_SIGNATURES = frozenset({b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"})
 _PNM_KINDS = b"123456"
 _REDUCED_COPY = 1  # bit of a TIFF page's NewSubfileType: a thumbnail
@@ -20,6 +22,14 @@ _REDUCED_COPY = 1  # bit of a TIFF page's NewSubfileType: a thumbnail
 
 def image_type(path: Path) -> ImageType | None:
     """The type of picture in a file; None where it is none of these, or cannot be read."""
+    found = quick_image_type(path)
+    if found == "still" and _is_motion_jpeg(path):
+        return "video"
+    return found
+
+
+def quick_image_type(path: Path) -> ImageType | None:
+    """As `image_type`, but raw Motion JPEG, which takes reading a whole picture to know, is still."""
     try:
         with path.open("rb") as file:
             return _image_type(file)
@@ -41,7 +51,34 @@ def _image_type(file: IO[bytes]) -> ImageType | None:
     if head[4:8] == b"ftyp" and head[8:12] in {b"avif", b"avis"}:
         return "video" if head[8:12] == b"avis" else "still"
     is_pnm = head[:1] == b"P" and head[1:2] in _PNM_KINDS and head[2:3].isspace()
-    return "still" if is_pnm or head.startswith(_STILL_SIGNATURES) else None
+    return "still" if is_pnm or head.startswith((_JPEG_START, *_STILL_SIGNATURES)) else None
+
+
+def _is_motion_jpeg(path: Path) -> bool:
+    """Whether a second JPEG picture follows the end of the first, in files of cameras without a container."""
+    with path.open("rb") as file:
+        if file.read(3) != _JPEG_START:
+            return False
+        file.seek(2)
+        while len(head := file.read(4)) == 4:
+            marker, length = head[1], struct.unpack(">H", head[2:])[0]
+            if file.read(4) == b"MPF\0":  # several views of one photograph
+                return False
+            file.seek(length - 6, 1)
+            if marker == _JPEG_SCAN:
+                return _follows(file, end=_JPEG_END, start=_JPEG_START)
+    return False
+
+
+def _follows(file: IO[bytes], *, end: bytes, start: bytes) -> bool:
+    """Whether the first `end` from here on has `start` behind it."""
+    data = file.read(_CHUNK_BYTES)
+    while (place := data.find(end)) < 0 or place + len(end + start) > len(data):
+        more = file.read(_CHUNK_BYTES)
+        if not more:
+            return False
+        data = data[max(0, place if place >= 0 else len(data) - 1) :] + more
+    return data.startswith(start, place + len(end))
 
 
 def _is_animated_png(file: IO[bytes]) -> bool:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 from urllib.request import url2pathname
 
 from ovvis_cli.errors import UsageError, VideoError
-from ovvis_cli.video.image_types import ImageType, image_type
+from ovvis_cli.video.image_types import ImageType, image_type, quick_image_type
 from ovvis_cli.video.natural_order import in_natural_order
 
 logger = logging.getLogger(__name__)
@@ -142,7 +142,7 @@ def _expand(argument: str) -> Iterable[str]:
 
 def _sources_in(folder: Path) -> list[str]:
     """The videos of a folder; empty where it is one source itself, a video of its images."""
-    types = {path: image_type(path) for path in images_of(folder)}
+    types = {path: quick_image_type(path) for path in images_of(folder)}
     moving = [path for path, found in types.items() if found in {"video", "animation"}]
     videos = _files_with(folder, VIDEO_SUFFIXES)
     num_stills = len(types) - len(moving)
