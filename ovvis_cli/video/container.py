@@ -16,6 +16,7 @@ from av.video.stream import VideoStream
 
 from ovvis_cli.errors import VideoError
 from ovvis_cli.video.frames import SourceKind
+from ovvis_cli.video.image_types import is_motion_jpeg
 from ovvis_cli.video.inputs import IMAGE_SUFFIXES, display_name, location_kind, no_such_file
 
 _TEXT_FORMATS = frozenset(
@@ -98,9 +99,10 @@ def fraction(value: Fraction | None) -> Fraction:
 def _open_container(location: str | Path) -> Iterator[InputContainer]:
     is_url = location_kind(location) == "url"
     try:
-        container = av.open(
+        container = av.open(  # FFmpeg would take the first picture of Motion JPEG for all if named .jpg
             # the prefix keeps names like "take:2.mp4" from being read as protocols
             str(location) if is_url else f"file:{location}",
+            format="mjpeg" if not is_url and is_motion_jpeg(Path(location)) else None,
             timeout=_NETWORK_TIMEOUT_S if is_url else None,
             options={"rtsp_transport": "tcp"} if str(location).startswith("rtsp") else {},
             metadata_errors="replace",  # titles in unknown encodings must not stop anyone

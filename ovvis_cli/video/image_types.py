@@ -23,7 +23,7 @@ _REDUCED_COPY = 1  # bit of a TIFF page's NewSubfileType: a thumbnail
 def image_type(path: Path) -> ImageType | None:
     """The type of picture in a file; None where it is none of these, or cannot be read."""
     found = quick_image_type(path)
-    if found == "still" and _is_motion_jpeg(path):
+    if found == "still" and is_motion_jpeg(path):
         return "video"
     return found
 
@@ -54,8 +54,12 @@ def _image_type(file: IO[bytes]) -> ImageType | None:
     return "still" if is_pnm or head.startswith((_JPEG_START, *_STILL_SIGNATURES)) else None
 
 
-def _is_motion_jpeg(path: Path) -> bool:
-    """Whether a second JPEG picture follows the end of the first, in files of cameras without a container."""
+def is_motion_jpeg(path: Path) -> bool:
+    """Whether a second JPEG picture follows the end of the first, in files of cameras without a container.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
     with path.open("rb") as file:
         if file.read(3) != _JPEG_START:
             return False
