@@ -1,6 +1,7 @@
 """Names of result folders: a video's own name, and the same one in every later run."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -39,12 +40,13 @@ def named_sources(inputs: Sequence[str], *, output: Path) -> list[Source]:
     num_levels = max(map(len, candidates.values()), default=0)
     for level in range(num_levels):
         waiting = [source.location for source in sources if source.location not in names]
-        wanted = [candidates[location][level].casefold() for location in waiting]
         # casefold: Clip and clip are one folder on some systems
+        wanted = Counter(own[level].casefold() for own in candidates.values())
         taken = {name.casefold() for name in names.values()}
-        for location, key in zip(waiting, wanted, strict=True):
+        for location in waiting:
             name = candidates[location][level]
-            is_free = wanted.count(key) == 1 and key not in taken and recorded_source(output / name) is None
+            key = name.casefold()
+            is_free = wanted[key] == 1 and key not in taken and recorded_source(output / name) is None
             if is_free or level == num_levels - 1:
                 names[location] = name
     return [replace(source, name=names[source.location]) for source in sources]

@@ -42,7 +42,9 @@ def test_the_rate_given_goes_before_the_one_stated(tmp_path):
 @pytest.fixture
 def motion_jpeg(tmp_path):
     path = tmp_path / "cam.mjpeg"
-    path.write_bytes(b"".join(cv2.imencode(".jpg", image)[1].tobytes() for image in media.numbered_images(12)))
+    path.write_bytes(
+        b"".join(cv2.imencode(".jpg", image)[1].tobytes() for image in media.numbered_images(12))
+    )
     return path
 
 

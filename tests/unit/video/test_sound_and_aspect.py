@@ -33,7 +33,9 @@ def write_with_tracks(path, tracks, *, length_s=1.0):
 
 
 def _encode_tone(container, stream, *, pitch_hz, length_s):
-    samples = (8000 * np.sin(2 * np.pi * pitch_hz * np.arange(int(48_000 * length_s)) / 48_000)).astype(np.int16)
+    samples = (8000 * np.sin(2 * np.pi * pitch_hz * np.arange(int(48_000 * length_s)) / 48_000)).astype(
+        np.int16
+    )
     for start in range(0, len(samples), 960):
         frame = av.AudioFrame.from_ndarray(samples[None, start : start + 960], format="s16", layout="mono")
         frame.sample_rate, frame.pts, frame.time_base = 48_000, start, Fraction(1, 48_000)

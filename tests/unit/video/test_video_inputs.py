@@ -1,11 +1,14 @@
 """What the arguments of a command stand for, and how results are named."""
 
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
-from ovvis_cli.errors import UsageError
+from ovvis_cli.errors import UsageError, VideoError
 from ovvis_cli.video.inputs import display_name, expand_inputs, location_kind
+from ovvis_cli.video.reader import probe, read_frames
+from tests import media
 
 
 @pytest.fixture
@@ -106,3 +109,65 @@ def test_names_fit_every_file_system(here):
 def test_no_input():
     with pytest.raises(UsageError, match="no input"):
         expand_inputs([])
+
+
+def write_gif(path, num_frames):
+    spec = media.VideoSpec(codec="gif", pix_fmt="rgb8", time_base=Fraction(1, 100), rate=Fraction(10))
+    return media.write_video(path, media.numbered_images(num_frames), spec)
+
+
+def test_a_folder_of_moving_images_is_that_many_videos(here):
+    Path("in").mkdir()
+    write_gif(Path("in/a.gif"), 3)
+    write_gif(Path("in/b.GIF"), 3)
+
+    assert [location for location, _ in expanded("in")] == [str(Path("in/a.gif")), str(Path("in/b.GIF"))]
+
+
+def test_stills_beside_videos_are_left_out_with_a_word(here, caplog):
+    touch("in/v.mp4", "in/1.png", "in/2.png")
+
+    assert expanded("in") == [(str(Path("in/v.mp4")), "v")]
+    assert [entry.getMessage() for entry in caplog.records] == [
+        "in: the videos are read, 2 images are left out"
+    ]
+
+
+def test_a_moving_image_among_many_stills_is_named(here, caplog):
+    media.write_images(Path("in"), media.numbered_images(3))
+    write_gif(Path("in/wave.gif"), 3)
+
+    assert expanded("in") == [("in", "in")]
+    assert [entry.getMessage() for entry in caplog.records] == [
+        "in: of moving images only the first picture is read: wave.gif"
+    ]
+    assert len(list(read_frames("in"))) == 4
+
+
+def test_a_still_gif_is_an_image(here):
+    Path("in").mkdir()
+    write_gif(Path("in/a.gif"), 1)
+
+    assert [source.kind for source in expand_inputs(["in", "in/a.gif"])] == ["images", "images"]
+
+
+def test_links_to_nothing_are_passed_on_and_named(here):
+    touch("in/a.mp4")
+    Path("in/b.mp4").symlink_to("gone.mp4")
+
+    assert [location for location, _ in expanded("in")] == [str(Path("in/a.mp4")), str(Path("in/b.mp4"))]
+    with pytest.raises(VideoError, match=r"b\.mp4: links to nothing \(gone\.mp4 is gone\)"):
+        probe("in/b.mp4")
+
+
+@pytest.mark.parametrize("name", ["clip.mp4", "take 2.mp4", "größe.mp4", "100%.mp4"])
+def test_file_addresses_are_paths(here, name):
+    touch(name)
+
+    assert expanded((here / name).as_uri()) == [(str(here / name), Path(name).stem)]
+
+
+def test_a_file_address_of_nothing_is_no_stream(here):
+    (source,) = expand_inputs(["file:///gone/clip.mp4"])
+
+    assert (source.kind, source.name) == ("file", "clip")
