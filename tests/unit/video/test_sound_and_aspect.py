@@ -104,16 +104,19 @@ def test_a_range_cuts_all_sound_tracks(tmp_path):
 def test_subtitles_that_are_left_out_are_said(tmp_path, caplog):
     source = write_with_tracks(tmp_path / "film.mkv", [("aac", 440, "eng", True)])
     (tmp_path / "film.srt").write_text("1\n00:00:00,000 --> 00:00:01,000\nhello\n")
-    with av.open(str(source)) as film, av.open(str(tmp_path / "film.srt")) as text:
-        with av.open(str(tmp_path / "sub.mkv"), "w") as out:
-            pairs = [(film, film.streams.video[0]), (film, film.streams.audio[0]), (text, text.streams[0])]
-            targets = [out.add_stream_from_template(stream) for _, stream in pairs]
-            for (container, stream), target in zip(pairs, targets, strict=True):
-                container.seek(0)
-                for packet in container.demux(stream):
-                    if packet.size:
-                        packet.stream = target
-                        out.mux(packet)
+    with (
+        av.open(str(source)) as film,
+        av.open(str(tmp_path / "film.srt")) as text,
+        av.open(str(tmp_path / "sub.mkv"), "w") as out,
+    ):
+        pairs = [(film, film.streams.video[0]), (film, film.streams.audio[0]), (text, text.streams[0])]
+        targets = [out.add_stream_from_template(stream) for _, stream in pairs]
+        for (container, stream), target in zip(pairs, targets, strict=True):
+            container.seek(0)
+            for packet in container.demux(stream):
+                if packet.size:
+                    packet.stream = target
+                    out.mux(packet)
 
     with caplog.at_level(logging.WARNING):
         copy_video(tmp_path / "sub.mkv", tmp_path / "out.mp4")
