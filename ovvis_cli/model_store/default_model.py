@@ -13,8 +13,8 @@ _ORDER: Final = ("diorama", "photographs", "web")  # of what models know, the be
 def default_model() -> str:
     """The model that OVVIS_MODEL names, else the name of the best one that is installed.
 
-    Models that learnt from the web come first, then labelled photographs, then the diorama; of several the one
-    with the best published accuracy. A model of a closed set of classes is never the default.
+    Models that learnt from the web come first, then labelled photographs, then the diorama; of several the
+    one with the best published accuracy. A model of a closed set of classes is never the default.
 
     Raises:
         ModelError: none has weights.

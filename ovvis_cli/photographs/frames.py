@@ -1,4 +1,4 @@
-"""Training frames from photographs: random crops and colours, with cut-outs of other photographs pasted in."""
+"""Training frames from photographs: random crops and colours, with cut-outs of others pasted in."""
 
 import math
 from collections.abc import Sequence
@@ -94,7 +94,7 @@ def draw_frame(rng: np.random.Generator, pool: Pool, *, frame_hw: tuple[int, int
         image=np.ascontiguousarray(image),
         masks=scene.masks[large],
         names=tuple(name for name, kept in zip(scene.names, large, strict=True) if kept),
-        unlabelled=np.logical_or(scene.unlabelled, scene.masks[~large].any(axis=0)),
+        unlabelled=np.asarray(scene.unlabelled | np.any(scene.masks[~large], axis=0)),
     )
 
 

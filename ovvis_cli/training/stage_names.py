@@ -44,7 +44,7 @@ class NamedTokens:
 def tokens_of(
     network: WordClipVis, frame: LabelledFrame, *, names: Sequence[str], device: torch.device
 ) -> NamedTokens:
-    """Return the tokens of a frame: of its labelled masks, and of proposals that clearly match one or none."""
+    """Return the tokens of labelled masks, and of proposals that clearly match one or none."""
     side = frame.image.shape[:2]
     as_large = replace(network.image_input, short_side=min(side), max_side=max(side))
     images, _ = proposal_images(torch.from_numpy(frame.image)[None].to(device), as_large)

@@ -18,28 +18,22 @@ MIDDLE_SCALE = 0.15
 ONE = 4.0
 """The constant in a token; what a row holds in its place is its bias."""
 
-_NUM_EXTRA = 2  # the constant, and a zero for what makes the rows of a word table equally long
 _COVER_EPS = 1e-4
 
 
 class CoveragePooling(nn.Module):
     """Last convolution of a classification network, then means over each mask."""
 
-    def __init__(self, *, head: nn.Module, channels: tuple[int, int]) -> None:
+    def __init__(self, *, head: nn.Module, width: int) -> None:
         """Holds the modules that it is given.
 
         Args:
             head: what the network puts between its last map and the mean that it classifies.
-            channels: of the stride-16 map, and of what `head` returns.
+            width: of the tokens: channels of what `head` returns and of the stride-16 map, and two more.
         """
         super().__init__()
         self.head = head.requires_grad_(requires_grad=False)
-        self.channels = channels
-
-    @property
-    def embed_dim(self) -> int:
-        """Width D of the tokens."""
-        return sum(self.channels) + _NUM_EXTRA
+        self.embed_dim = width
 
     def forward(
         self, maps: Sequence[Float[Tensor, "B _c _h _w"]], mask_logits: Float[Tensor, "B Q h w"]

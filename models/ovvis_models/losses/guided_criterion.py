@@ -56,7 +56,7 @@ class GuidedCriterion:
             sampling: where masks are compared.
             weights: of the losses.
             margin: of the margin loss.
-            crowd_exponent: weight of each of n queries on one object in the mask losses is n ** -crowd_exponent;
+            crowd_exponent: weight n ** -crowd_exponent of each of n queries on one object in the mask losses;
                 0 weights all queries alike, 1 all objects alike.
         """
         self.sampling = sampling

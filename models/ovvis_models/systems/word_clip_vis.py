@@ -52,11 +52,11 @@ class WordClipVisSpec(SystemSpec[WordClipVis]):
     def build(self) -> WordClipVis:
         """Return the networks with random weights, on the CPU."""
         maps, head = efficientnet(self.image_network)
-        pooling = CoveragePooling(head=head, channels=(int(head[0].out_channels), maps.channels[-2]))
+        pooling = CoveragePooling(head=head, width=self.token_width)
         return WordClipVis(
             proposals=build_mask2former(self.proposals, backbone=maps),
             pooling=pooling,
-            words=WordTable(num_rows=self.num_rows, embed_dim=self.token_width),
+            words=WordTable(num_rows=self.num_rows, embed_dim=pooling.embed_dim),
             image_input=self.proposal_input,
         )
 
