@@ -90,11 +90,13 @@ def draw_frame(rng: np.random.Generator, pool: Pool, *, frame_hw: tuple[int, int
     if rng.random() < 0.15:
         image = np.asarray(cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.4, 1.4))), dtype=np.uint8)
     large = scene.masks.sum(axis=(1, 2)) >= MIN_VISIBLE_PX
+    unlabelled = scene.unlabelled.copy()
+    unlabelled[scene.masks[~large].any(axis=0)] = True
     return LabelledFrame(
         image=np.ascontiguousarray(image),
         masks=scene.masks[large],
         names=tuple(name for name, kept in zip(scene.names, large, strict=True) if kept),
-        unlabelled=np.asarray(scene.unlabelled | np.any(scene.masks[~large], axis=0)),
+        unlabelled=unlabelled,
     )
 
 

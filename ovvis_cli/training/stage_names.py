@@ -62,6 +62,11 @@ def tokens_of(
     guessed = _named(proposed > 0, true > 0, own, unlabelled > 0)
     clear = guessed > _UNCLEAR
     masks = torch.cat([true, proposed[clear.to(device)]])
+    if len(masks) == 0:
+        empty = torch.zeros(0)
+        return NamedTokens(
+            tokens=torch.zeros(0, network.pooling.embed_dim), names=empty.long(), weights=empty
+        )
     tokens = F.normalize(network.pooling(maps, masks[None])[0].float(), dim=-1) * TOKEN_NORM
     seen = (masks > 0).flatten(1).float().mean(dim=1)
     labels = torch.cat([own, guessed[clear]])
@@ -95,7 +100,9 @@ def _named(
 
 def _at_stride(masks: Bool[Tensor, "N H W"]) -> Float[Tensor, "N h w"]:
     """Return logits of the masks at the stride of proposals."""
-    return F.avg_pool2d(masks[:, None].float(), MASK_STRIDE)[:, 0] - 0.5
+    if len(masks) == 0:
+        return masks[:, ::MASK_STRIDE, ::MASK_STRIDE].float()
+    return F.avg_pool2d(masks[None].float(), MASK_STRIDE)[0] - 0.5
 
 
 class NameRows(nn.Module):
