@@ -3,8 +3,8 @@
     ovvis diorama data/val --split val --videos 50 --seed 7
     python -m benchmarks.trackers instformer-tiny --data data/val --output RUNS [--limit N]
 
-Each video goes through the networks once; its encoded windows are then associated and scored by every combination,
-exactly as `ovvis evaluate --rules RULES --tracker TRACKER` does. In percent.
+Each video goes through the networks once; its encoded windows are then associated and scored by every
+combination, exactly as `ovvis evaluate --rules RULES --tracker TRACKER` does. In percent.
 """
 
 import argparse

@@ -81,7 +81,8 @@ def draw_frame(rng: np.random.Generator, pool: Pool, *, frame_hw: tuple[int, int
     for mask, target in zip(masks, moved, strict=True):
         warped = cv2.warpAffine(mask.view(np.uint8) * 255, matrix, size, flags=cv2.INTER_LINEAR)
         target[:] = warped > 127
-    unlabelled = np.zeros(frame_hw, dtype=bool) if photograph.complete else ~moved.any(axis=0)
+    unlabelled = np.full(frame_hw, not photograph.complete)
+    unlabelled[np.any(moved, axis=0)] = False
     scene = LabelledFrame(image=frame, masks=moved, names=photograph.names, unlabelled=unlabelled)
     if rng.random() < _PASTE_SHARE:
         for _ in range(int(rng.integers(1, _MAX_PASTED + 1))):
