@@ -1,4 +1,4 @@
-"""Writes a weights file of a catalogue model with random numbers: real sizes and speeds, no download.
+"""Writes a weights file of a catalog model with random numbers: real sizes and speeds, no download.
 
     python benchmarks/random_weights.py instformer-r50 random.safetensors [--seed 0]
 

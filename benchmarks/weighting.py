@@ -3,7 +3,7 @@
     ovvis evaluate --dataset diorama --data DATA --output RUN
     python -m benchmarks.weighting RUN [RUN ...] --data DATA
 
-Each RUN is what `ovvis evaluate` left of a model of the catalogue. A pair of track and class has the score
+Each RUN is what `ovvis evaluate` left of a model of the catalog. A pair of track and class has the score
 p^e * w * seen: class probability, weight of the track, share of the frames in which it is seen. Without
 weights the same pairs have p * seen; nothing else changes. In percent.
 """

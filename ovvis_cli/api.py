@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from ovvis_cli.choices import DEFAULT_BATCH_SIZE, ExportFormat
 from ovvis_cli.errors import UsageError
-from ovvis_cli.exporters import ExportFormat
 from ovvis_cli.exporters.export import ensure_exports
 from ovvis_cli.inference.engine import start_engine
-from ovvis_cli.inference.job import DEFAULT_BATCH_SIZE, AnalyseOptions, plan_job
+from ovvis_cli.inference.job import AnalyseOptions, plan_job
 from ovvis_cli.labelling.relabel import relabel
 from ovvis_cli.model_store.default_model import default_model
 from ovvis_cli.pipeline import AnalysedFrame, Asked, analyse_frames, ask

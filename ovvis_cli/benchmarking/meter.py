@@ -85,7 +85,7 @@ class Meter:
 
 
 def network_stages(network: nn.Module) -> list[tuple[StageName, nn.Module]]:
-    """The parts of a network of the catalogue by their stage: what is no proposal network makes tokens."""
+    """The parts of a network of the catalog by their stage: what is no proposal network makes tokens."""
     proposals = network.get_submodule("proposals")
     parts: list[tuple[StageName, nn.Module]] = [
         ("backbone", proposals.get_submodule("backbone")),

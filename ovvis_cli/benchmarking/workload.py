@@ -26,7 +26,7 @@ def drawn_video(folder: Path, *, frame_hw: tuple[int, int], num_frames: int) -> 
 
 
 def random_model(name: str) -> LoadedModel:
-    """A model of the catalogue with random weights, the same in each run.
+    """A model of the catalog with random weights, the same in each run.
 
     Raises:
         UnknownModelError: there is none of that name.

@@ -108,7 +108,7 @@ def import_model(
         if not file.is_file():
             raise WeightsError(f"no file {file}", hint="check the path")
         if len(files) > 1 and source_of(file, spec) is None:
-            console.warning(f"{file} is no published file that the catalogue knows; it is used as it is")
+            console.warning(f"{file} is no published file that the catalog knows; it is used as it is")
     with only_one():
         _install(spec, files, console=console)
     _tell_installed(spec, console=console)

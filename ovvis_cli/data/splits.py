@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from ovvis_cli.data.catalog import DataSetName
+from ovvis_cli.choices import DataSetName
 from ovvis_cli.data.tracks import AnnotatedCategory
 from ovvis_cli.vocabulary.categories import load_table
 

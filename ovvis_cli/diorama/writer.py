@@ -4,23 +4,21 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
 
 import cv2
 import numpy as np
 from jaxtyping import UInt8
 
 from ovvis_cli.atomic import atomic_path, write_text_atomic
+from ovvis_cli.choices import DioramaFormat, DioramaSplit
 from ovvis_cli.diorama.annotations import Annotations, VideoEntry, category_entries, track_annotation
 from ovvis_cli.diorama.kinds import ALL_KINDS
 from ovvis_cli.diorama.kinds.kind import Kind
 from ovvis_cli.diorama.scene import FRAMES_PER_S, Clip, film
-from ovvis_cli.diorama.splits import Split, plan_casts, split_kinds, video_rng
+from ovvis_cli.diorama.splits import plan_casts, split_kinds, video_rng
 from ovvis_cli.diorama.textures import Texture
 from ovvis_cli.errors import UsageError
 from ovvis_cli.video.writer import OverlayWriter
-
-VideoFormat: TypeAlias = Literal["frames", "mp4"]
 
 ANNOTATIONS_NAME = "instances.json"
 FRAMES_FOLDER = "JPEGImages"
@@ -49,12 +47,12 @@ class ClipShape:
 class DataSetPlan:
     """What to draw; `kinds` restricts who appears, None takes all that the split allows."""
 
-    split: Split
+    split: DioramaSplit
     num_videos: int
     seed: int
     shape: ClipShape
     kinds: tuple[Kind, ...] | None = None
-    video_format: VideoFormat = "frames"
+    video_format: DioramaFormat = "frames"
 
     def __post_init__(self) -> None:
         """Raises UsageError where the plan cannot be drawn, or shows a novel kind in training."""
@@ -164,7 +162,7 @@ def _check_replaceable(folder: Path, *, overwrite: bool) -> None:
         raise UsageError(f"{folder} exists already", hint="add --overwrite to replace it")
 
 
-def _empty_annotations(*, split: Split, seed: int) -> Annotations:
+def _empty_annotations(*, split: DioramaSplit, seed: int) -> Annotations:
     return {
         "info": {"description": "ovvis diorama", "split": split, "seed": seed},
         "videos": [],
@@ -181,7 +179,7 @@ def _frame_name(name: str, *, frame_index: int) -> str:
     return f"{name}/{frame_index:05d}.jpg"
 
 
-def _write_clip(folder: Path, *, clip: Clip, name: str, video_format: VideoFormat) -> None:
+def _write_clip(folder: Path, *, clip: Clip, name: str, video_format: DioramaFormat) -> None:
     if video_format == "mp4":
         _write_mp4(folder / f"{name}.mp4", frames=clip.frames)
         return

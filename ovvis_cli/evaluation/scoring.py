@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from ovvis_cli.data.catalog import DataSetName
+from ovvis_cli.choices import DataSetName
 from ovvis_cli.data.splits import category_splits
 from ovvis_cli.data.tracks import GroundTruth, PredictedTrack
 from ovvis_cli.evaluation.metrics import Metrics, num_classes_with_objects, track_metrics

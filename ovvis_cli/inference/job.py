@@ -5,16 +5,14 @@ import math
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
 
+from ovvis_cli.choices import DEFAULT_BATCH_SIZE
 from ovvis_cli.errors import UsageError
 from ovvis_cli.inference.engine import Engine
 from ovvis_cli.record.identity import fingerprint, source_stamp
 from ovvis_cli.record.schema import AnalysedRange, SettingValue, SourceInfo
 from ovvis_cli.video.inputs import location_kind
 from ovvis_cli.video.reader import ReadReport, VideoInfo, probe
-
-DEFAULT_BATCH_SIZE: Final = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

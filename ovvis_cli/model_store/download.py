@@ -142,7 +142,7 @@ class _Transfer:
 
     def fetch(self) -> None:
         """Fetches what is missing, in one connection."""
-        request = Request(  # noqa: S310 - addresses come from the catalogue
+        request = Request(  # noqa: S310 - addresses come from the catalog
             self.url, headers={"User-Agent": f"ovvis/{__version__}", "Accept-Encoding": "identity"}
         )
         tag = self._known_tag()

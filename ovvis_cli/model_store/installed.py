@@ -55,7 +55,7 @@ def locate(name_or_path: str | Path) -> str | Path:
     """What `catalog.load` takes: the path of an installed model; embedded ones and paths as they are.
 
     Raises:
-        ModelError: the model is in the catalogue, but not installed.
+        ModelError: the model is in the catalog, but not installed.
         UnknownModelError: there is no model of that name.
     """
     from ovvis_models.catalog import find_spec

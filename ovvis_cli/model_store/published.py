@@ -39,7 +39,7 @@ def address(source: WeightsSource) -> str:
 
 
 def expected(source: WeightsSource) -> Expected:
-    """What the catalogue knows of a published file."""
+    """What the catalog knows of a published file."""
     return Expected(
         sha256=source.sha256,
         md5_start=source.md5_start,

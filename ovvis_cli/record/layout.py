@@ -3,9 +3,9 @@
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
-ExportFormat = Literal["overlay", "ytvis", "coco", "rle", "csv", "mots", "davis"]
+from ovvis_cli.choices import ExportFormat
 
 DEFAULT_NAMES: Final[dict[ExportFormat, str]] = {
     "overlay": "overlay.mp4",

@@ -5,13 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
+from ovvis_cli.choices import TABLE_NAMES, TableName
 from ovvis_cli.errors import UsageError
 from ovvis_cli.vocabulary.words import prompt_text
-
-TableName = Literal["coco", "lvis", "lvvis", "burst", "ovis", "ytvis2019", "ytvis2021", "uvo", "diorama"]
-TABLE_NAMES: tuple[TableName, ...] = get_args(TableName)
 
 Split = Literal["base", "novel"]
 Frequency = Literal["f", "c", "r"]

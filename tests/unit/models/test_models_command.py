@@ -74,7 +74,7 @@ def model(tmp_path_factory):
 
 @pytest.fixture
 def published(model, site, home, monkeypatch):
-    """The catalogue with that model instead of the great one; its files are served."""
+    """The catalog with that model instead of the great one; its files are served."""
     monkeypatch.setenv("HF_ENDPOINT", f"{site.url}/hub/")
     monkeypatch.setattr(
         "ovvis_cli.model_store.published.RetryPolicy",

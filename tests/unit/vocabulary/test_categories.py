@@ -2,8 +2,9 @@
 
 import pytest
 
+from ovvis_cli.choices import TABLE_NAMES, TableName
 from ovvis_cli.errors import UsageError
-from ovvis_cli.vocabulary.categories import TABLE_NAMES, TableName, burst_lists, load_table, table_name
+from ovvis_cli.vocabulary.categories import burst_lists, load_table, table_name
 from ovvis_cli.vocabulary.words import fold
 
 SIZES: dict[TableName, int] = {
