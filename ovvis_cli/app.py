@@ -26,6 +26,7 @@ from ovvis_cli.commands.train import train
 from ovvis_cli.console import Console, configure_logging
 from ovvis_cli.errors import OvvisError, UsageError, as_ovvis_error, exit_code_of
 from ovvis_cli.inference.allocator import keep_freed_memory
+from ovvis_models.errors import printable
 
 EXIT_STOPPED: Final = 130  # as shells report Ctrl-C
 EXIT_DEFECT: Final = 70  # EX_SOFTWARE: a defect of ovvis itself
@@ -92,7 +93,8 @@ def run(arguments: Sequence[str]) -> int:
         return _EXIT_BROKEN_PIPE
     except Exception as error:  # noqa: BLE001 - the last line of defence
         if debug:
-            traceback.print_exc()
+            for line in traceback.format_exc().splitlines():  # it may quote names of foreign files
+                sys.stderr.write(f"{printable(line)}\n")
         return _tell(error, debug=debug)
 
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Protocol
 
 from ovvis_cli.errors import OvvisError
+from ovvis_models.errors import printable
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
@@ -85,7 +86,7 @@ class Console:
     def write(self, text: str) -> None:
         """One line of the result."""
         if not (self.quiet or self.json):
-            _stdout().print(_printable(text), markup=False, highlight=False, soft_wrap=True)
+            _stdout().print(printable(text), markup=False, highlight=False, soft_wrap=True)
 
     def table(
         self,
@@ -105,13 +106,13 @@ class Console:
         table = Table(
             box=box.SIMPLE_HEAD,
             show_edge=False,
-            title=title and Text(_printable(title)),
+            title=title and Text(printable(title)),
             title_justify="left",
         )
         for name in columns:
             table.add_column(name, overflow="fold")
         for index, row in enumerate(rows):
-            cells = [Text(_printable(cell)) for cell in row]
+            cells = [Text(printable(cell)) for cell in row]
             if colors is not None:
                 cells[0].stylize("rgb({},{},{})".format(*colors[index]))
             table.add_row(*cells)
@@ -131,11 +132,11 @@ class Console:
         if self.quiet:
             yield Progress(_NoDisplay(), total=total, completed=completed)
         elif not _stderr().is_terminal:
-            display = _LineDisplay(_printable(description), unit=unit)
+            display = _LineDisplay(printable(description), unit=unit)
             yield Progress(display, total=total, completed=completed)
         else:
             with _rich_progress() as bars:
-                task = bars.add_task(_printable(description), total=total, completed=completed, rate="")
+                task = bars.add_task(printable(description), total=total, completed=completed, rate="")
                 yield Progress(_BarDisplay(bars, task, unit=unit), total=total, completed=completed)
 
     @contextmanager
@@ -221,14 +222,8 @@ def _print_line(text: str, *, label: str = "", style: str) -> None:
     from rich.text import Text
 
     line = Text(f"{label}: ", style=style) if label else Text("")
-    line.append(_printable(text), style="" if label else style)
+    line.append(printable(text), style="" if label else style)
     _stderr().print(line, soft_wrap=True)
-
-
-def _printable(text: str) -> str:
-    """The text on one line, without what could confuse a terminal: names of files may hold anything."""
-    spaced = " ".join(text.split("\n"))
-    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in spaced)
 
 
 def _stdout() -> "RichConsole":

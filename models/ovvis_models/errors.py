@@ -12,14 +12,30 @@ The command line adds its own errors and the exit codes (`ovvis_cli/errors.py`).
 raise plain `ValueError`s.
 """
 
+from typing import Final
+
+_JOINERS: Final = frozenset("\u200c\u200d")  # join letters of some scripts, and the parts of an emoji
+
+
+def printable(text: str) -> str:
+    """Return a text on one line, without what could steer a terminal.
+
+    Names in files may hold anything: escape codes, marks that turn the direction of writing.
+    """
+    one_line = " ".join(text.split("\n"))
+    return "".join(sign if sign.isprintable() or sign in _JOINERS else ascii(sign)[1:-1] for sign in one_line)
+
 
 class OvvisError(Exception):
-    """Base of all expected errors: what happened and where (`message`), and how to fix it (`hint`)."""
+    """Base of all expected errors: what happened and where (`message`), and how to fix it (`hint`).
+
+    Both are made printable: a message may quote a name from a file.
+    """
 
     def __init__(self, message: str, *, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = printable(message)
+        self.hint = printable(hint)
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         return f"{self.message} ({self.hint})" if self.hint else self.message

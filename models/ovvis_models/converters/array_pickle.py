@@ -7,6 +7,8 @@ array is then made of its noted type, shape and bytes, after these have been che
 
 import math
 import pickle
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -30,6 +32,7 @@ MALFORMED: Final = (
 
 _NUMBER_KINDS: Final = "fiub"  # floats, integers, booleans
 _LARGEST_BYTES: Final = 8
+_MAX_SHOWN: Final = 80  # characters of a name in the file
 
 
 class _RefusedError(pickle.UnpicklingError):
@@ -56,33 +59,54 @@ class _NotedDtype:
         return found
 
 
-class _NotedArray:
-    """An array that gets its contents from the state that follows."""
+class NotedArray:
+    """An array as it was noted; nothing is made of it, or checked, unless it is asked for."""
 
     def __init__(self, *_placeholders: object) -> None:
-        self.array: np.ndarray | None = None
+        self._noted: tuple[object, object, object, str] | None = None
 
     def __setstate__(self, state: tuple[object, ...]) -> None:
         _version, shape, dtype, is_fortran, data = state
-        self.array = _array(data, dtype, shape, order="F" if is_fortran else "C")
+        self._noted = (data, dtype, shape, "F" if is_fortran else "C")
+
+    def array(self) -> np.ndarray:
+        """Return the array. Raises UnpicklingError or ValueError where it is not one of numbers."""
+        if self._noted is None:
+            raise ValueError("an array without contents")
+        data, dtype, shape, order = self._noted
+        return _array(data, dtype, shape, order=order)
 
 
-class _NotedBuffer(_NotedArray):
+class _NotedBuffer(NotedArray):
     """An array as pickles of protocol 5 hold it."""
 
     def __init__(self, data: object, dtype: object, shape: object, order: object) -> None:
-        self.array = _array(data, dtype, shape, order=str(order))
+        self._noted = (data, dtype, shape, str(order))
 
 
-class _NotedScalar(_NotedArray):
+class _NotedScalar(NotedArray):
     """A single number."""
 
     def __init__(self, dtype: object, data: object) -> None:
-        self.array = _array(data, dtype, (), order="C")
+        self._noted = (data, dtype, (), "C")
 
 
 class _ArrayType:
     """Stands for numpy's array type, which is an argument only."""
+
+
+class _Ignored:
+    """Stands for what training scripts leave beside weights, such as their options; keeps nothing."""
+
+    def __init__(self, *_arguments: object) -> None: ...
+
+    def __setstate__(self, state: object) -> None:
+        """Drop the contents."""
+
+
+def _ignored_dict(*_arguments: object) -> dict[object, object]:
+    """Return the dict that stands for one with a default."""
+    return {}
 
 
 def _latin1(text: str, encoding: str) -> bytes:
@@ -97,62 +121,79 @@ def _no_bytes() -> bytes:
     return b""
 
 
-_ALLOWED: Final = MappingProxyType(
+_IGNORED_NAMES: Final = (  # what training scripts leave beside weights
+    "argparse.Namespace",
+    "types.SimpleNamespace",
+    *(
+        f"{module}.{name}"
+        for module in ("pathlib", "pathlib._local")
+        for name in ("Path", "PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath")
+    ),
+    *(  # what a dict with a default makes for a new key
+        f"{module}.{name}"
+        for module in ("builtins", "__builtin__")
+        for name in ("dict", "float", "int", "list")
+    ),
+)
+STAND_INS: Final[Mapping[str, Callable[..., object]]] = MappingProxyType(
     {
-        ("numpy", "dtype"): _NotedDtype,
-        ("numpy", "ndarray"): _ArrayType,
-        ("_codecs", "encode"): _latin1,
-        ("__builtin__", "bytes"): _no_bytes,
-        ("collections", "OrderedDict"): dict,
-    }
-    | {
-        (f"numpy.{package}.{module}", name): stand_in
-        for package in ("core", "_core")
-        for module, name, stand_in in (
-            ("multiarray", "_reconstruct", _NotedArray),
-            ("multiarray", "scalar", _NotedScalar),
-            ("numeric", "_frombuffer", _NotedBuffer),
-        )
+        "numpy.dtype": _NotedDtype,
+        "numpy.ndarray": _ArrayType,
+        **dict.fromkeys(
+            ("numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct"), NotedArray
+        ),
+        **dict.fromkeys(("numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar"), _NotedScalar),
+        **dict.fromkeys(("numpy.core.numeric._frombuffer", "numpy._core.numeric._frombuffer"), _NotedBuffer),
+        "_codecs.encode": _latin1,
+        "__builtin__.bytes": _no_bytes,
+        "collections.OrderedDict": dict,
+        "collections.defaultdict": _ignored_dict,
+        **dict.fromkeys(_IGNORED_NAMES, _Ignored),
     }
 )
+"""What is called in the place of each name in a file."""
 
 
 class _ArrayUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> object:
         """Return the stand-in for a name of a pickled array; refuse all others."""
-        if (module, name) not in _ALLOWED:
-            raise _RefusedError(f"{module}.{name}")
-        return _ALLOWED[module, name]
+        full_name = f"{module}.{name}"
+        if full_name not in STAND_INS:
+            raise _RefusedError(full_name)
+        return STAND_INS[full_name]
 
 
 def load_arrays(path: Path) -> object:
-    """Return what a pickle holds: dicts, lists, text, numbers, and numpy arrays of numbers.
+    """Return what a pickle holds: dicts, lists, text, numbers, and arrays as `NotedArray`.
 
     Raises:
         CorruptWeightsError: it is damaged, or asks for anything beyond arrays.
     """
+    with unpickling_errors(path), path.open("rb") as file:
+        found: object = _ArrayUnpickler(file, encoding="latin1").load()
+    return found
+
+
+@contextmanager
+def unpickling_errors(path: Path) -> Iterator[None]:
+    """Raise CorruptWeightsError for what is wrong with a pickle or its arrays."""
     try:
-        with path.open("rb") as file:
-            return _revealed(_ArrayUnpickler(file, encoding="latin1").load())
+        yield
     except _RefusedError as error:
-        raise CorruptWeightsError(
-            f"{path} asks for {error}, which no weights need; nothing of it was run",
-            hint="do not use this file; take one from the model's publisher",
-        ) from error
+        raise refused(path, what=str(error)) from error
     except (pickle.UnpicklingError, *MALFORMED) as error:
         raise CorruptWeightsError(
-            f"{path} is no complete pickle: {error}", hint="download it again"
+            f"{path} is not a complete pickle: {error}", hint="download it again"
         ) from error
 
 
-def _revealed(value: object) -> object:
-    """Return a value of the pickle with arrays in the place of the notes, as deep as weights lie."""
-    if isinstance(value, dict):
-        return {
-            key: _revealed(part) if isinstance(part, (dict, _NotedArray)) else part
-            for key, part in value.items()
-        }
-    return value.array if isinstance(value, _NotedArray) else value
+def refused(path: Path, *, what: str) -> CorruptWeightsError:
+    """Return the error for a file that asks for more than arrays, such as a function of Python."""
+    shown = what if len(what) <= _MAX_SHOWN else f"{what[:_MAX_SHOWN]}..."
+    return CorruptWeightsError(
+        f"{path} asks for {shown}, which weights do not need; nothing of it was run",
+        hint="take a safetensors file, or one from the model's publisher",
+    )
 
 
 def _array(data: object, dtype: object, shape: object, *, order: str) -> np.ndarray:

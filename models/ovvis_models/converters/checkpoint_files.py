@@ -4,32 +4,59 @@
     .pth, .pt      by torch's loader for weights only
     .pkl           detectron2's pickles of numpy arrays, by `array_pickle.py`
 
-What a file is says its first bytes, not its name.
+What a file is says its first bytes, not its name. What lies beside the weights does not matter: numbers and
+arrays of numpy, options and paths of the training script are skipped, in both kinds of pickle.
 """
 
 import pickle
+import re
+import warnings
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from ovvis_models.converters.array_pickle import MALFORMED, load_arrays
+from ovvis_models.converters.array_pickle import (
+    MALFORMED,
+    STAND_INS,
+    NotedArray,
+    load_arrays,
+    refused,
+    unpickling_errors,
+)
 from ovvis_models.errors import CorruptWeightsError, MissingWeightsError
 from ovvis_models.weights import read_tensors
 
-_WEIGHT_ENTRIES: Final = ("model", "state_dict")  # under which a file with more in it keeps its weights
+_WEIGHT_ENTRIES: Final = (  # under which a file with more in it keeps its weights, the first that is there
+    "model",
+    "state_dict",
+    "model_state_dict",
+    "module",
+    "network",
+    "net",
+    "weights",
+    "params",
+    "model_ema",
+    "ema",
+)
+_WRAPPER: Final = "_orig_mod."  # in names of compiled modules
 _ZIP_START: Final = b"PK\x03\x04"
 _PICKLE_START: Final = b"\x80"
 _OLD_TORCH_START: Final = pickle.dumps(0x1950A86A20F9469CFC6C, protocol=2)  # torch's magic number
 _TAKE_SAFETENSORS: Final = "take a safetensors file, or one from the model's publisher"
+_ASKED_FOR: Final = re.compile(r"GLOBAL (\S+)|function (\S.*)")  # in what torch says of a refused file
+_TORCH_STAND_INS: Final[list[Callable[..., object] | tuple[Callable[..., object], str]]] = [
+    (stand_in, name) for name, stand_in in STAND_INS.items()
+]
 
 
 def read_checkpoint(path: Path) -> dict[str, Tensor]:
     """Return the weights of a file under its own names, on the CPU; what else it holds is left out.
+
+    What all names begin with, such as the `module.` of a wrapper, is taken off.
 
     Raises:
         MissingWeightsError: there is no such file.
@@ -40,11 +67,12 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
     with path.open("rb") as file:
         start = file.read(max(len(_OLD_TORCH_START), 16))
     if start.startswith((_ZIP_START, _OLD_TORCH_START)):
-        return _weights_of(path, _load_torch(path, is_zip=start.startswith(_ZIP_START)))
+        weights = _weights_of(path, _load_torch(path, is_zip=start.startswith(_ZIP_START)))
+        return without_common_prefix(weights)
     if start[8:9] == b"{":  # after the length of its head, which may well begin as a pickle does
-        return read_tensors(path)
+        return without_common_prefix(read_tensors(path))
     if start.startswith(_PICKLE_START):
-        return _weights_of(path, load_arrays(path))
+        return without_common_prefix(_weights_of(path, load_arrays(path)))
     raise CorruptWeightsError(
         f"{path} is neither a safetensors file, nor one of PyTorch, nor a pickle", hint="download it again"
     )
@@ -56,17 +84,18 @@ def _load_torch(path: Path, *, is_zip: bool) -> object:
             f"{path} is a TorchScript archive: it holds code, which is not run", hint=_TAKE_SAFETENSORS
         )
     try:
-        found: object = torch.load(  # noqa: TID251 - weights only, so nothing of the file is executed
-            path, map_location="cpu", weights_only=True, mmap=is_zip
-        )
+        with torch.serialization.safe_globals(_TORCH_STAND_INS), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch has its doubts about newer pickles; errors are raised
+            found: object = torch.load(  # noqa: TID251 - weights only, so nothing of the file is executed
+                path, map_location="cpu", weights_only=True, mmap=is_zip
+            )
     except pickle.UnpicklingError as error:
-        raise CorruptWeightsError(
-            f"{path} holds more than weights, and what it asks for is not run: {_first_line(error)}",
-            hint=_TAKE_SAFETENSORS,
-        ) from error
+        asked_for = _ASKED_FOR.search(str(error))
+        what = "more than tensors" if asked_for is None else asked_for[1] or asked_for[2]
+        raise refused(path, what=what) from error
     except (RuntimeError, OSError, *MALFORMED) as error:
         raise CorruptWeightsError(
-            f"{path} is no complete PyTorch file: {_first_line(error)}", hint="download it again"
+            f"{path} is not a complete PyTorch file: {_first_line(error)}", hint="download it again"
         ) from error
     return found
 
@@ -80,27 +109,43 @@ def _is_torchscript(path: Path) -> bool:
 
 
 def _weights_of(path: Path, found: object) -> dict[str, Tensor]:
-    for entry in _WEIGHT_ENTRIES:
-        if isinstance(found, Mapping) and isinstance(found.get(entry), Mapping):
-            found = found[entry]
-            break
     if not isinstance(found, Mapping):
         raise _no_weights(path, f"it holds one {type(found).__name__}")
-    weights = {str(name): _tensor(value) for name, value in found.items()}
-    others = [name for name, value in weights.items() if value is None]
-    if others or not weights:
-        raise _no_weights(path, f"{others[0]} is no tensor" if others else "it is empty")
-    return {name: value for name, value in weights.items() if value is not None}
+    entry = next((name for name in _WEIGHT_ENTRIES if isinstance(found.get(name), Mapping)), None)
+    if entry is not None:
+        return _weights_of(path, found[entry])
+    with unpickling_errors(path):
+        tensors = {str(name): _tensor(value) for name, value in found.items()}
+    weights = {name: tensor for name, tensor in tensors.items() if tensor is not None}
+    if not weights:
+        raise _no_weights(path, f"{next(iter(tensors))} is not a tensor" if tensors else "it is empty")
+    return weights
+
+
+def without_common_prefix(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the weights without the leading parts that all names share, and without torch's own wrapper.
+
+    Single numbers without a dot in their name, such as a best score, have no prefix to share.
+    """
+    weights = {name.replace(_WRAPPER, ""): tensor for name, tensor in weights.items()}
+    shared = [name for name, tensor in weights.items() if tensor.ndim or "." in name]
+    prefix = ""
+    while len({name.removeprefix(prefix).partition(".")[0] for name in shared}) == 1:
+        part, dot, _ = shared[0].removeprefix(prefix).partition(".")
+        if not dot or not all("." in name.removeprefix(prefix) for name in shared):
+            break
+        prefix += part + dot
+    return {name.removeprefix(prefix): tensor for name, tensor in weights.items()}
 
 
 def _tensor(value: object) -> Tensor | None:
-    if isinstance(value, np.ndarray):
-        return torch.from_numpy(value)
+    if isinstance(value, NotedArray):
+        return torch.from_numpy(value.array())
     return value if isinstance(value, Tensor) else None
 
 
 def _no_weights(path: Path, reason: str) -> CorruptWeightsError:
-    return CorruptWeightsError(f"{path} is no weights file: {reason}", hint="check the path")
+    return CorruptWeightsError(f"{path} is not a weights file: {reason}", hint="check the path")
 
 
 def _first_line(error: Exception) -> str:

@@ -8,7 +8,6 @@ from torch import Tensor
 from ovvis_models.errors import MismatchedWeightsError
 from ovvis_models.weights import mismatch
 
-_NUMBERS: Final = frozenset({"input_resolution", "context_length", "vocab_size"})  # beside OpenAI's tensors
 _PATCHES: Final = "visual.conv1.weight"
 _KNOWN: Final[Mapping[tuple[int, int], str]] = {
     (768, 32): "ViT-B/32",
@@ -26,10 +25,12 @@ def is_clip(checkpoint: Mapping[str, Tensor]) -> bool:
 def from_open_clip(checkpoint: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the checkpoint with the names and shapes of `expected`, the state dict of its open_clip model.
 
+    Single numbers that the model does not have are left out, such as `vocab_size` beside OpenAI's tensors.
+
     Raises:
         MismatchedWeightsError: a tensor is missing, left over, or of another shape.
     """
-    tensors = {name: tensor for name, tensor in checkpoint.items() if name not in _NUMBERS}
+    tensors = {name: tensor for name, tensor in checkpoint.items() if tensor.ndim or name in expected}
     report = mismatch(expected, tensors)
     if report:
         raise MismatchedWeightsError(

@@ -55,13 +55,16 @@ def to_ours(
 ) -> dict[str, Tensor]:
     """Return a state dict with the names and shapes of `expected`; every tensor of `theirs` must be used.
 
+    Single numbers that have no place are left out: they are no part of a network but, say, its best score.
+
     Raises:
         MismatchedWeightsError: a tensor is missing, left over, or of another shape.
     """
     table = key_table(expected, rules)
     sources = {source.name for source in table.values()}
     _require_none("missing", sorted(sources - theirs.keys()))
-    _require_none("left over", sorted(theirs.keys() - sources))
+    left_over = theirs.keys() - sources
+    _require_none("left over", sorted(name for name in left_over if theirs[name].ndim))
     ours = {name: _part(theirs[source.name], source.third) for name, source in table.items()}
     _require_none(
         "of another shape",
