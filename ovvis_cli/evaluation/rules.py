@@ -87,7 +87,7 @@ RULES: Final[Mapping[RulesName, EvaluatorRules]] = MappingProxyType(
             replace(
                 _YTVIS,
                 name="uvo",
-                official_name="UVO v1.0 EvaluationAPI (class-agnostic)",
+                official_name="UVO v1.0 EvaluationAPI (class-agnostic: AP_c1 and AR_100 of OpenVIS)",
                 by_category=False,
                 relabel_predictions=True,
             ),

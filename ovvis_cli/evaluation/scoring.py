@@ -24,6 +24,9 @@ _RULES: Final[Mapping[DataSetName, RulesName]] = {
     "burst": "burst-papers",
     "diorama": "ytvis",
 }
+_UVO_BY_CLASS: Final = replace(
+    RULES["ytvis"], official_name="YouTube-VIS API on UVO, labels counted (plain AP of OpenVIS)"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +66,9 @@ def score_tracks(
     sections = [_section("official", evaluation, splits=splits, ground_truth=ground_truth)]
     if data_set == "diorama":
         sections = [_with_objects(sections[0], ground_truth, predictions, splits=splits)]
+    if data_set == "uvo":
+        by_class = evaluate_tracks(ground_truth, predictions, rules=_UVO_BY_CLASS)
+        sections.append(_section("by_class", by_class, splits={}, ground_truth=ground_truth))
     sound = _sound_rules(rules, ground_truth)
     if sound is not None:
         evaluation = evaluate_tracks(ground_truth, predictions, rules=sound)

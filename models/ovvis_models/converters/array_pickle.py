@@ -1,8 +1,8 @@
-"""Reads pickles of numpy arrays and nothing else: neither Python's nor numpy's own constructors are called.
+"""Reader of pickles that hold numpy arrays and nothing else, without running any code from the file.
 
-A pickle is a program that names functions and has them called. Here the few names that stand in a pickled
-A pickle is a program that names functions and has them called. Here the few names that stand in a pickled
-array is then made of its noted type, shape and bytes, after these have been checked against each other.
+A pickle is a program that names functions and calls them. Here the few names that occur in a pickled array
+stand for classes that only record their arguments. The array is then built from the recorded type, shape and
+bytes, after these have been checked against each other.
 """
 
 import math

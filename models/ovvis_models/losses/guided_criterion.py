@@ -4,7 +4,8 @@ Learned queries must first agree on who takes which object (`SetCriterion`). A g
 the object that it starts on, together with all others that do: with several queries an object and no
 assignment that changes from step to step, a small network learns faster. Which of them stands for the object
 is told by the object logit: it predicts the IoU of the query's own mask with the object, so that the best
-mask comes first and the others are dropped as its duplicates (`proposal_selection`).
+mask comes first and the others are dropped as its duplicates (`proposal_selection`). Queries on one object
+are therefore exempt from the margin loss L_SC (Eq. 2 of InstFormer), which the paper applies to all pairs.
 """
 
 from collections.abc import Sequence
