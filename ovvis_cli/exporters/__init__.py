@@ -1,4 +1,4 @@
-"""One file a format. This file only names the formats, without importing what writes them."""
+"""Export formats, one module per format. This file only names them, without importing the modules."""
 
 from ovvis_cli.choices import ExportFormat
 from ovvis_cli.record.layout import DEFAULT_NAMES

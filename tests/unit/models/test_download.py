@@ -177,7 +177,7 @@ def test_an_announced_giant_is_refused_at_once(site, fetch):
 
 
 def test_an_announced_wrong_size_is_refused_at_once(site, fetch):
-    with pytest.raises(WeightsError, match=f"1 bytes instead of {len(BODY)}"):
+    with pytest.raises(WeightsError, match=f"1 bytes, expected {len(BODY)}"):
         fetch(site.serve("/a", Served(body=b"x")))
     assert fetch.told == []
 
