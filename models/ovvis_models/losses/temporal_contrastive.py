@@ -3,12 +3,12 @@
 It pulls the token that the tracker predicts for a track towards the track's own token in that frame, and
 pushes it away from the tokens of all other objects, whatever their category.
 
-Deviations from the paper, and readings of it: - Eq. 6 as printed compares the prediction for frame t with the
-tokens of frame t-1. Here it is compared with those
-  of frame t: Sec. 4.3 describes it as a prediction of the current frame's token.
+Deviations from the paper, and readings of it:
+
+- Eq. 6 as printed compares the prediction for frame t with the tokens of frame t-1. Here it is compared with
+  those of frame t: Sec. 4.3 describes it as a prediction of the current frame's token.
 - Eq. 6 sums a cross-entropy of cosines against the identity matrix over all pairs, which can be read in two
-ways.
-  `temporal_contrastive_loss` takes the softmax over each row, as contrastive losses usually do.
+  ways. `temporal_contrastive_loss` takes the softmax over each row, as contrastive losses usually do.
   `temporal_match_loss` takes each pair alone; its decision boundary is the tracker's match threshold.
 - The paper names no temperature; both functions have one, and both return means instead of sums.
 """
@@ -49,10 +49,10 @@ def temporal_match_loss(
     temperature: float,
     threshold: float,
 ) -> Float[Tensor, ""]:
-    """Return the binary cross-entropy of (cosine - threshold) / temperature: mean over equal pairs + unequal
-    pairs.
+    """Return the binary cross-entropy of (cosine - threshold) / temperature.
 
-    `threshold` is the tracker's `match_threshold`. Arguments as in `temporal_contrastive_loss`.
+    The mean over pairs of the same object and the mean over all other pairs are added. `threshold` is the
+    tracker's `match_threshold`. Arguments as in `temporal_contrastive_loss`.
     """
     logits = (_cosine(predicted_tokens, next_tokens) - threshold) / temperature
     same = torch.eye(logits.shape[0], dtype=torch.bool, device=logits.device)
