@@ -1,11 +1,11 @@
-"""Average precision with and without the weights that object score and mask quality give to classes.
+"""Average precision with and without weighting class scores by object score and mask quality.
 
     ovvis evaluate --dataset diorama --data DATA --output RUN
     python -m benchmarks.weighting RUN [RUN ...] --data DATA
 
-Each RUN is what `ovvis evaluate` left of a model of the catalog. A pair of track and class has the score
-p^e * w * seen: class probability, weight of the track, share of the frames in which it is seen. Without
-weights the same pairs have p * seen; nothing else changes. In percent.
+Each RUN is the output folder of `ovvis evaluate` for a model of the catalog. A (track, class) pair has the
+score p^e * w * seen: class probability, weight of the track, share of frames where it is seen. Without
+weighting the same pairs have the score p * seen; nothing else changes. In percent.
 """
 
 import argparse
@@ -33,7 +33,7 @@ GROUPS = ("all", "base", "novel")
 
 
 def main() -> None:
-    """Scores every run twice and prints both."""
+    """Score every run twice and print both."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN")
     parser.add_argument("--data", type=Path, required=True)
@@ -55,13 +55,13 @@ def main() -> None:
 
 
 def predictions_of(run: Path) -> Iterator[VideoPredictions]:
-    """What a run keeps of each video."""
+    """Yield what a run stores of each video."""
     for path in sorted((run / "videos").glob("*.json"), key=lambda path: int(path.stem)):
         yield read_predictions(path)
 
 
 def unweighted(video: VideoPredictions, *, exponent: float) -> VideoPredictions:
-    """The same pairs with the score p * seen instead of p^exponent * w * seen."""
+    """Return the same pairs with the score p * seen instead of p^exponent * w * seen."""
     tracks = tuple(_unweighted(track, exponent=exponent) for track in video.tracks)
     return replace(video, tracks=tracks)
 
@@ -76,7 +76,7 @@ def _unweighted(track: LabelledTrack, *, exponent: float) -> LabelledTrack:
 
 
 def average_precision(results: Path, *, annotations: Path) -> dict[str, float]:
-    """AP of each group of kinds."""
+    """Return the AP of each group of kinds."""
     request = ScoringRequest(
         annotations=annotations, predictions=results, data_set="diorama", limit=None, lenient=False
     )
