@@ -105,7 +105,7 @@ def test_existing_output_is_kept_unless_told(tmp_path: Path) -> None:
 def test_a_foreign_folder_is_never_replaced(tmp_path: Path) -> None:
     (tmp_path / "val").mkdir()
     (tmp_path / "val" / "thesis.txt").write_text("mine", encoding="utf-8")
-    with pytest.raises(UsageError, match="no diorama data set"):
+    with pytest.raises(UsageError, match="not a diorama data set"):
         write_data_set(tmp_path, plan=_plan(), overwrite=True)
     assert (tmp_path / "val" / "thesis.txt").read_text(encoding="utf-8") == "mine"
 
