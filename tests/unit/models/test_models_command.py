@@ -15,7 +15,7 @@ from ovvis_cli.app import run
 from ovvis_cli.model_store.default_model import default_model
 from ovvis_cli.model_store.download import RetryPolicy
 from ovvis_cli.model_store.file_check import checksum
-from ovvis_cli.model_store.installed import installed_path, locate, only_one
+from ovvis_cli.model_store.installed import hold_install_lock, installed_path, locate
 from ovvis_models import catalog
 from ovvis_models.catalog import INSTFORMER_R50, INSTFORMER_TINY, build_instformer, load
 from ovvis_models.converters.checkpoint_files import read_checkpoint
@@ -309,7 +309,7 @@ def test_the_best_installed_model_is_the_default(published, model, ovvis, monkey
 
 
 def test_two_at_once_are_refused(published, model, ovvis):
-    with only_one():
+    with hold_install_lock():
         assert "another ovvis" in ovvis("import", NAME, model.pickle, model.safetensors, code=5)
 
 
