@@ -10,6 +10,7 @@ DEFAULT_BATCH_SIZE: Final = 4
 
 TrackerName = Literal["rollout", "adjacent", "momentum", "top-k", "previous-frame"]
 ClassifierName = Literal["instclip", "masked-crops", "mask-pooling", "class-head"]
+RulesName = Literal["product", "published"]
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 PrecisionName = Literal["auto", "fp32", "bf16", "fp16"]
 ExportFormat = Literal["overlay", "ytvis", "coco", "rle", "csv", "mots", "davis"]
@@ -39,4 +40,8 @@ CLASSIFIER_HELP: Final[dict[ClassifierName, str]] = {
     "masked-crops": "one CLIP pass per object, slow",
     "mask-pooling": "CLIP feature maps pooled inside the masks (CLIP-VIS)",
     "class-head": "a closed set of classes (MinVIS)",
+}
+RULES_HELP: Final[dict[RulesName, str]] = {
+    "product": "select proposals, begin and end tracks",
+    "published": "the protocol of the model's paper, where every query is a track over the whole video",
 }

@@ -11,12 +11,14 @@ import typer
 
 from ovvis_cli.choices import (
     CLASSIFIER_HELP,
+    RULES_HELP,
     TABLE_NAMES,
     TRACKER_HELP,
     ClassifierName,
     DeviceName,
     ExportFormat,
     PrecisionName,
+    RulesName,
     TrackerName,
 )
 from ovvis_cli.errors import UsageError
@@ -99,6 +101,7 @@ DeviceOption = Annotated[
 ]
 PrecisionOption = Annotated[
     PrecisionName,
+    RulesName,
     typer.Option("--precision", help="auto: bf16 where that is faster.", rich_help_panel=_SPEED),
 ]
 BatchSizeOption = Annotated[
@@ -118,6 +121,61 @@ ClassifierOption = Annotated[
         "--classifier",
         help=f"How objects are named. {_explained(CLASSIFIER_HELP)}. Default: the model's own.",
         rich_help_panel=_METHOD,
+    ),
+]
+RulesOption = Annotated[
+    RulesName | None,
+    typer.Option(
+        "--rules",
+        help=f"How proposals become tracks. {_explained(RULES_HELP)}.",
+        rich_help_panel=_METHOD,
+    ),
+]
+MomentumOption = Annotated[
+    float | None,
+    typer.Option(
+        "--momentum",
+        min=0.01,
+        max=1.0,
+        help="Weight of the newest frame in --tracker momentum. Default: 0.7.",
+        rich_help_panel=_METHOD,
+    ),
+]
+TopKFramesOption = Annotated[
+    int | None,
+    typer.Option(
+        "--top-k-frames",
+        min=1,
+        help="Frames in the memory of --tracker top-k (T of CLIP-VIS). Default: 9.",
+        rich_help_panel=_METHOD,
+    ),
+]
+TopKChosenOption = Annotated[
+    int | None,
+    typer.Option(
+        "--top-k-chosen",
+        min=1,
+        help="Frames of that memory that are matched with (K of CLIP-VIS). Default: 3.",
+        rich_help_panel=_METHOD,
+    ),
+]
+ShortSideOption = Annotated[
+    int | None,
+    typer.Option(
+        "--short-side",
+        min=32,
+        metavar="PIXELS",
+        help="Resize frames to this shorter side before the networks. Default: the model's own.",
+        rich_help_panel=_METHOD,
+    ),
+]
+TextEmbeddingsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--text-embeddings",
+        metavar="FILE",
+        help="A .npy file with a row per class name, in place of the model's text encoder.",
+        rich_help_panel=_VOCABULARY,
     ),
 ]
 QuietOption = Annotated[

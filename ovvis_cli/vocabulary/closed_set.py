@@ -10,14 +10,12 @@ from ovvis_cli.vocabulary.words import fold, spellings
 _NUM_SHOWN = 8
 
 
-def class_columns(vocabulary: Vocabulary, *, model_name: str, closed_set: str | None) -> tuple[int, ...]:
+def class_columns(vocabulary: Vocabulary, *, model_name: str, closed_set: str) -> tuple[int, ...]:
     """The column of each name in the class head of a model trained on the table `closed_set`.
 
     Raises:
         VocabularyError: names are not in that table.
     """
-    if closed_set is None:
-        raise ValueError(f"{model_name} has no closed set")
     known = load_table(table_name(closed_set)).categories
     columns = {
         fold(text): column for column, entry in enumerate(known) for text in (entry.name, entry.prompt)

@@ -10,17 +10,19 @@ from ovvis_cli.exporters.export import EXPORTERS
 from ovvis_cli.inference.device import DTYPES
 from ovvis_cli.training.clipvis import STAGES as CLIPVIS_STAGES
 from ovvis_cli.training.instformer import STAGES as INSTFORMER_STAGES
-from ovvis_models import specs
+from ovvis_models.systems import spec as specs
 
 
-def test_trackers_and_classifiers_are_those_of_the_core() -> None:
+def test_trackers_classifiers_and_rules_are_those_of_the_core() -> None:
     assert choices.TrackerName == specs.TrackerName
     assert choices.ClassifierName == specs.ClassifierName
+    assert choices.RulesName == specs.Rules
 
 
-def test_every_tracker_and_classifier_is_explained_in_order() -> None:
+def test_every_tracker_classifier_and_rules_is_explained_in_order() -> None:
     assert tuple(choices.TRACKER_HELP) == get_args(choices.TrackerName)
     assert tuple(choices.CLASSIFIER_HELP) == get_args(choices.ClassifierName)
+    assert tuple(choices.RULES_HELP) == get_args(choices.RulesName)
 
 
 def test_every_other_name_has_its_implementation() -> None:
