@@ -334,7 +334,7 @@ def test_the_default_tracker_is_training_free(published):
     network = published.build()
     assert network.tracker is None
     assert published.default_tracker() == "adjacent"
-    assert INSTFORMER_TINY.default_tracker == "rollout"
+    assert INSTFORMER_TINY.default_tracker() == "rollout"
 
 
 def under(tensors, prefix):
