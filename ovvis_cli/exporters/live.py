@@ -69,7 +69,7 @@ class LiveOverlay:
         instances = _drawn_instances(result, labels=labels, frame_hw=self._frame_hw)
         image = letterbox_image(frame.image, frame_hw=self._frame_hw)
         image = self._painter.draw(image, instances) if instances else image
-        self._writer.write(image, time_s=frame.time_s)
+        self._writer.write(image, time_s=frame.time_s, offset_s=frame.offset_s)
 
     def __enter__(self) -> Self:
         return self

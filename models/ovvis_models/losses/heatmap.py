@@ -32,20 +32,11 @@ def heatmap_targets(objects: ObjectBatch, *, hw: tuple[int, int]) -> Float[Tenso
 
 
 def heatmap_loss(
-    logits: Float[Tensor, "B h w"],
-    wanted: Float[Tensor, "B h w"],
-    *,
-    num_objects: float,
-    certainty: Float[Tensor, "B h w"] | None = None,
+    logits: Float[Tensor, "B h w"], wanted: Float[Tensor, "B h w"], *, num_objects: float
 ) -> Float[Tensor, ""]:
-    """Return the focal loss, summed over places and divided by `num_objects`.
-
-    `certainty` in [0, 1] weights the places that are not centres; None counts all of them.
-    """
+    """Return the focal loss, summed over places and divided by `num_objects`."""
     probs = logits.sigmoid()
     centers = wanted == 1
     positive = (1 - probs) ** FOCUS * F.softplus(-logits)
     negative = (1 - wanted) ** NEARNESS * probs**FOCUS * F.softplus(logits)
-    if certainty is not None:
-        negative = negative * certainty
     return torch.where(centers, positive, negative).sum() / num_objects
