@@ -8,11 +8,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ovvis_cli.choices import StageName
 from ovvis_cli.errors import UsageError
 from ovvis_cli.photographs.frames import LabelledFrame, Pool
 from ovvis_cli.training.checkpoint import load_average
 from ovvis_cli.training.clipvis import start_decoders
-from ovvis_cli.training.instformer import Run, StageName
+from ovvis_cli.training.instformer import Run
 from ovvis_cli.training.loop import fit
 from ovvis_cli.training.recipe import Scale, WordClipVisRecipe
 from ovvis_cli.training.stage_names import TOKEN_NORM, NameRows, classifier_rows, collect, name_stage

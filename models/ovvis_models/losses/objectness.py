@@ -1,4 +1,4 @@
-"""Is a query an object: cross-entropy over all queries."""
+"""Objectness loss: cross-entropy over all queries."""
 
 import torch
 import torch.nn.functional as F
@@ -15,9 +15,9 @@ def objectness_loss(
 ) -> Float[Tensor, ""]:
     """Return the weighted mean cross-entropy of each layer, summed over layers.
 
-    `wanted` is how much of an object each query is, in [0, 1]. Queries without an object (0) count
-    `no_object_weight`, the others 1; the mean is over these weights. Queries that are `unknown` (on an
-    unlabelled part of the image) count only with an object.
+    `wanted` is the objectness target of each query, in [0, 1]. Queries with target 0 have weight
+    `no_object_weight`, the others 1; the mean is over these weights. `unknown` queries, on an
+    unlabelled part of the image, count only if their target is above 0.
     """
     weight = torch.where(wanted > 0, 1.0, no_object_weight)
     if unknown is not None:
