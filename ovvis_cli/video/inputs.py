@@ -12,7 +12,7 @@ from urllib.request import url2pathname
 
 from ovvis_cli.errors import UsageError, VideoError
 from ovvis_cli.video.image_types import quick_image_type
-from ovvis_cli.video.location import IMAGE_SUFFIXES, Location
+from ovvis_cli.video.location import IMAGE_SUFFIXES, Location, parse_location
 from ovvis_cli.video.natural_order import in_natural_order
 
 logger = logging.getLogger(__name__)
@@ -132,7 +132,7 @@ def _identity(location: Location) -> str:
 
 
 def default_name(location: Location) -> str:
-    """Return the name of a location's result folder if no other source has it: that of the path as given."""
+    """Return the default name of a location's result folder, taken from the path as given."""
     if location.kind == "camera":
         return f"camera-{location}"
     if location.kind == "url":

@@ -6,7 +6,6 @@ from ovvis_cli.errors import ResourceError, SomeInputsFailed, VideoError, exit_c
 from ovvis_cli.inference import many_inputs
 from ovvis_cli.video.inputs import Source
 from ovvis_cli.video.location import Location
-from ovvis_cli.video.location import Location
 from ovvis_models.errors import CorruptWeightsError
 
 SOURCES = [Source(location=Location(f"{name}.mp4", "file"), name=name) for name in ("a", "b", "c")]
