@@ -1,4 +1,4 @@
-"""How a model names what it finds: with any words, or with the classes it was trained on."""
+"""How a model classifies: with any class names (open), or only with its training classes (closed)."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,27 +6,26 @@ from typing import Literal
 from ovvis_models.text.encoder import TextEncoder
 
 TextDomain = Literal["web", "diorama"]
-"""What a text encoder was trained on: captions of the web, or only those of the diorama."""
+"""Training captions of a text encoder: captions from the web, or only those of the diorama data set."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenVocabulary:
-    """Any words: class embeddings come from a text encoder."""
+    """Any class names; a text encoder embeds them."""
 
     text_encoder: TextEncoder
     domain: TextDomain
-    class_exponent: float = 1.0  # of the class probability in a track's score
-    splits_synonyms: bool = (
-        False  # published: a name is split at its commas, the best synonym counts (CLIP-VIS)
-    )
+    class_exponent: float = 1.0  # exponent of the class probability in the score of a track
+    splits_synonyms: bool = False
+    """Under the published rules, split a name at its commas and use the best synonym (CLIP-VIS)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClosedVocabulary:
-    """The classes of one category table; instance tokens are their logits, with "no object" last."""
+    """The classes of one category table. The instance tokens are class logits, with "no object" last."""
 
     table: str
-    num_classes: int  # without "no object"
+    num_classes: int  # without the "no object" class
 
 
 Naming = OpenVocabulary | ClosedVocabulary
