@@ -1,12 +1,15 @@
-"""How a model classifies: with any class names (open), or only with its training classes (closed)."""
+"""How a model classifies: with any class names, with the words of a list, or with the classes of a table."""
 
 from dataclasses import dataclass
 from typing import Literal
 
+from jaxtyping import Float
+from torch import Tensor
+
 from ovvis_models.text.encoder import TextEncoder
 
-TextDomain = Literal["web", "diorama"]
-"""Training captions of a text encoder: captions from the web, or only those of the diorama data set."""
+TextDomain = Literal["web", "photographs", "diorama"]
+"""Training data of the class embeddings: captions from the web, labelled photographs, or diorama captions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,4 +31,14 @@ class ClosedVocabulary:
     num_classes: int  # without the "no object" class
 
 
-Naming = OpenVocabulary | ClosedVocabulary
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedVocabulary:
+    """The words of a list. A word has one or more rows, whose probabilities are added."""
+
+    table: str
+    rows: Float[Tensor, "R D"]  # unit norm
+    logit_scale: float  # multiplies cosine similarities
+    class_exponent: float = 1.0  # exponent of the class probability in the score of a track
+
+
+Naming = OpenVocabulary | ClosedVocabulary | ListedVocabulary
