@@ -88,7 +88,7 @@ class InstFormer(FrameNetwork):
 
 
 def best_proposals(proposals: Proposals, *, num_instances: int) -> Proposals:
-    """Return the `num_instances` proposals of each frame with the best object scores (all if fewer), sorted."""
+    """Return the `num_instances` best proposals of each frame (or all) by object score, best first."""
     num_kept = min(num_instances, proposals.object_logits.shape[1])
     logits, chosen = proposals.object_logits.topk(num_kept, dim=1)
     return Proposals(

@@ -89,20 +89,20 @@ class TopKTracker:
         mean = (similarities[chosen] * weights[..., None]).sum(dim=0) / total.clamp(min=1)[:, None]
         return torch.where(total[:, None] > 0, mean, to_last_token)
 
-    def choose(self, similarities: Float[Tensor, "f M N"], seen: Bool[Tensor, "f M"]) -> Int[Tensor, " k"]:
+    def choose(self, alike: Float[Tensor, "f M N"], seen: Bool[Tensor, "f M"]) -> Int[Tensor, " k"]:
         """Return the indices of the frames to match with, ascending: the K best, or the best of fewer than K.
 
         Args:
-            similarities: similarity of M tracks and N proposals in each of f frames, oldest first.
+            alike: similarity of M tracks and N proposals in each of f frames, oldest first.
             seen: True where a track was seen in a frame.
         """
-        parts = zip(similarities, seen, strict=True)
+        parts = zip(alike, seen, strict=True)
         values = torch.tensor(
             [self.assignment(frame[known])[1] for frame, known in parts], dtype=torch.float64
         )
         num_chosen = self.num_chosen if len(values) >= self.num_chosen else 1
         best = (-values.flip(0)).argsort(stable=True)[:num_chosen]  # in a tie, the newest frame
-        return (len(values) - 1 - best).sort().values.to(similarities.device)
+        return (len(values) - 1 - best).sort().values.to(alike.device)
 
     def assignment(self, similarity: Float[Tensor, "M N"]) -> tuple[Int[np.ndarray, " M"], float]:
         """Return the best assignment by one frame alone, as the proposal of each track or -1, and its value.
