@@ -131,7 +131,7 @@ def mismatch(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> str
     parts = (
         _listed("missing", missing),
         _listed("unexpected", unexpected),
-        _listed("with a different shape", reshaped),
+        _listed("of another shape", reshaped),
     )
     return "; ".join(part for part in parts if part)
 
