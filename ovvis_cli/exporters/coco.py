@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
 
 from ovvis_cli.atomic import atomic_path
 from ovvis_cli.exporters.tracks import VIDEO_ID, categories, category_ids, labelled_tracks
@@ -11,6 +11,8 @@ from ovvis_cli.record.reader import Record
 from ovvis_cli.rle import rle_area
 
 _Json = dict[str, object]
+
+_CVAT_FRAME_NAME: Final = "frame_{:06d}.jpg"  # CVAT calls the frames of a video so, and matches by name
 
 
 def export_coco(record: Record, output: Path) -> Path:
@@ -43,11 +45,10 @@ def export_coco(record: Record, output: Path) -> Path:
 
 def _images(record: Record) -> Iterator[_Json]:
     source = record.header.source
-    folder = Path(source.path).stem
     for frame in record.frames():
         yield {
             "id": frame.frame_index + 1,
-            "file_name": f"{folder}/{frame.frame_index:06d}.jpg",
+            "file_name": _CVAT_FRAME_NAME.format(frame.frame_index),
             "width": source.width,
             "height": source.height,
             "video_id": VIDEO_ID,
@@ -76,7 +77,7 @@ def _annotations(record: Record) -> Iterator[_Json]:
                 "area": rle_area(instance.rle),
                 "iscrowd": 0,
                 "segmentation": instance.rle.to_dict(),
-                "attributes": {"track_id": instance.track_id},  # where CVAT and Datumaro look for it
+                "attributes": {"track_id": instance.track_id},  # where Datumaro looks for it
             }
 
 
