@@ -14,7 +14,8 @@ raise plain `ValueError`s.
 
 from typing import Final
 
-_JOINERS: Final = frozenset("\u200c\u200d")  # join letters of some scripts, and the parts of an emoji
+_JOINERS: Final = frozenset({"\u200c", "\u200d", *map(chr, range(0xE0020, 0xE0080))})
+"""Signs that are invisible but join others: letters of some scripts, the parts of an emoji or a flag."""
 
 
 def printable(text: str) -> str:

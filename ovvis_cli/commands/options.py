@@ -24,7 +24,11 @@ ClassesOption = Annotated[
 ]
 ClassesFileOption = Annotated[
     Path | None,
-    typer.Option("--classes-file", help="Text file with one name a line.", rich_help_panel=_VOCABULARY),
+    typer.Option(
+        "--classes-file",
+        help="File with one name on each line, or a JSON or YAML list.",
+        rich_help_panel=_VOCABULARY,
+    ),
 ]
 VocabularyOption = Annotated[
     str | None,

@@ -48,6 +48,21 @@ def test_options_are_frozen(ovvis: Ovvis, command: str, monkeypatch: pytest.Monk
     assert _options(ovvis, command) == set(OPTIONS[command].split())
 
 
+def test_the_bare_command_shows_three_examples_that_exist(ovvis: Ovvis) -> None:
+    outcome = ovvis()
+    assert (outcome.code, outcome.err) == (0, "")
+    examples = re.findall(r"^  ovvis (\w+) (.*?)  ", outcome.out, re.MULTILINE)
+    assert [command for command, _ in examples] == ["segment", "relabel", "evaluate"]
+    for command, rest in examples:
+        assert set(re.findall(r"--[a-z-]+", rest)) <= _options(ovvis, command)
+
+
+def test_a_group_without_a_command_shows_its_help(ovvis: Ovvis) -> None:
+    outcome = ovvis("models")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "import" in outcome.out
+
+
 def test_version(ovvis: Ovvis) -> None:
     outcome = ovvis("--version")
     assert (outcome.code, outcome.out) == (0, f"ovvis {ovvis_cli.__version__}\n")

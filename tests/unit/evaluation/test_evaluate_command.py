@@ -127,9 +127,9 @@ def test_private_ground_truth_is_packed_and_told(tmp_path: Path, capsys: pytest.
     ("arguments", "code", "message"),
     [
         ([], 2, "--dataset is missing"),
-        (["--dataset", "diorama"], 2, "--data is missing"),
+        (["--dataset", "diorama"], 3, "diorama was not found: looked for"),
         (["--dataset", "dioramas"], 2, "did you mean diorama?"),
-        (["--dataset", "diorama", "--data", "nowhere"], 3, "nowhere is no folder"),
+        (["--dataset", "diorama", "--data", "nowhere"], 3, "nowhere is not a folder"),
         (["--annotations", "a.json", "--predictions", "b.json"], 3, "cannot read a.json"),
     ],
 )
