@@ -119,7 +119,7 @@ def _tell(error: Exception, *, debug: bool) -> int:
         Console().error(told)
         return exit_code_of(told)
     hint = "" if debug else "run again with --debug for the traceback, and please report it"
-    Console().error(OvvisError(f"a defect of ovvis: {type(error).__name__}: {error}", hint=hint))
+    Console().error(OvvisError(f"internal error of ovvis: {type(error).__name__}: {error}", hint=hint))
     return EXIT_DEFECT
 
 

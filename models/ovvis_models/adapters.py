@@ -49,7 +49,9 @@ def adapted(spec: ModelSpec, path: Path) -> tuple[ModelSpec, dict[str, Tensor]]:
     owner = metadata.get("adapter_of")
     if owner != spec.name:
         raise MismatchedWeightsError(
-            f"{path} is {'no adapter' if owner is None else f'an adapter of {owner}'}, not of {spec.name}"
+            f"{path} is not an adapter file"
+            if owner is None
+            else f"{path} is an adapter of {owner}, not of {spec.name}"
         )
     tensors = read_tensors(path)
     unknown = sorted(name for name in tensors if not name.startswith(_TRAINED))

@@ -73,7 +73,7 @@ def find_spec(name: str) -> ModelSpec:
         UnknownModelError: when there is none of that name.
     """
     if name not in CATALOG:
-        raise UnknownModelError(f"no model '{name}'", hint=f"models: {', '.join(sorted(CATALOG))}")
+        raise UnknownModelError(f"unknown model '{name}'", hint=f"models: {', '.join(sorted(CATALOG))}")
     return CATALOG[name]
 
 

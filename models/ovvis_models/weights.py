@@ -159,10 +159,10 @@ def _stored(name: str, tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
 
 def _require(path: Path) -> None:
     if not path.is_file():
-        raise MissingWeightsError(f"no weights file {path}", hint="check the path")
+        raise MissingWeightsError(f"the weights file {path} does not exist", hint="check the path")
 
 
 def _corrupt(path: Path, error: Exception) -> CorruptWeightsError:
     return CorruptWeightsError(
-        f"{path} is no readable safetensors file: {error}", hint="install or download it again"
+        f"{path} is not a readable safetensors file: {error}", hint="install or download it again"
     )

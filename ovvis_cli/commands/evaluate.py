@@ -65,7 +65,7 @@ def evaluate(  # noqa: PLR0913  each option is a parameter
     ] = False,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only the first N videos.")] = None,
     check: Annotated[
-        bool, typer.Option("--check", help="Only look whether the files are complete and sound.")
+        bool, typer.Option("--check", help="Only check whether the files are complete and sound.")
     ] = False,
     lenient: Annotated[
         bool,
@@ -155,7 +155,7 @@ class _Target(NamedTuple):
             return self.annotations
         found = self.files().annotations
         if found is None:
-            raise UsageError("this split comes without annotations", hint="name a file with --annotations")
+            raise UsageError("this split has no annotations", hint="name a file with --annotations")
         return found
 
 
@@ -280,5 +280,5 @@ def _check(console: Console, *, target: _Target) -> None:
     ]
     console.emit({"data_set": target.data_set, "split": target.split, "findings": told})
     if serious:
-        raise AnnotationError(f"{files.spec.title}, split {target.split}: {serious} errors in its files")
+        raise AnnotationError(f"{files.spec.title}, split {target.split}: {serious} errors in the files")
     console.write(f"{files.spec.title}, split {target.split}: complete")

@@ -118,7 +118,7 @@ def segment(  # noqa: PLR0913  each option is a parameter
     if engine.model.spec.text_domain == "diorama":
         console.note(
             f"{engine.model.spec.name} knows only the drawn world of the diorama;"
-            " camera footage wants `ovvis models pull instformer-r50`"
+            " for camera footage use `ovvis models pull instformer-r50`"
         )
     with console.text_progress() as progress:
         asked = ask(

@@ -148,7 +148,7 @@ def _named(entry: Entry) -> Entry:
 def _frame_hw(entry: Entry) -> tuple[int, int]:
     height, width = entry.integer("height"), entry.integer("width")
     if height < 1 or width < 1:
-        raise entry.error(f"height {height} and width {width} are no frame size")
+        raise entry.error(f"height {height} and width {width} are not a valid frame size")
     return height, width
 
 

@@ -27,7 +27,7 @@ def read_json(path: Path) -> object:
     except OSError as error:
         raise AnnotationError(f"cannot read {path}: {error.strerror}") from error
     if not text.strip():
-        raise AnnotationError(f"{path}: the file is empty", hint="it was probably not written to its end")
+        raise AnnotationError(f"{path}: the file is empty", hint="it was probably not written completely")
     try:
         with without_collection():
             return json.loads(text)

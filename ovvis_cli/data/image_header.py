@@ -31,7 +31,7 @@ def image_size(path: Path) -> tuple[int, int]:
         raise VideoError(f"cannot read {path}: {error.strerror}") from error
     except struct.error as error:
         raise VideoError(f"{path} is cut off") from error
-    raise VideoError(f"{path} is no JPEG or PNG image")
+    raise VideoError(f"{path} is not a JPEG or PNG image")
 
 
 def _jpeg_size(file: BinaryIO) -> tuple[int, int]:

@@ -118,7 +118,7 @@ def write_video(
         ResourceError: the disk is full or not writable.
     """
     if path.exists() and not overwrite:
-        raise UsageError(f"{path} exists already", hint="add --overwrite to replace it")
+        raise UsageError(f"{path} already exists", hint="add --overwrite to replace it")
     rng = video_rng(split="val", seed=seed, video_index=0)
     frame_indices = range(shape.num_frames)
     clip = film(rng, cast=cast, frame_hw=shape.frame_hw, frame_indices=frame_indices, texture=texture)
@@ -159,9 +159,11 @@ def _check_replaceable(folder: Path, *, overwrite: bool) -> None:
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
     if not (folder / ANNOTATIONS_NAME).is_file():
-        raise UsageError(f"{folder} exists and is no diorama data set", hint="choose another output folder")
+        raise UsageError(
+            f"{folder} exists and is not a diorama data set", hint="choose another output folder"
+        )
     if not overwrite:
-        raise UsageError(f"{folder} exists already", hint="add --overwrite to replace it")
+        raise UsageError(f"{folder} already exists", hint="add --overwrite to replace it")
 
 
 def _empty_annotations(*, split: Split, seed: int) -> Annotations:

@@ -29,7 +29,7 @@ class AnalyseOptions:
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
-            raise UsageError(f"--batch-size {self.batch_size} is not possible", hint="give 1 or more")
+            raise UsageError(f"--batch-size {self.batch_size} is not valid", hint="give 1 or more")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

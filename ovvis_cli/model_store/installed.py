@@ -68,7 +68,7 @@ def locate(name_or_path: str | Path) -> str | Path:
     path = weights_file(spec)
     if path is None:
         raise ModelError(
-            f"{spec.name} is not installed, there is no {installed_path(spec.name)}",
+            f"{spec.name} is not installed: {installed_path(spec.name)} does not exist",
             hint=f"ovvis models info {spec.name} tells where to get it"
             if spec.page
             else f"ovvis models pull {spec.name}",

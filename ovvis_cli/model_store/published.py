@@ -34,7 +34,9 @@ def address(source: WeightsSource) -> str:
     hub = (os.environ.get(HUB_VARIABLE) or _HUB).rstrip("/")
     parts = urlsplit(hub)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise UsageError(f"{HUB_VARIABLE}={hub} is no address", hint="such as https://mirror.example")
+        raise UsageError(
+            f"{HUB_VARIABLE}={hub} is not a web address", hint="for example https://mirror.example"
+        )
     return f"{hub}/{location.repository}/resolve/{location.revision}/{location.path}"
 
 

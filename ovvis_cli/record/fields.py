@@ -112,7 +112,7 @@ class Fields:
     def _get(self, name: str) -> object:
         if name not in self._values:
             raise RecordError(
-                f"{self._where}: {name} is missing", hint="the file is damaged or no ovvis record"
+                f"{self._where}: {name} is missing", hint="the file is damaged or not an ovvis record"
             )
         return self._values[name]
 

@@ -36,7 +36,7 @@ class Vocabulary:
             return self.category_ids.index(category_id)
         except ValueError:
             raise VocabularyError(
-                f"no category {category_id} among the {len(self)} of the vocabulary"
+                f"category {category_id} is not among the {len(self)} of the vocabulary"
             ) from None
 
 

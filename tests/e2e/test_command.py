@@ -91,7 +91,7 @@ def test_debug_adds_the_traceback_wherever_it_stands(ovvis: Ovvis, tmp_path: Pat
     assert outcome.code == 3
     assert "Traceback" in outcome.err
     assert "RecordError" in outcome.err
-    assert outcome.err.splitlines()[-1].startswith("error: no such record")
+    assert outcome.err.splitlines()[-1].startswith("error: the record ")
 
 
 def test_a_defect_is_told_in_one_line_too(ovvis: Ovvis, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,7 +103,7 @@ def test_a_defect_is_told_in_one_line_too(ovvis: Ovvis, monkeypatch: pytest.Monk
     outcome = ovvis("doctor", "--json")
     assert outcome.code == 70
     assert outcome.err == (
-        "error: a defect of ovvis: KeyError: 'surprise'"
+        "error: internal error of ovvis: KeyError: 'surprise'"
         " (run again with --debug for the traceback, and please report it)\n"
     )
 
@@ -125,7 +125,7 @@ def test_one_model_in_detail(ovvis: Ovvis) -> None:
     unknown = ovvis("models", "info", "instformer-r5")
     assert (unknown.code, unknown.err) == (
         4,
-        "error: no model 'instformer-r5' (did you mean instformer-r50?)\n",
+        "error: unknown model 'instformer-r5' (did you mean instformer-r50?)\n",
     )
 
 

@@ -94,7 +94,7 @@ def test_mp4_shows_the_same_pictures(tmp_path: Path) -> None:
 def test_existing_output_is_kept_unless_told(tmp_path: Path) -> None:
     path = write_data_set(tmp_path, plan=_plan(num_videos=1))
     before = path.read_bytes()
-    with pytest.raises(UsageError, match="exists already"):
+    with pytest.raises(UsageError, match="already exists"):
         write_data_set(tmp_path, plan=_plan(num_videos=1, seed=9))
     assert path.read_bytes() == before
     write_data_set(tmp_path, plan=_plan(num_videos=1, seed=9), overwrite=True)
@@ -104,7 +104,7 @@ def test_existing_output_is_kept_unless_told(tmp_path: Path) -> None:
 def test_a_foreign_folder_is_never_replaced(tmp_path: Path) -> None:
     (tmp_path / "val").mkdir()
     (tmp_path / "val" / "thesis.txt").write_text("mine", encoding="utf-8")
-    with pytest.raises(UsageError, match="no diorama data set"):
+    with pytest.raises(UsageError, match="not a diorama data set"):
         write_data_set(tmp_path, plan=_plan(), overwrite=True)
     assert (tmp_path / "val" / "thesis.txt").read_text(encoding="utf-8") == "mine"
 
@@ -125,7 +125,7 @@ def test_video_with_a_cast(tmp_path: Path) -> None:
     names = {entry["id"]: entry["name"] for entry in _load(tmp_path / "park.json")["categories"]}
     seen = Counter(names[entry["category_id"]] for entry in _load(tmp_path / "park.json")["annotations"])
     assert seen.keys() <= {kind.name for kind in cast} and seen
-    with pytest.raises(UsageError, match="exists already"):
+    with pytest.raises(UsageError, match="already exists"):
         write_video(path, cast=cast, seed=1, shape=SHAPE)
 
 

@@ -146,7 +146,7 @@ def test_a_progressive_jpeg_and_something_else(tmp_path: Path) -> None:
     cv2.imwrite(str(path), np.zeros((5, 8, 3), np.uint8), [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])
     assert image_size(path) == (5, 8)
     path.write_bytes(b"GIF89a" + bytes(40))
-    with pytest.raises(VideoError, match="no JPEG or PNG"):
+    with pytest.raises(VideoError, match="not a JPEG or PNG"):
         image_size(path)
     with pytest.raises(VideoError, match="cannot read"):
         image_size(tmp_path / "none.jpg")

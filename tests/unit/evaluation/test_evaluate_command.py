@@ -102,7 +102,7 @@ def test_check_says_whether_files_are_whole(tmp_path: Path, capsys: pytest.Captu
     assert run(arguments) == 3
     captured = capsys.readouterr()
     assert "video 1: 1 of 3 frames are missing" in captured.out
-    assert "1 errors in its files" in captured.err
+    assert "1 errors in the files" in captured.err
 
 
 def test_private_ground_truth_is_packed_and_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

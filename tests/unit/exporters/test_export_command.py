@@ -47,7 +47,7 @@ def test_one_file(record, tmp_path, capsys):
     assert len(json.loads((tmp_path / "results.json").read_text())) == 2
     assert str(tmp_path / "results.json") in capsys.readouterr().out
     assert Record.open(record.folder).header.saved == ()
-    with pytest.raises(UsageError, match="there already.*--overwrite"):
+    with pytest.raises(UsageError, match="already exists.*--overwrite"):
         export(record.folder, formats="coco", output=tmp_path / "results.json")
     export(record.folder, formats="coco", output=tmp_path / "results.json", overwrite=True)
 

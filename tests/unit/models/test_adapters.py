@@ -108,7 +108,7 @@ def test_wrong_adapters_are_refused(base, trained, tmp_path):
         MismatchedWeightsError, match="an adapter of instformer-swin-t, not of instformer-r50"
     ):
         load(base, adapter=other)
-    with pytest.raises(MismatchedWeightsError, match="is no adapter"):
+    with pytest.raises(MismatchedWeightsError, match="is not an adapter"):
         load(base, adapter=base)
     with pytest.raises(MissingWeightsError):
         load(base, adapter=tmp_path / "gone.safetensors")

@@ -73,5 +73,5 @@ def test_diorama_numbers_its_kinds_as_its_annotations_do() -> None:
 
 def test_table_names_are_understood_in_any_case() -> None:
     assert table_name("LVVIS") == "lvvis"
-    with pytest.raises(UsageError, match="no vocabulary named 'imagenet'"):
+    with pytest.raises(UsageError, match="unknown vocabulary 'imagenet'"):
         table_name("imagenet")
