@@ -33,15 +33,16 @@ from ovvis_cli.inference.allocator import keep_freed_memory
 from ovvis_cli.inference.device import DTYPES, resolve_device, resolve_precision
 from ovvis_cli.inference.engine import engine_of
 from ovvis_cli.video.reader import read_frames
-from ovvis_models.catalog import CATALOG, LoadedModel, build_instformer, clip_spec, ready
 from ovvis_models.converters.mask2former import from_published
 from ovvis_models.heads.classifier import CLIP_MEAN, CLIP_STD
+from ovvis_models.loading import LoadedModel, ready
 from ovvis_models.networks.clip import build_clip
 from ovvis_models.networks.instclip import InstCLIP
 from ovvis_models.preprocess import ImageInput
-from ovvis_models.specs import ModelSpec
+from ovvis_models.systems.instformer import InstFormerSpec
+from ovvis_models.systems.instformer_models import INSTFORMER_R50
 
-SPEC = CATALOG["instformer-r50"]
+SPEC = INSTFORMER_R50
 CROP_BATCH = 32
 
 
@@ -55,7 +56,7 @@ class Assembled:
         self.processor = transformers.Mask2FormerImageProcessor(
             size={"shortest_edge": image_input.short_side, "longest_edge": image_input.max_side}
         )
-        self.crop_size = clip_spec(SPEC).vision.image_size
+        self.crop_size = SPEC.clip.vision.image_size
         self.seconds: dict[str, list[float]] = defaultdict(list)
         self.last_queries: Tensor | None = None
 
@@ -121,9 +122,9 @@ def their_mask2former() -> torch.nn.Module:
     return transformers.Mask2FormerForUniversalSegmentation(config).eval()
 
 
-def same_weights(spec: ModelSpec, proposals: torch.nn.Module, clip: CLIP) -> LoadedModel:
+def same_weights(spec: InstFormerSpec, proposals: torch.nn.Module, clip: CLIP) -> LoadedModel:
     """instformer-r50 with the weights of the two libraries' networks."""
-    network = build_instformer(spec)
+    network = spec.build()
     network.proposals.load_state_dict(from_published(proposals.state_dict(), network.proposals.state_dict()))
     instclip = network.instance_encoder
     assert isinstance(instclip, InstCLIP)
@@ -144,7 +145,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
     height, width = (int(side) for side in options.size.split("x"))
-    proposals, clip = their_mask2former(), build_clip(clip_spec(SPEC)).eval()
+    proposals, clip = their_mask2former(), build_clip(SPEC.clip).eval()
     model = same_weights(SPEC, proposals, clip)
     names = F.normalize(torch.randn(options.names, SPEC.token_dim), dim=-1)
     assembled = Assembled(proposals, clip, names=names, image_input=SPEC.proposal_input)

@@ -29,11 +29,12 @@ from ovvis_models.backbones.folding import fold_norms, fold_quick_gelus
 from ovvis_models.blocks import transformer_layers
 from ovvis_models.blocks.decoder_output import DecoderOutput, LayerOutput, PixelFeatures
 from ovvis_models.blocks.deformable_attention import DeformableAttention
-from ovvis_models.catalog import Network, build
+from ovvis_models.catalog import find_spec
 from ovvis_models.decoders import query_decoder
 from ovvis_models.decoders.query_decoder import QueryDecoder
 from ovvis_models.heads.guided_attention import SHARED_BIAS
 from ovvis_models.networks import instclip
+from ovvis_models.networks.video_network import FrameNetwork
 from ovvis_models.precision import round_weights
 
 ROUNDS = 10
@@ -44,7 +45,7 @@ AS_IT_RUNS = "as it runs"
 class Form:
     """A network and what is to be in force while it runs."""
 
-    network: Network
+    network: FrameNetwork
     during: AbstractContextManager[object] = field(default_factory=nullcontext)
 
 
@@ -108,7 +109,7 @@ def choices(name: str, *, precision: Precision) -> dict[str, Form]:
     return forms
 
 
-def channels_first(network: Network) -> Network:
+def channels_first(network: FrameNetwork) -> FrameNetwork:
     """The network on images that are channels first, too; they come channels last."""
     backbone = network.proposals.backbone
     backbone.register_forward_pre_hook(lambda _, images: tuple(image.contiguous() for image in images))
@@ -151,10 +152,10 @@ def network_of(  # noqa: PLR0913  one for each choice
     gelus: bool = True,
     rounded: bool = True,
     memory_format: torch.memory_format = torch.channels_last,
-) -> Network:
+) -> FrameNetwork:
     """What `ready` makes of random weights, but for what is said otherwise."""
     torch.manual_seed(0)
-    network = build(name).eval()
+    network = find_spec(name).build().eval()
     if norms:
         fold_norms(network.proposals.backbone)
     if gelus:
@@ -178,7 +179,9 @@ def in_turns(
     return best
 
 
-def seconds_of_parts(network: Network, frames: Tensor, *, precision: Precision) -> dict[StageName, float]:
+def seconds_of_parts(
+    network: FrameNetwork, frames: Tensor, *, precision: Precision
+) -> dict[StageName, float]:
     """Seconds of the batch in each part of the network."""
     reduced = precision != "fp32"
     clock = Meter(stage_clock(frames.device))

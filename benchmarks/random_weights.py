@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from ovvis_models.catalog import build
+from ovvis_models.catalog import find_spec
 from ovvis_models.weights import save_weights
 
 
@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     torch.manual_seed(options.seed)
-    save_weights(build(options.model), options.file, metadata={"model": options.model})
+    save_weights(find_spec(options.model).build(), options.file, metadata={"model": options.model})
 
 
 if __name__ == "__main__":

@@ -11,8 +11,8 @@ from dataclasses import replace
 
 import torch
 
-from ovvis_models.instformer_models import INSTFORMER_R50
 from ovvis_models.preprocess import ImageInput, geometry, prepare
+from ovvis_models.systems.instformer_models import INSTFORMER_R50
 
 
 def main() -> None:

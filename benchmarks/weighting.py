@@ -1,84 +1,72 @@
-"""Average precision with and without the weights that object score and mask quality give to classes.
+"""Ablation of CLIP-VIS's scores on a diorama: classes weighted by object score, mask quality, both or none.
 
-    ovvis evaluate --dataset diorama --data DATA --output RUN
-    python -m benchmarks.weighting RUN [RUN ...] --data DATA
+    python -m benchmarks.weighting --data DATA --output RUNS [--model clipvis-tiny] [--tracker top-k ...]
 
-Each RUN is what `ovvis evaluate` left of a model of the catalogue. A pair of track and class has the score
-p^e * w * seen: class probability, weight of the track, share of the frames in which it is seen. Without
-weights the same pairs have p * seen; nothing else changes. In percent.
+Every row is a run of `ovvis evaluate --rules published` with parts of the score left out; a run that is
+there already is read. AP in percent.
 """
 
 import argparse
-import json
 import math
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from ovvis_cli.data.catalog import DATA_SETS, find_files
-from ovvis_cli.evaluation.predictions import (
-    RESULTS_NAME,
-    LabelledTrack,
-    VideoPredictions,
-    read_predictions,
-    result_entries,
-    write_results,
-)
-from ovvis_cli.evaluation.report import METRICS_NAME
+from ovvis_cli.data.index import load_index
+from ovvis_cli.evaluation.run import RunOptions, protocol_for, run_data_set
 from ovvis_cli.evaluation.session import ScoringRequest, score_files
-from ovvis_models.catalog import find_spec
+from ovvis_cli.inference.engine import Engine, start_engine
+from ovvis_cli.inference.tracker_options import TrackerOptions
+from ovvis_models.scoring.clip_vis import ClipVisScoring
+from ovvis_models.systems.clip_vis import ClipVisSpec
 
 GROUPS = ("all", "base", "novel")
+SCORINGS = {
+    "none": ClipVisScoring(weight_by_object=False, weight_by_quality=False),
+    "quality": ClipVisScoring(weight_by_object=False),
+    "object": ClipVisScoring(weight_by_quality=False),
+    "both": ClipVisScoring(),
+}
 
 
 def main() -> None:
-    """Scores every run twice and prints both."""
+    """Run every combination of tracker and weights, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN")
     parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--model", default="clipvis-tiny")
+    parser.add_argument("--tracker", nargs="+", default=["adjacent", "top-k"])
     options = parser.parse_args()
-    annotations = find_files(DATA_SETS["diorama"], options.data, split="val").annotations
-    assert annotations is not None, "a diorama has annotations"
-    print(f"{'model':18}{'tracker':16}{'weights':9}" + "".join(f"{group:>7}" for group in GROUPS))
-    for run in options.runs:
-        about = json.loads((run / METRICS_NAME).read_text())["model"]
-        exponent = find_spec(about["name"]).class_exponent
-        with TemporaryDirectory() as folder:
-            bare = Path(folder) / RESULTS_NAME
-            videos = (unweighted(video, exponent=exponent) for video in predictions_of(run))
-            write_results(bare, map(result_entries, videos))
-            for name, results in (("all", run / RESULTS_NAME), ("none", bare)):
-                figures = average_precision(results, annotations=annotations)
-                row = "".join(f"{100 * figures[group]:7.1f}" for group in GROUPS)
-                print(f"{about['name']:18}{about['tracker']:16}{name:9}{row}")
+    print(f"{'tracker':12}{'weights':9}" + "".join(f"{group:>7}" for group in GROUPS))
+    for tracker in options.tracker:
+        engine = start_engine(options.model, tracker=TrackerOptions(name=tracker), rules="published")
+        for name, scoring in SCORINGS.items():
+            output = options.output / f"{tracker}-{name}"
+            figures = average_precision(scored_by(engine, scoring), data=options.data, output=output)
+            print(f"{tracker:12}{name:9}" + "".join(f"{100 * figures[group]:7.1f}" for group in GROUPS))
 
 
-def predictions_of(run: Path) -> Iterator[VideoPredictions]:
-    """What a run keeps of each video."""
-    for path in sorted((run / "videos").glob("*.json"), key=lambda path: int(path.stem)):
-        yield read_predictions(path)
+def scored_by(engine: Engine, scoring: ClipVisScoring) -> Engine:
+    """Return the engine with another scoring."""
+    spec = engine.model.spec
+    assert isinstance(spec, ClipVisSpec), "only CLIP-VIS weights its classes"
+    return replace(engine, model=replace(engine.model, spec=replace(spec, scoring=scoring)))
 
 
-def unweighted(video: VideoPredictions, *, exponent: float) -> VideoPredictions:
-    """The same pairs with the score p * seen instead of p^exponent * w * seen."""
-    tracks = tuple(_unweighted(track, exponent=exponent) for track in video.tracks)
-    return replace(video, tracks=tracks)
-
-
-def _unweighted(track: LabelledTrack, *, exponent: float) -> LabelledTrack:
-    seen = sum(mask is not None for mask in track.masks) / len(track.masks)
-    labels = tuple(
-        (category_id, (score / (track.object_score * seen)) ** (1 / exponent) * seen)
-        for category_id, score in track.labels
-    )
-    return replace(track, labels=labels)
-
-
-def average_precision(results: Path, *, annotations: Path) -> dict[str, float]:
-    """AP of each group of kinds."""
+def average_precision(engine: Engine, *, data: Path, output: Path) -> dict[str, float]:
+    """Return the AP of each group of kinds."""
+    files = find_files(DATA_SETS["diorama"], data, split="val")
+    assert files.annotations is not None, "a diorama has annotations"
+    run = RunOptions(output=output, batch_size=4, num_workers=1, overwrite=False)
+    index = load_index(files)
+    protocol = protocol_for(files, index, engine=engine, options=run)
+    outcome = run_data_set(files, index, protocol=protocol, options=run)
     request = ScoringRequest(
-        annotations=annotations, predictions=results, data_set="diorama", limit=None, lenient=False
+        annotations=files.annotations,
+        predictions=outcome.results,
+        data_set="diorama",
+        limit=None,
+        lenient=False,
     )
     groups = score_files(request).sections[0].groups
     figures = {group: groups[group]["AP"] for group in GROUPS}

@@ -10,18 +10,19 @@ from jaxtyping import Bool, Float, Int
 
 from ovvis_cli.errors import UsageError
 from ovvis_cli.exporters import ExportFormat
-from ovvis_cli.exporters.export import ensure_exports
 from ovvis_cli.inference.engine import start_engine
 from ovvis_cli.inference.job import DEFAULT_BATCH_SIZE, AnalyseOptions, plan_job
-from ovvis_cli.labelling.relabel import relabel
+from ovvis_cli.inference.tracker_options import TrackerOptions
+from ovvis_cli.labelling.class_query import ClassQuery, make_query
+from ovvis_cli.labelling.class_rows import read_text_embeddings
 from ovvis_cli.model_store.default_model import default_model
-from ovvis_cli.pipeline import AnalysedFrame, Asked, analyse_frames, ask
+from ovvis_cli.pipeline import AnalysedFrame, analyse_frames, label_and_export
 from ovvis_cli.record.reader import Record, instance_mask
 from ovvis_cli.record.schema import MASKS_NAME, FrameLine
 from ovvis_cli.record.serialise import frame_from_text
 from ovvis_cli.video.inputs import expand_inputs
 from ovvis_cli.vocabulary.names import Vocabulary, parse_classes, resolve_vocabulary, vocabulary_of_names
-from ovvis_models.specs import ClassifierName, TrackerName
+from ovvis_models.systems.spec import ClassifierName, Rules, TrackerName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,13 +50,13 @@ class Segmentation:
         *,
         folder: Path,
         frame_hw: tuple[int, int],
-        asked: Asked,
+        query: ClassQuery,
         save: Sequence[ExportFormat],
     ) -> None:
         self.folder = folder
         self._analysis = analysis
         self._frame_hw = frame_hw
-        self._asked = asked
+        self._query = query
         self._save = tuple(save)
         self._record: Record | None = None
         self._frames = self._run()
@@ -117,9 +118,7 @@ class Segmentation:
 
     def _completed(self, record: Record) -> Record:
         """With the names asked for, if the record was made with others, and with the exports."""
-        if record.header.vocabulary != self._asked.vocabulary:
-            record = relabel(record, vocabulary=self._asked.vocabulary, embeds=self._asked.embeds)
-        return ensure_exports(record, self._save)[0]
+        return label_and_export(record, query=self._query, formats=self._save)[0]
 
 
 def segment(  # noqa: PLR0913  one parameter for each option of the command
@@ -142,6 +141,9 @@ def segment(  # noqa: PLR0913  one parameter for each option of the command
     precision: str = "auto",
     tracker: TrackerName | None = None,
     classifier: ClassifierName | None = None,
+    rules: Rules = "product",
+    short_side: int | None = None,
+    text_embeddings: str | Path | None = None,
     overwrite: bool = False,
 ) -> Segmentation:
     """Finds, segments and tracks every object of the named classes in one video.
@@ -175,6 +177,9 @@ def segment(  # noqa: PLR0913  one parameter for each option of the command
         adapter: a file of what was trained on top of the model.
         tracker: "rollout", "adjacent", "momentum", "top-k" or "previous-frame"; None for the model's own.
         classifier: "instclip" or "masked-crops"; None for the model's own.
+        rules: "product", or "published" for the association of the model's paper: every query is a track.
+        short_side: pixels of the shorter side that objects are looked for at; None for the model's own.
+        text_embeddings: a .npy file with a row per name, in place of the text encoder's.
         overwrite: replace a finished record.
 
     Raises:
@@ -191,20 +196,27 @@ def segment(  # noqa: PLR0913  one parameter for each option of the command
         adapter=None if adapter is None else Path(adapter),
         device=device,
         precision=precision,
-        tracker=tracker,
+        tracker=TrackerOptions(name=tracker),
         classifier=classifier,
+        rules=rules,
+        short_side=short_side,
     )
-    asked = ask(
-        engine.model, names, distractors=distractors, score_threshold=score_threshold, max_tracks=max_tracks
+    query = make_query(
+        engine.model,
+        names,
+        distractors=distractors,
+        score_threshold=score_threshold,
+        max_tracks=max_tracks,
+        text_embeddings=None if text_embeddings is None else read_text_embeddings(Path(text_embeddings)),
     )
     options = AnalyseOptions(start_s=start_s, end_s=end_s, stride=stride, batch_size=batch_size)
     job = plan_job(sources[0].location, engine=engine, options=options)
     folder = Path(output) / sources[0].name
     return Segmentation(
-        analyse_frames(job, asked=asked, folder=folder, overwrite=overwrite),
+        analyse_frames(job, query=query, folder=folder, overwrite=overwrite),
         folder=folder,
         frame_hw=job.frame_hw,
-        asked=asked,
+        query=query,
         save=save,
     )
 

@@ -1,12 +1,14 @@
-"""From a video to its record: the file to read first.
+"""The pipeline: plan -> analyse -> label -> export. The file to read first.
 
-    read_frames --> predict --> step --> write --> finish --> finalise     exporters then read the record
-    decodes         networks    tracker  encodes   sums up    names tracks,
-    ahead in a                           in a      tracks     closes the
-    thread                               thread               record
+    plan_job     looks at the source and fixes every setting that affects masks (inference/job.py)
+    analyse      read_frames -> encode -> step -> write -> finish: a record with masks, tracks and tokens
+    label        tracks get the names asked for (labelling/class_query.py), now or later from their tokens
+    export       files made from the record alone (exporters/)
 
-A batch always begins where it would have begun without a stop, so a run that was killed and carried on leaves
-the same bytes as one that was not.
+`ovvis segment` and `ovvis_cli.segment` run all of it; `ovvis evaluate` shares the loop over frames
+(inference/frame_loop.py). Frames are prefetched in one thread and results are written in another. A batch
+always begins where it would have begun without a stop, so a run that was killed and resumed leaves the same
+bytes as one that was not.
 """
 
 import logging
@@ -14,73 +16,46 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
+from ovvis_cli.exporters import ExportFormat
+from ovvis_cli.exporters.export import ensure_exports
 from ovvis_cli.inference.background_writer import BackgroundRecordWriter
-from ovvis_cli.inference.batching import batches, of_one_size
+from ovvis_cli.inference.batching import of_one_size
+from ovvis_cli.inference.frame_loop import SegmentedBatch, segment_frames
 from ovvis_cli.inference.job import Job
 from ovvis_cli.inference.profiler import NO_PROFILER, Profiler, profile_items
-from ovvis_cli.labelling.class_query import ClassEmbeds, embed_classes, label_tracks
+from ovvis_cli.labelling.class_query import ClassQuery
+from ovvis_cli.labelling.relabel import relabel
 from ovvis_cli.record.encoding import track_entries
 from ovvis_cli.record.reader import Record, finished_header
-from ovvis_cli.record.schema import RecordHeader, TrackLabel, VocabularyInfo
+from ovvis_cli.record.schema import RecordHeader, TrackLabel
 from ovvis_cli.record.writer import RecordWriter, remove_checkpoint
 from ovvis_cli.video.inputs import display_name
 from ovvis_cli.video.reader import Frame, ReadReport, prefetch, read_frames
-from ovvis_cli.vocabulary.names import Vocabulary
-from ovvis_models.catalog import LoadedModel
 from ovvis_models.segmenter import VideoSegmenter
 from ovvis_models.structures import FrameResult, TrackSummary
-from ovvis_models.text.vocabulary import Progress
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """The names asked for: as records keep them, and as the model sees them. Made by `ask`."""
-
-    vocabulary: VocabularyInfo
-    embeds: ClassEmbeds
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class AnalysedFrame:
-    """One frame on its way: its picture, at the size of the video, and what is known of it so far."""
+    """One analysed frame: its picture, at the size of the video, and its provisional result."""
 
     frame: Frame
     result: FrameResult
     labels: Mapping[int, TrackLabel]  # by track id; provisional, and only with `AnalyseOptions.live`
-    num_analysed: int  # frames up to this one, those of an earlier, stopped run included
-
-
-def ask(
-    model: LoadedModel,
-    vocabulary: Vocabulary,
-    *,
-    distractors: bool = True,
-    score_threshold: float = 0.0,
-    max_tracks: int | None = None,
-    progress: Progress | None = None,
-) -> Asked:
-    """The vocabulary in the model's eyes, and the rules by which its names are given; see `embed_classes`."""
-    info = VocabularyInfo(
-        names=vocabulary.names,
-        category_ids=vocabulary.category_ids,
-        distractors=distractors,
-        score_threshold=score_threshold,
-        max_tracks=max_tracks,
-    )
-    embeds = embed_classes(model, vocabulary=vocabulary, distractors=distractors, progress=progress)
-    return Asked(vocabulary=info, embeds=embeds)
+    num_analysed: int  # frames up to this one, including those of an earlier, stopped run
 
 
 def analyse(
     job: Job,
     *,
-    asked: Asked,
+    query: ClassQuery,
     folder: Path,
     overwrite: bool = False,
     on_frame: Callable[[AnalysedFrame], None] | None = None,
@@ -89,7 +64,7 @@ def analyse(
 ) -> Record:
     """The finished record of a job; see `analyse_frames`. `on_frame` is told of every frame."""
     frames = analyse_frames(
-        job, asked=asked, folder=folder, overwrite=overwrite, stop=stop, profiler=profiler
+        job, query=query, folder=folder, overwrite=overwrite, stop=stop, profiler=profiler
     )
     while True:
         try:
@@ -104,7 +79,7 @@ def analyse(
 def analyse_frames(
     job: Job,
     *,
-    asked: Asked,
+    query: ClassQuery,
     folder: Path,
     overwrite: bool = False,
     stop: Callable[[], bool] | None = None,
@@ -128,30 +103,50 @@ def analyse_frames(
     segmenter = job.engine.new_segmenter()
     report = ReadReport()
     with RecordWriter(folder, fingerprint=job.fingerprint, overwrite=overwrite) as writer:
-        next_frame = _resume(segmenter, writer)
+        next_frame = _resume(segmenter, writer, device=job.engine.device)
         frames = _prefetched_frames(job, next_frame=next_frame, report=report, profiler=profiler)
+        batches = segment_frames(
+            frames,
+            engine=job.engine,
+            segmenter=segmenter,
+            batch_size=job.options.batch_size,
+            profiler=profiler,
+        )
         with closing(frames), BackgroundRecordWriter(writer, profiler=profiler) as record_writer:
-            for batch in batches(frames, size=job.options.batch_size):
-                with profiler.stage(
-                    "preprocess", num_frames=len(batch)
-                ):  # networks in it are stages of their own
-                    prediction = job.engine.predict(segmenter, [frame.image for frame in batch])
-                with profiler.stage("associate", num_frames=len(batch)):
-                    results = segmenter.step(prediction, [frame.frame_index for frame in batch])
-                times_s = [frame.time_s for frame in batch]
-                record_writer.write(results, times_s=times_s, state=segmenter.state_dict())
-                yield from _analysed(batch, results, segmenter=segmenter, asked=asked, live=job.options.live)
+            for batch in batches:
+                times_s = [frame.time_s for frame in batch.frames]
+                record_writer.write(batch.results, times_s=times_s, state=segmenter.state_dict())
+                yield from _analysed(batch, segmenter=segmenter, query=query, live=job.options.live)
                 if stop is not None and stop():
                     break
-        return _finalise(job, writer=writer, segmenter=segmenter, asked=asked, report=report)
+        return _finalise(job, writer=writer, segmenter=segmenter, query=query, report=report)
 
 
-def _resume(segmenter: VideoSegmenter, writer: RecordWriter) -> int:
-    """Opens the record and brings the segmenter to where it stops; the index of the next frame."""
+def label_and_export(
+    record: Record,
+    *,
+    query: ClassQuery,
+    formats: Sequence[ExportFormat],
+    overlay_progress: Callable[[int], None] | None = None,
+) -> tuple[Record, dict[ExportFormat, Path]]:
+    """Ask a finished record for other names where its own differ, and make its files that are missing.
+
+    Raises:
+        RecordError: the tokens of the record do not fit the query.
+        VideoError: the video cannot be read again, for the overlay.
+        ResourceError: the disk is full or not writable.
+    """
+    if record.header.vocabulary != query.vocabulary:
+        record = relabel(record, query)
+    return ensure_exports(record, formats, overlay_progress=overlay_progress)
+
+
+def _resume(segmenter: VideoSegmenter[Any], writer: RecordWriter, *, device: torch.device) -> int:
+    """Open the record and restore the state at its end; return the index of the next frame."""
     point = writer.resume()
     if point is None:
         return 0
-    segmenter.load_state_dict(point.state)
+    segmenter.load_state_dict(point.state, device=device)
     logger.info("%s: going on at frame %d", writer.folder, point.next_frame)
     return point.next_frame
 
@@ -180,60 +175,51 @@ def _prefetched_frames(
 
 
 def _analysed(
-    batch: Sequence[Frame],
-    results: Sequence[FrameResult],
-    *,
-    segmenter: VideoSegmenter,
-    asked: Asked,
-    live: bool,
+    batch: SegmentedBatch, *, segmenter: VideoSegmenter[Any], query: ClassQuery, live: bool
 ) -> Generator[AnalysedFrame, None, None]:
+    results = batch.results
     labels: dict[int, TrackLabel] = {}
     if live:
         shown = {track_id for result in results for track_id in result.track_ids.tolist()}
         tracks = [track for track in segmenter.finish().tracks if track.track_id in shown]
-        answers = _labels(tracks, asked=asked)
+        answers = _labels(tracks, query)
         labels = {track.track_id: label for track, label in zip(tracks, answers, strict=True)}
-    first = segmenter.num_frames - len(batch) + 1
-    for number, (frame, result) in enumerate(zip(batch, results, strict=True), start=first):
+    first = segmenter.num_frames - len(results) + 1
+    for number, (frame, result) in enumerate(zip(batch.frames, results, strict=True), start=first):
         yield AnalysedFrame(frame=frame, result=result, labels=labels, num_analysed=number)
 
 
 def _finalise(
-    job: Job, *, writer: RecordWriter, segmenter: VideoSegmenter, asked: Asked, report: ReadReport
+    job: Job,
+    *,
+    writer: RecordWriter,
+    segmenter: VideoSegmenter[Any],
+    query: ClassQuery,
+    report: ReadReport,
 ) -> Record:
+    """Label the tracks and complete the record."""
     video = segmenter.finish()
-    labels = _labels(video.tracks, asked=asked)
     header = RecordHeader(
         fingerprint=job.fingerprint,
         source=job.source_after(report),
         model=job.engine.model_info,
-        vocabulary=asked.vocabulary,
+        vocabulary=query.vocabulary,
         settings=job.settings,
         analysed=job.analysed(video.num_frames),
         saved=(),
-        tracks=track_entries(video.tracks, labels=labels, times_s=writer.track_times()),
+        tracks=track_entries(video.tracks, labels=_labels(video.tracks, query), times_s=writer.track_times()),
     )
     return writer.finalise(
         header,
         track_ids=np.array([track.track_id for track in video.tracks], dtype=np.int64),
-        tokens=_tokens(video.tracks, embed_dim=asked.embeds.class_embeds.shape[1]),
+        tokens=_tokens(video.tracks, embed_dim=job.engine.model.spec.token_dim),
         object_scores=_object_scores(video.tracks),
     )
 
 
-def _labels(tracks: Sequence[TrackSummary], *, asked: Asked) -> list[TrackLabel]:
-    embeds, rules = asked.embeds, asked.vocabulary
-    return label_tracks(
-        torch.from_numpy(_tokens(tracks, embed_dim=embeds.class_embeds.shape[1])),
-        object_scores=torch.from_numpy(_object_scores(tracks)),
-        class_embeds=embeds.class_embeds,
-        num_asked=embeds.num_asked,
-        logit_scale=embeds.logit_scale,
-        names=rules.names,
-        class_exponent=embeds.class_exponent,
-        score_threshold=rules.score_threshold,
-        max_tracks=rules.max_tracks,
-    )
+def _labels(tracks: Sequence[TrackSummary], query: ClassQuery) -> list[TrackLabel]:
+    tokens = _tokens(tracks, embed_dim=query.rows.embeds.shape[1])
+    return query.label(torch.from_numpy(tokens), torch.from_numpy(_object_scores(tracks)))
 
 
 def _tokens(tracks: Sequence[TrackSummary], *, embed_dim: int) -> np.ndarray:

@@ -14,7 +14,8 @@ from ovvis_models.errors import CorruptWeightsError, MismatchedWeightsError
 from ovvis_models.heads.lora import QueryValueLoRA
 from ovvis_models.networks.instclip import InstCLIP
 from ovvis_models.networks.instformer import InstFormer
-from ovvis_models.specs import AssociationSpec, InstClipSpec, ModelSpec
+from ovvis_models.systems.instformer import InstClipSpec, InstFormerSpec
+from ovvis_models.systems.spec import AssociationSpec, ModelSpec
 from ovvis_models.weights import read_metadata, read_tensors, save_tensors
 
 _TOKENS: Final = "instance_encoder.instance_token"
@@ -37,7 +38,7 @@ def save_adapter(network: InstFormer, path: Path, *, model: str) -> None:
     save_tensors(trained, path, metadata={"adapter_of": model, "lora_alpha": str(_alpha(encoder))})
 
 
-def adapted(spec: ModelSpec, path: Path) -> tuple[ModelSpec, dict[str, Tensor]]:
+def adapted(spec: ModelSpec, path: Path) -> tuple[InstFormerSpec, dict[str, Tensor]]:
     """The spec with the numbers of an adapter file, and the tensors to be put over those of the model.
 
     Raises:
@@ -53,6 +54,8 @@ def adapted(spec: ModelSpec, path: Path) -> tuple[ModelSpec, dict[str, Tensor]]:
             if owner is None
             else f"{path} is an adapter of {owner}, not of {spec.name}"
         )
+    if not isinstance(spec, InstFormerSpec):
+        raise MismatchedWeightsError(f"{spec.name} takes no adapters: it has no InstCLIP")
     tensors = read_tensors(path)
     unknown = sorted(name for name in tensors if not name.startswith(_TRAINED))
     if unknown:
@@ -69,9 +72,7 @@ def adapted(spec: ModelSpec, path: Path) -> tuple[ModelSpec, dict[str, Tensor]]:
     return changed, tensors
 
 
-def _instclip(spec: InstClipSpec | None, tensors: dict[str, Tensor], *, alpha: float) -> InstClipSpec | None:
-    if spec is None:
-        return None
+def _instclip(spec: InstClipSpec, tensors: dict[str, Tensor], *, alpha: float) -> InstClipSpec:
     num_tokens = tensors[_TOKENS].shape[0] if _TOKENS in tensors else spec.num_instance_tokens
     rank = tensors[_DOWN].shape[0] if _DOWN in tensors else spec.lora_rank
     return replace(spec, num_instance_tokens=num_tokens, lora_rank=rank, lora_alpha=alpha)

@@ -33,12 +33,57 @@ class Proposals:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WindowPrediction:
-    """Everything the networks say about B frames of one size: proposals and their instance tokens."""
+class EncodedWindow:
+    """Proposals of one window of T frames with their instance tokens: the input of matching association."""
+
+    query_embeds: Float[Tensor, "Q C"]
+    instance_tokens: Float[Tensor, "Q D"]  # see `FramePredictions`
+    object_logits: Float[Tensor, " Q"]
+    mask_logits: Float[Tensor, "T Q h w"]
+    mask_quality: Float[Tensor, " Q"] | None  # expected IoU; None for networks that do not predict it
+    geometry: ImageGeometry
+
+    @property
+    def num_frames(self) -> int:
+        """Number of frames T."""
+        return self.mask_logits.shape[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FramePredictions:
+    """Proposals and instance tokens of B frames of one size, each frame on its own."""
 
     proposals: Proposals
     instance_tokens: Float[Tensor, "B Q D"]
-    """Unit norm, or zero where a mask is too small for CLIP-VIS; of a closed set, its class logits."""
+    """Unit norm, or zero where a mask is too small for CLIP-VIS; class logits for a closed set of classes."""
+    geometry: ImageGeometry
+
+    def windows(self) -> tuple[EncodedWindow, ...]:
+        """Return the B frames as windows of one frame."""
+        proposals = self.proposals
+        return tuple(
+            EncodedWindow(
+                query_embeds=proposals.query_embeds[index],
+                instance_tokens=self.instance_tokens[index],
+                object_logits=proposals.object_logits[index],
+                mask_logits=proposals.mask_logits[index : index + 1],
+                mask_quality=None if proposals.mask_quality is None else proposals.mask_quality[index],
+                geometry=self.geometry,
+            )
+            for index in range(self.instance_tokens.shape[0])
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowSlots:
+    """Instances of one window after association, sorted by track id: the output of every association."""
+
+    track_ids: Int[Tensor, " N"]  # from 1, each at most once
+    object_scores: Float[Tensor, " N"]  # in [0, 1]
+    object_logits: Float[Tensor, " N"]
+    instance_tokens: Float[Tensor, "N D"]
+    mask_quality: Float[Tensor, " N"] | None
+    mask_logits: Float[Tensor, "T N h w"]
     geometry: ImageGeometry
 
 
@@ -50,6 +95,14 @@ class FrameResult:
     track_ids: Int[np.ndarray, " N"]
     scores: Float[np.ndarray, " N"]  # object score in this frame, [0, 1]
     masks: Bool[np.ndarray, "N H0 W0"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowResult:
+    """One window after association: what each frame shows, and the slots for scoring."""
+
+    frames: tuple[FrameResult, ...]
+    slots: WindowSlots
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -91,7 +91,7 @@ def as_json(measured: Measured, figures: Figures) -> dict[str, JsonValue]:
     return {
         "model": engine.model.spec.name,
         "classifier": engine.classifier,
-        "tracker": engine.tracker,
+        "tracker": engine.tracker.name,
         "device": engine.device.type,
         "precision": engine.precision,
         "batch_size": measured.batch_size,

@@ -24,7 +24,6 @@ from ovvis_cli.inference.profiler import StageName
 from ovvis_cli.pipeline import analyse
 from ovvis_cli.record.reader import Record
 from ovvis_cli.video.reader import read_frames
-from ovvis_models.catalog import with_masked_crops
 
 NETWORK_STAGES: Final[tuple[StageName, ...]] = ("backbone", "pixel decoder", "query decoder", "classify")
 ALL_STAGES: Final[tuple[StageName, ...]] = (
@@ -70,19 +69,19 @@ def measure(
     Raises:
         OvvisError: what `plan_job` and `analyse` raise.
     """
-    asked = random_names(engine.model, count=num_classes)
-    if engine.classifier == "masked-crops":
-        engine = replace(engine, model=replace(engine.model, network=with_masked_crops(engine.model)))
+    query = random_names(engine.model, count=num_classes)
+    spec, network = engine.model.spec, engine.model.network
+    engine = replace(engine, model=replace(engine.model, network=spec.encoder(network, engine.classifier)))
     job = _job(video, engine=engine, batch_size=batch_size, max_frames=max_frames)
     machine.reset_device_peak(engine.device)
     first_batch_s, flops = _warm_up(job)
     clock = Meter(machine.stage_clock(engine.device))
     with TemporaryDirectory(prefix="ovvis-benchmark-") as folder:
         start_s = time.perf_counter()
-        analyse(job, asked=asked, folder=Path(folder) / "free")
+        analyse(job, query=query, folder=Path(folder) / "free")
         analysis_s = time.perf_counter() - start_s
         with clock.listening(engine.model.network):
-            record = analyse(job, asked=asked, folder=Path(folder) / "measured", profiler=clock)
+            record = analyse(job, query=query, folder=Path(folder) / "measured", profiler=clock)
         num_frames = record.header.analysed.num_frames
         with clock.stage("overlay", num_frames=num_frames):
             export_overlay(record, Path(folder) / "overlay.mp4")
@@ -117,15 +116,15 @@ def _warm_up(job: Job) -> tuple[float, dict[StageName, list[Sample]]]:
     engine, segmenter = job.engine, job.engine.new_segmenter()
     images = [frame.image for frame in islice(read_frames(job.location), job.options.batch_size)]
     start_s = time.perf_counter()
-    prediction = engine.predict(segmenter, images)
-    segmenter.step(prediction, range(len(images)))
+    for first, window in enumerate(engine.encode(segmenter, images)):
+        segmenter.step(window, [first])
     machine.synchronize(engine.device)
     first_batch_s = time.perf_counter() - start_s
     engine.model.network.requires_grad_(False)  # or the counter looks for gradients, which there are not
     counter = FlopCounterMode(display=False)
     meter = Meter(lambda _: float(counter.get_total_flops()))
     with counter, meter.listening(engine.model.network), meter.stage("preprocess", num_frames=len(images)):
-        engine.predict(segmenter, images)
+        engine.encode(segmenter, images)
     return first_batch_s, meter.samples
 
 

@@ -11,7 +11,7 @@ from ovvis_cli.benchmarking.run import Measured, measure
 from ovvis_cli.benchmarking.workload import random_model
 from ovvis_cli.inference.device import Precision, resolve_device, resolve_precision
 from ovvis_cli.inference.engine import Engine, check_classifier, engine_of, start_engine
-from ovvis_models.specs import ClassifierName
+from ovvis_models.systems.spec import ClassifierName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,10 +7,11 @@ import torch
 
 from ovvis_cli.diorama.kinds import ALL_KINDS
 from ovvis_cli.diorama.writer import ClipShape, write_video
-from ovvis_cli.labelling.class_query import ClassEmbeds
-from ovvis_cli.pipeline import Asked
+from ovvis_cli.labelling.class_query import ClassQuery
+from ovvis_cli.labelling.class_rows import ClassRows
 from ovvis_cli.record.schema import VocabularyInfo
-from ovvis_models.catalog import LoadedModel, build, find_spec, ready
+from ovvis_models.catalog import find_spec
+from ovvis_models.loading import LoadedModel, ready
 
 _SEED: Final = 7
 _NUM_OBJECTS: Final = 6
@@ -33,10 +34,10 @@ def random_model(name: str) -> LoadedModel:
     """
     spec = find_spec(name)
     torch.manual_seed(_SEED)
-    return LoadedModel(spec=spec, network=ready(build(name)), weights_sha256="0" * 64)
+    return LoadedModel(spec=spec, network=ready(spec.build()), weights_sha256="0" * 64)
 
 
-def random_names(model: LoadedModel, *, count: int) -> Asked:
+def random_names(model: LoadedModel, *, count: int) -> ClassQuery:
     """A vocabulary of so many random directions: naming takes as long as with names that mean something."""
     generator = torch.Generator().manual_seed(_SEED)
     embeds = torch.randn(count, model.spec.token_dim, generator=generator)
@@ -47,11 +48,5 @@ def random_names(model: LoadedModel, *, count: int) -> Asked:
         score_threshold=0.0,
         max_tracks=None,
     )
-    return Asked(
-        vocabulary=vocabulary,
-        embeds=ClassEmbeds(
-            class_embeds=torch.nn.functional.normalize(embeds, dim=-1),
-            num_asked=count,
-            logit_scale=_LOGIT_SCALE,
-        ),
-    )
+    rows = ClassRows(embeds=torch.nn.functional.normalize(embeds, dim=-1), logit_scale=_LOGIT_SCALE)
+    return ClassQuery(vocabulary=vocabulary, rows=rows)

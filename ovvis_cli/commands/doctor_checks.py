@@ -159,11 +159,11 @@ def _check_weights() -> str:
 def _check_model() -> str:
     import torch
 
-    from ovvis_models.catalog import load, segmenter_for
+    from ovvis_models.loading import load, segmenter_for
 
     segmenter = segmenter_for(load(_EMBEDDED))
     frames = torch.zeros((1, *_SAMPLE_HW, 3), dtype=torch.uint8)
     start_s = time.perf_counter()
-    segmenter.step(segmenter.predict(frames), [0])
+    segmenter.step(segmenter.encode(frames)[0], [0])
     segmenter.finish()
     return f"{_EMBEDDED} looked at one frame in {time.perf_counter() - start_s:.2f} s"

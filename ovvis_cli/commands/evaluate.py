@@ -15,9 +15,15 @@ from ovvis_cli.commands.options import (
     DeviceOption,
     JsonOption,
     ModelOption,
+    MomentumOption,
     OverwriteOption,
     PrecisionOption,
     QuietOption,
+    RulesOption,
+    ShortSideOption,
+    TextEmbeddingsOption,
+    TopKChosenOption,
+    TopKFramesOption,
     TrackerOption,
 )
 from ovvis_cli.console import Console, JsonValue
@@ -73,8 +79,23 @@ def evaluate(  # noqa: PLR0913  each option is a parameter
     ] = False,
     model: ModelOption = None,
     adapter: AdapterOption = None,
+    rules: RulesOption = None,
+    results_per_video: Annotated[
+        int | None,
+        typer.Option(
+            "--results-per-video",
+            min=1,
+            metavar="N",
+            help="List the best N (track, class) pairs of each video. Default: as the rules say.",
+        ),
+    ] = None,
     tracker: TrackerOption = None,
+    momentum: MomentumOption = None,
+    top_k_frames: TopKFramesOption = None,
+    top_k_chosen: TopKChosenOption = None,
     classifier: ClassifierOption = None,
+    short_side: ShortSideOption = None,
+    text_embeddings: TextEmbeddingsOption = None,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
     batch_size: BatchSizeOption = DEFAULT_BATCH_SIZE,
@@ -99,6 +120,8 @@ def evaluate(  # noqa: PLR0913  each option is a parameter
         return
     from ovvis_cli.evaluation.run import RunOptions
     from ovvis_cli.inference.engine import start_engine
+    from ovvis_cli.inference.tracker_options import TrackerOptions
+    from ovvis_cli.labelling.class_rows import read_text_embeddings
 
     files = target.files()
     options = RunOptions(
@@ -106,14 +129,20 @@ def evaluate(  # noqa: PLR0913  each option is a parameter
         batch_size=batch_size,
         num_workers=workers,
         overwrite=overwrite,
+        max_results=results_per_video,
+        text_embeddings=None if text_embeddings is None else read_text_embeddings(text_embeddings),
     )
     engine = start_engine(
         model or default_model(),
         adapter=adapter,
         device=device,
         precision=precision,
-        tracker=tracker,
+        tracker=TrackerOptions(
+            name=tracker, momentum=momentum, num_frames=top_k_frames, num_chosen=top_k_chosen
+        ),
         classifier=classifier,
+        rules=rules or "published",
+        short_side=short_side,
     )
     _run(console, target=target, files=files, engine=engine, options=options)
 

@@ -19,7 +19,7 @@ from ovvis_cli.model_store.installed import installed_path, only_one, weights_fi
 if TYPE_CHECKING:
     from ovvis_cli.model_store.download import OnBytes
     from ovvis_models.sources import WeightsSource
-    from ovvis_models.specs import ModelSpec
+    from ovvis_models.systems.spec import ModelSpec
 
 _TEXT_DOMAINS = {
     "web": "photographs and captions of the web",
@@ -226,10 +226,10 @@ def _as_json(spec: "ModelSpec") -> dict[str, JsonValue]:
         "proposals_a_frame": spec.proposals.num_queries,
         "decoder_layers": spec.proposals.decoder_layers,
         "width": spec.proposals.width,
-        "clip_embedding": None if spec.clip is None else spec.clip.embed_dim,
+        "clip_embedding": spec.token_dim if spec.reads_words else None,
         "short_side_px": spec.proposal_input.short_side,
         "max_side_px": spec.proposal_input.max_side,
-        "tracker": spec.default_tracker,
+        "tracker": spec.default_tracker(),
         "proposal_ap_on_coco": spec.proposal_ap,
         "published_at": spec.page,
         "sources": [_source_as_json(source) for source in spec.sources],

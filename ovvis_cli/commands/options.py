@@ -112,6 +112,62 @@ ClassifierOption = Annotated[
         rich_help_panel=_METHOD,
     ),
 ]
+RulesOption = Annotated[
+    Literal["product", "published"] | None,
+    typer.Option(
+        "--rules",
+        help="product: select proposals, begin and end tracks. published: the protocol of the model's paper,"
+        " where every query is a track over the whole video.",
+        rich_help_panel=_METHOD,
+    ),
+]
+MomentumOption = Annotated[
+    float | None,
+    typer.Option(
+        "--momentum",
+        min=0.01,
+        max=1.0,
+        help="Weight of the newest frame in --tracker momentum. Default: 0.7.",
+        rich_help_panel=_METHOD,
+    ),
+]
+TopKFramesOption = Annotated[
+    int | None,
+    typer.Option(
+        "--top-k-frames",
+        min=1,
+        help="Frames in the memory of --tracker top-k (T of CLIP-VIS). Default: 9.",
+        rich_help_panel=_METHOD,
+    ),
+]
+TopKChosenOption = Annotated[
+    int | None,
+    typer.Option(
+        "--top-k-chosen",
+        min=1,
+        help="Frames of that memory that are matched with (K of CLIP-VIS). Default: 3.",
+        rich_help_panel=_METHOD,
+    ),
+]
+ShortSideOption = Annotated[
+    int | None,
+    typer.Option(
+        "--short-side",
+        min=32,
+        metavar="PIXELS",
+        help="Resize frames to this shorter side before the networks. Default: the model's own.",
+        rich_help_panel=_METHOD,
+    ),
+]
+TextEmbeddingsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--text-embeddings",
+        metavar="FILE",
+        help="A .npy file with a row per class name, in place of the model's text encoder.",
+        rich_help_panel=_VOCABULARY,
+    ),
+]
 QuietOption = Annotated[
     bool, typer.Option("--quiet", "-q", help="Only warnings and errors.", rich_help_panel=_OUTPUT)
 ]

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +15,7 @@ from ovvis_cli.commands.options import (
     ModelOption,
     NoDistractorsOption,
     QuietOption,
+    TextEmbeddingsOption,
     VocabularyOption,
     parse_formats,
 )
@@ -23,8 +24,7 @@ from ovvis_cli.errors import ModelError
 
 if TYPE_CHECKING:
     from ovvis_cli.record.reader import Record
-    from ovvis_cli.vocabulary.names import Vocabulary
-    from ovvis_models.catalog import LoadedModel
+    from ovvis_models.loading import LoadedModel
 
 
 def relabel(  # noqa: PLR0913  each option is a parameter
@@ -33,6 +33,7 @@ def relabel(  # noqa: PLR0913  each option is a parameter
     classes: ClassesOption = None,
     classes_file: ClassesFileOption = None,
     vocabulary: VocabularyOption = None,
+    text_embeddings: TextEmbeddingsOption = None,
     no_distractors: NoDistractorsOption = False,
     score_threshold: Annotated[
         float | None,
@@ -55,6 +56,9 @@ def relabel(  # noqa: PLR0913  each option is a parameter
 ) -> None:
     """Give the tracks of an earlier result new labels, and make its files anew."""
     from ovvis_cli.exporters.export import ensure_exports, saved_formats
+    from ovvis_cli.labelling.class_query import make_query
+    from ovvis_cli.labelling.class_rows import read_text_embeddings
+    from ovvis_cli.labelling.relabel import relabel as relabel_record
     from ovvis_cli.record.reader import Record
     from ovvis_cli.vocabulary.names import resolve_vocabulary
 
@@ -63,13 +67,17 @@ def relabel(  # noqa: PLR0913  each option is a parameter
     asked = resolve_vocabulary(classes=classes, classes_file=classes_file, table=vocabulary)
     opened = Record.open(record)
     before = opened.header.vocabulary
-    rules = _Rules(
-        distractors=not no_distractors,
-        score_threshold=before.score_threshold if score_threshold is None else score_threshold,
-        max_tracks=before.max_tracks if max_tracks is None else max_tracks,
-    )
-    loaded = _model_of(opened, name_or_path=model)
-    relabelled = _relabelled(opened, asked=asked, rules=rules, model=loaded, console=console)
+    with console.text_progress() as progress:
+        query = make_query(
+            _model_of(opened, name_or_path=model),
+            asked,
+            distractors=not no_distractors,
+            score_threshold=before.score_threshold if score_threshold is None else score_threshold,
+            max_tracks=before.max_tracks if max_tracks is None else max_tracks,
+            text_embeddings=None if text_embeddings is None else read_text_embeddings(text_embeddings),
+            progress=progress,
+        )
+    relabelled = relabel_record(opened, query)
     if formats is not None:  # what is not asked for is neither made again nor remembered
         relabelled = relabelled.with_header(replace(relabelled.header, saved=()))
     formats = saved_formats(relabelled) if formats is None else formats
@@ -78,35 +86,10 @@ def relabel(  # noqa: PLR0913  each option is a parameter
     _show(console, record=relabelled, paths={name: str(path) for name, path in paths.items()})
 
 
-class _Rules(NamedTuple):
-    distractors: bool
-    score_threshold: float
-    max_tracks: int | None
-
-
-def _relabelled(
-    record: "Record", *, asked: "Vocabulary", rules: _Rules, model: "LoadedModel", console: Console
-) -> "Record":
-    from ovvis_cli.labelling.class_query import embed_classes
-    from ovvis_cli.labelling.relabel import relabel as relabel_record
-    from ovvis_cli.record.schema import VocabularyInfo
-
-    with console.text_progress() as progress:
-        embeds = embed_classes(model, vocabulary=asked, distractors=rules.distractors, progress=progress)
-    wanted = VocabularyInfo(
-        names=asked.names,
-        category_ids=asked.category_ids,
-        distractors=rules.distractors,
-        score_threshold=rules.score_threshold,
-        max_tracks=rules.max_tracks,
-    )
-    return relabel_record(record, vocabulary=wanted, embeds=embeds)
-
-
 def _model_of(record: "Record", *, name_or_path: str | None) -> "LoadedModel":
     """The model that made the record: tokens mean nothing to another text encoder."""
     from ovvis_cli.model_store.installed import locate
-    from ovvis_models.catalog import load
+    from ovvis_models.loading import load
 
     made_by = record.header.model
     loaded = load(locate(name_or_path or made_by.name))

@@ -18,11 +18,17 @@ from ovvis_cli.commands.options import (
     JsonOption,
     MaxTracksOption,
     ModelOption,
+    MomentumOption,
     NoDistractorsOption,
     OverwriteOption,
     PrecisionOption,
     QuietOption,
+    RulesOption,
     ScoreThresholdOption,
+    ShortSideOption,
+    TextEmbeddingsOption,
+    TopKChosenOption,
+    TopKFramesOption,
     TrackerOption,
     VocabularyOption,
     parse_formats,
@@ -33,8 +39,8 @@ from ovvis_cli.errors import exit_code_of
 from ovvis_cli.model_store.default_model import default_model
 
 if TYPE_CHECKING:
+    from ovvis_cli.commands.segment_input import VideoRun
     from ovvis_cli.inference.many_inputs import Done, Failed
-    from ovvis_cli.run import VideoRun
     from ovvis_cli.video.inputs import Source
 
 
@@ -51,6 +57,7 @@ def segment(  # noqa: PLR0913  each option is a parameter
     classes: ClassesOption = None,
     classes_file: ClassesFileOption = None,
     vocabulary: VocabularyOption = None,
+    text_embeddings: TextEmbeddingsOption = None,
     no_distractors: NoDistractorsOption = False,
     score_threshold: ScoreThresholdOption = 0.0,
     max_tracks: MaxTracksOption = None,
@@ -77,7 +84,12 @@ def segment(  # noqa: PLR0913  each option is a parameter
     model: ModelOption = None,
     adapter: AdapterOption = None,
     tracker: TrackerOption = None,
+    momentum: MomentumOption = None,
+    top_k_frames: TopKFramesOption = None,
+    top_k_chosen: TopKChosenOption = None,
     classifier: ClassifierOption = None,
+    rules: RulesOption = None,
+    short_side: ShortSideOption = None,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
     batch_size: BatchSizeOption = DEFAULT_BATCH_SIZE,
@@ -100,10 +112,12 @@ def segment(  # noqa: PLR0913  each option is a parameter
     make_folder(output)
 
     # What takes seconds to import comes after everything that the user may have mistyped.
+    from ovvis_cli.commands.segment_input import RunOptions, segment_video
     from ovvis_cli.inference.engine import start_engine
     from ovvis_cli.inference.job import AnalyseOptions
-    from ovvis_cli.pipeline import ask
-    from ovvis_cli.run import RunOptions, segment_video
+    from ovvis_cli.inference.tracker_options import TrackerOptions
+    from ovvis_cli.labelling.class_query import make_query
+    from ovvis_cli.labelling.class_rows import read_text_embeddings
 
     analysis = AnalyseOptions(start_s=start_s, end_s=end_s, stride=stride, batch_size=batch_size, live=live)
     options = RunOptions(output=output, formats=formats, analysis=analysis, overwrite=overwrite)
@@ -112,8 +126,12 @@ def segment(  # noqa: PLR0913  each option is a parameter
         adapter=adapter,
         device=device,
         precision=precision,
-        tracker=tracker,
+        tracker=TrackerOptions(
+            name=tracker, momentum=momentum, num_frames=top_k_frames, num_chosen=top_k_chosen
+        ),
         classifier=classifier,
+        rules=rules or "product",
+        short_side=short_side,
     )
     if engine.model.spec.text_domain == "diorama":
         console.note(
@@ -121,17 +139,18 @@ def segment(  # noqa: PLR0913  each option is a parameter
             " for camera footage use `ovvis models pull instformer-r50`"
         )
     with console.text_progress() as progress:
-        asked = ask(
+        query = make_query(
             engine.model,
             names,
             distractors=not no_distractors,
             score_threshold=score_threshold,
             max_tracks=max_tracks,
+            text_embeddings=None if text_embeddings is None else read_text_embeddings(text_embeddings),
             progress=progress,
         )
 
     def process(source: "Source") -> "VideoRun":
-        return segment_video(source, engine=engine, asked=asked, options=options, console=console)
+        return segment_video(source, engine=engine, query=query, options=options, console=console)
 
     outcomes: list[Done[VideoRun] | Failed] = []
     for outcome in process_each(sources, process):

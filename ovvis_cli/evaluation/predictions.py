@@ -11,7 +11,7 @@ from ovvis_cli.data.documents import read_json
 from ovvis_cli.errors import AnnotationError, UsageError
 from ovvis_cli.rle import Rle, RleDict
 
-_VERSION: Final = 1
+_VERSION: Final = 2
 RESULTS_NAME: Final = "results.json"
 
 
@@ -26,7 +26,6 @@ class ResultEntry(TypedDict):
 
 class _TrackEntry(TypedDict):
     track_id: int
-    object_score: float
     labels: list[tuple[int, float]]
     segmentations: list[RleDict | None]
 
@@ -45,7 +44,6 @@ class LabelledTrack:
     """One predicted track with its submitted labels (category id, score), best first; a mask per frame."""
 
     track_id: int
-    object_score: float
     labels: tuple[tuple[int, float], ...]
     masks: tuple[Rle | None, ...]
 
@@ -162,7 +160,6 @@ def write_results(path: Path, videos: Iterable[Sequence[ResultEntry]]) -> None:
 def _track_entry(track: LabelledTrack) -> _TrackEntry:
     return {
         "track_id": track.track_id,
-        "object_score": track.object_score,
         "labels": list(track.labels),
         "segmentations": _segmentations(track.masks),
     }
@@ -182,7 +179,6 @@ def _predictions(content: dict[str, object]) -> VideoPredictions:
         tracks=tuple(
             LabelledTrack(
                 track_id=int(track["track_id"]),
-                object_score=float(track["object_score"]),
                 labels=tuple((int(category_id), float(score)) for category_id, score in track["labels"]),
                 masks=tuple(None if mask is None else _rle(mask) for mask in track["segmentations"]),
             )

@@ -1,19 +1,19 @@
-"""A model's results on the videos of a data set, as the papers produce them.
+"""A model's results on the videos of a data set, by one of two sets of rules.
 
-    frames --networks, tracker--> tracks with masks --names of the data set--> the best (track, class) pairs
+    frames --encode, associate--> slots with masks --score by the classes--> the best (track, class) pairs
 
-A pair's score is the probability of the class, among all classes of the data set and without distractors,
-times the mean object score of the track. Of each video the best pairs are submitted, however many a track has
-of them: 10 on YouTube-VIS, 20 on OVIS, 50 on LV-VIS, BURST and the diorama (`max_entries`).
+- `published`: the protocol of the model's paper. Every query is a slot from the first frame to the last,
+  nothing is selected, and the system's own scoring lists its best pairs (`spec.published`).
+- `product`: the rules of `ovvis segment`. A pair's score is class probability times mean object score.
+
+Classes are all those of the data set, without distractors. A track may be listed with several classes.
 """
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -21,30 +21,33 @@ from jaxtyping import Float
 
 from ovvis_cli.data.frames import read_frames
 from ovvis_cli.data.tracks import AnnotatedVideo
+from ovvis_cli.evaluation.evidence_store import EvidenceStore
 from ovvis_cli.evaluation.predictions import LabelledTrack, VideoPredictions
 from ovvis_cli.inference.engine import Engine
-from ovvis_cli.labelling.class_query import ClassEmbeds
+from ovvis_cli.inference.frame_loop import segment_frames
+from ovvis_cli.labelling.class_query import ClassQuery
 from ovvis_cli.rle import Rle, encode_masks
-from ovvis_models.heads.vocabulary_scores import class_probabilities
-from ovvis_models.structures import TrackSummary
+from ovvis_cli.video.frames import Frame
+from ovvis_models.scoring.evidence import ScoredPairs, evidence_of
+from ovvis_models.structures import FrameResult, TrackSummary
 
-_Item = TypeVar("_Item")
+TrackMasks = dict[int, list[Rle | None]]
+"""The masks of each track by its id: one item per frame."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Protocol:
-    """How a data set's videos are run through a model."""
+    """How the videos of a data set are run through a model; its rules are those of the engine."""
 
     engine: Engine
-    embeds: ClassEmbeds | None  # None: only one class, every object is of it (UVO)
-    category_ids: tuple[int, ...]  # of the asked classes, in their order
-    max_entries: int  # results of one video
+    query: ClassQuery
+    max_entries: int  # results per video
     batch_size: int
     num_workers: int  # threads that decode frames
 
 
 def predict_video(protocol: Protocol, video: AnnotatedVideo, *, paths: Sequence[Path]) -> VideoPredictions:
-    """The results of one video, best first.
+    """Return the results of one video, best first.
 
     Args:
         protocol: model and rules.
@@ -55,73 +58,121 @@ def predict_video(protocol: Protocol, video: AnnotatedVideo, *, paths: Sequence[
         VideoError: a frame is missing or unreadable.
     """
     start_s = time.perf_counter()
-    segmenter = protocol.engine.new_segmenter()
-    masks: dict[int, list[Rle | None]] = {}
-    frames = read_frames(paths, frame_hw=video.frame_hw, num_workers=protocol.num_workers)
-    with closing(frames):
-        for first, images in _batches(frames, size=protocol.batch_size):
-            prediction = protocol.engine.predict(segmenter, images)
-            for result in segmenter.step(prediction, range(first, first + len(images))):
-                for track_id, rle in zip(result.track_ids.tolist(), encode_masks(result.masks), strict=True):
-                    track_masks = masks.setdefault(track_id, [None] * len(paths))
-                    track_masks[result.frame_index] = rle
-    tracks = segmenter.finish().tracks
+    predict = _predict_published if protocol.engine.rules == "published" else _predict_product
+    tracks = predict(protocol, _frames(protocol, video, paths=paths), num_frames=len(paths))
     return VideoPredictions(
         video_id=video.video_id,
         num_frames=len(paths),
-        tracks=_labelled(tracks, masks=masks, num_frames=len(paths), protocol=protocol),
+        tracks=tracks,
         seconds=time.perf_counter() - start_s,
     )
 
 
-def _labelled(
-    tracks: Sequence[TrackSummary],
-    *,
-    masks: dict[int, list[Rle | None]],
-    num_frames: int,
-    protocol: Protocol,
+def _frames(protocol: Protocol, video: AnnotatedVideo, *, paths: Sequence[Path]) -> Iterator[Frame]:
+    images = read_frames(paths, frame_hw=video.frame_hw, num_workers=protocol.num_workers)
+    with closing(images):
+        for index, image in enumerate(images):
+            yield Frame(frame_index=index, time_s=float(index), image=image)
+
+
+def _predict_product(
+    protocol: Protocol, frames: Iterator[Frame], *, num_frames: int
 ) -> tuple[LabelledTrack, ...]:
-    scores = _pair_scores(tracks, num_frames=num_frames, protocol=protocol)
+    segmenter = protocol.engine.new_segmenter()
+    masks: TrackMasks = {}
+    for batch in segment_frames(
+        frames, engine=protocol.engine, segmenter=segmenter, batch_size=protocol.batch_size
+    ):
+        for result in batch.results:
+            _add_masks(masks, result, num_frames=num_frames)
+    tracks = segmenter.finish().tracks
+    if not tracks:
+        return ()
+    scores = _pair_scores(tracks, query=protocol.query, num_frames=num_frames)
     best = np.argsort(-scores, axis=None, kind="stable")[: protocol.max_entries]
     labels: dict[int, list[tuple[int, float]]] = {}
     for row, class_index in zip(*np.unravel_index(best, scores.shape), strict=True):
-        category_id = protocol.category_ids[class_index]
+        category_id = protocol.query.vocabulary.category_ids[class_index]
         labels.setdefault(int(row), []).append((category_id, float(scores[row, class_index])))
     return tuple(
         LabelledTrack(
             track_id=tracks[row].track_id,
-            object_score=float(tracks[row].object_score),
             labels=tuple(own),
-            masks=tuple(masks[tracks[row].track_id]),
+            masks=tuple(masks.get(tracks[row].track_id, [None] * num_frames)),
         )
         for row, own in labels.items()
     )
 
 
 def _pair_scores(
-    tracks: Sequence[TrackSummary], *, num_frames: int, protocol: Protocol
+    tracks: Sequence[TrackSummary], *, query: ClassQuery, num_frames: int
 ) -> Float[np.ndarray, "N K"]:
-    """Class probability times object score; float64, so that what is written is what was ranked.
+    """Return class probability times object score; float64, so that what is written is what was ranked.
 
-    The object score is the mean over all frames of the video, 0 where a track is not seen, as in the papers'
-    protocols, whose slots have a score in every frame: overlap is measured over the whole video too.
+    The object score is the mean over all frames of the video, 0 where a track is not seen: overlap is
+    measured over the whole video too.
     """
     sums = [track.object_score * track.num_frames for track in tracks]
     object_scores = np.asarray(sums, dtype=np.float64).reshape(-1, 1) / num_frames
-    embeds = protocol.embeds
-    if embeds is None or not tracks:
-        return object_scores.repeat(len(protocol.category_ids), axis=1)
-    tokens = torch.from_numpy(np.stack([track.instance_token for track in tracks])).float()
-    probabilities = class_probabilities(
-        tokens, embeds.class_embeds.float(), logit_scale=embeds.logit_scale, num_asked=embeds.num_asked
+    tokens = torch.from_numpy(np.stack([track.instance_token for track in tracks]))
+    probabilities = query.probabilities(tokens)
+    return np.asarray(probabilities.double().numpy() ** query.rows.class_exponent * object_scores)
+
+
+def _predict_published(
+    protocol: Protocol, frames: Iterator[Frame], *, num_frames: int
+) -> tuple[LabelledTrack, ...]:
+    segmenter = protocol.engine.new_segmenter()
+    masks: TrackMasks = {}
+    slot_ids: list[int] = []
+    with EvidenceStore() as store:
+        for batch in segment_frames(
+            frames, engine=protocol.engine, segmenter=segmenter, batch_size=protocol.batch_size
+        ):
+            for window in batch.windows:
+                store.append(evidence_of(window.slots))
+                slot_ids = window.slots.track_ids.tolist()
+                for result in window.frames:
+                    _add_masks(masks, result, num_frames=num_frames)
+        if not slot_ids:
+            return ()
+        scoring = protocol.engine.model.spec.published.scoring
+        pairs = scoring.score(store.windows, protocol.query, num_pairs=protocol.max_entries)
+    return _labelled_slots(
+        pairs,
+        slot_ids=slot_ids,
+        masks=masks,
+        category_ids=protocol.query.vocabulary.category_ids,
     )
-    return np.asarray(probabilities.double().numpy() ** embeds.class_exponent * object_scores)
 
 
-def _batches(items: Iterable[_Item], *, size: int) -> Iterator[tuple[int, list[_Item]]]:
-    """The position of the first item, and `size` items or what is left."""
-    source = iter(items)
-    first = 0
-    while batch := list(islice(source, size)):
-        yield first, batch
-        first += len(batch)
+def _labelled_slots(
+    pairs: ScoredPairs, *, slot_ids: Sequence[int], masks: TrackMasks, category_ids: Sequence[int]
+) -> tuple[LabelledTrack, ...]:
+    """Return one entry per slot and set of absent frames: pairs that share their masks share an entry."""
+    labels: dict[tuple[int, tuple[bool, ...]], list[tuple[int, float]]] = {}
+    rows = zip(
+        pairs.slot_index.tolist(),
+        pairs.class_index.tolist(),
+        pairs.scores.tolist(),
+        pairs.absent.tolist(),
+        strict=True,
+    )
+    for slot, class_index, score, absent in rows:
+        labels.setdefault((slot_ids[slot], tuple(absent)), []).append((category_ids[class_index], score))
+    return tuple(
+        LabelledTrack(
+            track_id=track_id,
+            labels=tuple(own),
+            masks=tuple(
+                None if is_absent else rle
+                for rle, is_absent in zip(masks.get(track_id, [None] * len(absent)), absent, strict=True)
+            ),
+        )
+        for (track_id, absent), own in labels.items()
+    )
+
+
+def _add_masks(masks: TrackMasks, result: FrameResult, *, num_frames: int) -> None:
+    for track_id, rle in zip(result.track_ids.tolist(), encode_masks(result.masks), strict=True):
+        masks.setdefault(track_id, [None] * num_frames)[result.frame_index] = rle

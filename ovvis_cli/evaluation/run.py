@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from jaxtyping import Float
+from torch import Tensor
+
 from ovvis_cli.data.burst import read_burst
 from ovvis_cli.data.catalog import DataSetFiles
 from ovvis_cli.data.frames import frame_paths
@@ -25,23 +28,25 @@ from ovvis_cli.evaluation.predictions import (
 from ovvis_cli.evaluation.protocol import Protocol, predict_video
 from ovvis_cli.evaluation.submission import BURST_RESULTS_NAME, write_burst_results, write_submissions
 from ovvis_cli.inference.engine import Engine
-from ovvis_cli.labelling.class_query import embed_classes
+from ovvis_cli.labelling.class_query import make_query
 from ovvis_cli.vocabulary.categories import load_table
 from ovvis_cli.vocabulary.names import Vocabulary
 from ovvis_cli.vocabulary.words import prompt_text
 from ovvis_models.text.vocabulary import Progress
 
-_PROTOCOL_VERSION: Final = 1  # to be raised when the same settings give other results
+_PROTOCOL_VERSION: Final = 2  # to be raised when the same settings give other results
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """How to run; nothing here changes results beyond rounding."""
+    """How to run a data set, beside the model."""
 
     output: Path
     batch_size: int
     num_workers: int
     overwrite: bool
+    max_results: int | None = None  # per video; None: as the rules say
+    text_embeddings: Float[Tensor, "K D"] | None = None  # a row per category, in place of the text encoder's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +83,7 @@ def run_data_set(
         ResourceError: the disk is full or not writable.
     """
     vocabulary = vocabulary_of(files, list(index.categories.values()))
-    fingerprint = _fingerprint(files, vocabulary, engine=protocol.engine)
+    fingerprint = _fingerprint(files, vocabulary, protocol=protocol)
     store = PredictionStore(options.output, fingerprint=fingerprint)
     if options.overwrite:
         store.clear()
@@ -160,34 +165,42 @@ def protocol_for(
         VocabularyError: the model knows a closed set of classes, and a category is not among them.
     """
     vocabulary = vocabulary_of(files, list(index.categories.values()))
-    embeds = None
-    if len(vocabulary) > 1:
-        embeds = embed_classes(engine.model, vocabulary=vocabulary, distractors=False, progress=on_prompts)
-    elif engine.model.spec.closed_set is not None:
+    spec, is_published = engine.model.spec, engine.rules == "published"
+    if len(vocabulary) == 1 and not spec.reads_words:
         raise UsageError(
-            f"{engine.model.spec.name} scores its {engine.model.spec.closed_set} classes, not any object",
+            f"{spec.name} scores the classes that it was trained on, not any object",
             hint=f"{files.spec.name} asks for objects of any class: use another model",
         )
+    query = make_query(
+        engine.model,
+        vocabulary,
+        distractors=False,
+        text_embeddings=options.text_embeddings,
+        published_names=is_published,
+        progress=on_prompts,
+    )
+    num_results = spec.published.num_results if is_published else None
     return Protocol(
         engine=engine,
-        embeds=embeds,
-        category_ids=vocabulary.category_ids,
-        max_entries=files.spec.max_entries,
+        query=query,
+        max_entries=options.max_results or num_results or files.spec.max_entries,
         batch_size=options.batch_size,
         num_workers=options.num_workers,
     )
 
 
-def _fingerprint(files: DataSetFiles, vocabulary: Vocabulary, *, engine: Engine) -> str:
-    """Hex digest of what results depend on; not on which videos are run."""
+def _fingerprint(files: DataSetFiles, vocabulary: Vocabulary, *, protocol: Protocol) -> str:
+    """Return the hex digest of what results depend on; not of which videos are run."""
+    engine = protocol.engine
     model = engine.model_info
     content = {
         "version": _PROTOCOL_VERSION,
         "data_set": files.spec.name,
         "split": files.split,
-        "max_entries": files.spec.max_entries,
+        "max_entries": protocol.max_entries,
         "prompts": vocabulary.prompts,
         "category_ids": vocabulary.category_ids,
+        "class_embeds": hashlib.sha256(protocol.query.rows.embeds.numpy().tobytes()).hexdigest(),
         "model": [model.name, model.weights_sha256, repr(engine.model.spec)],
         "settings": engine.settings,
     }

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -10,13 +11,15 @@ from jaxtyping import UInt8
 
 from ovvis_cli.errors import UsageError
 from ovvis_cli.inference.device import DTYPES, Precision, resolve_device, resolve_precision
+from ovvis_cli.inference.tracker_options import TrackerOptions
 from ovvis_cli.model_store.installed import locate
 from ovvis_cli.record.schema import ModelInfo, SettingValue
-from ovvis_models.catalog import LoadedModel, load, segmenter_for, tracker_for
+from ovvis_models.loading import LoadedModel, load, segmenter_for
 from ovvis_models.precision import round_weights
 from ovvis_models.segmenter import VideoSegmenter
-from ovvis_models.specs import ClassifierName, TrackerName
-from ovvis_models.structures import WindowPrediction
+from ovvis_models.systems.spec import ClassifierName, Rules, TrackerChoice
+
+DEFAULT_TRACKER: Final = TrackerOptions()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +29,9 @@ class Engine:
     model: LoadedModel
     device: torch.device
     precision: Precision
-    tracker: TrackerName
+    tracker: TrackerChoice
     classifier: ClassifierName
+    rules: Rules
 
     @property
     def model_info(self) -> ModelInfo:
@@ -36,31 +40,38 @@ class Engine:
 
     @property
     def settings(self) -> dict[str, SettingValue]:
-        """What of this changes masks or tokens, be it in the last digit."""
-        told: dict[str, SettingValue] = {
+        """The settings that affect masks or tokens, even by rounding."""
+        settings: dict[str, SettingValue] = {
             "device": self.device.type,
             "precision": self.precision,
-            "tracker": self.tracker,
+            "rules": self.rules,
+            "window": self.model.spec.window,
+            "tracker": self.tracker.name,
             "classifier": self.classifier,
         }
+        if self.tracker.name == "momentum":
+            settings["momentum"] = self.tracker.momentum
+        if self.tracker.name == "top-k":
+            settings["top_k_frames"] = self.tracker.num_frames
+            settings["top_k_chosen"] = self.tracker.num_chosen
         if self.model.adapter_sha256 is not None:
-            told["adapter_sha256"] = self.model.adapter_sha256
-        return told
+            settings["adapter_sha256"] = self.model.adapter_sha256
+        return settings
 
-    def new_segmenter(self) -> VideoSegmenter:
-        """A segmenter for one video."""
-        return segmenter_for(self.model, tracker=self.tracker, classifier=self.classifier)
+    def new_segmenter(self) -> VideoSegmenter[Any]:
+        """Return a segmenter for one video."""
+        return segmenter_for(self.model, tracker=self.tracker, classifier=self.classifier, rules=self.rules)
 
-    def predict(
-        self, segmenter: VideoSegmenter, images: Sequence[UInt8[np.ndarray, "H0 W0 3"]]
-    ) -> WindowPrediction:
-        """The networks' answer for RGB images of one size; on the device, in the engine's precision."""
+    def encode(
+        self, segmenter: VideoSegmenter[Any], images: Sequence[UInt8[np.ndarray, "H0 W0 3"]]
+    ) -> Sequence[Any]:
+        """Encode RGB images of one size into windows, on the device, in the engine's precision."""
         frames = torch.from_numpy(np.stack(images)).to(self.device, non_blocking=True)
         reduced = self.precision != "fp32"
         with torch.autocast(
             self.device.type, dtype=DTYPES[self.precision] if reduced else None, enabled=reduced
         ):
-            return segmenter.predict(frames)
+            return segmenter.encode(frames)
 
 
 def start_engine(
@@ -69,12 +80,15 @@ def start_engine(
     device: str = "auto",
     precision: str = "auto",
     adapter: Path | None = None,
-    tracker: TrackerName | None = None,
+    tracker: TrackerOptions = DEFAULT_TRACKER,
     classifier: ClassifierName | None = None,
+    rules: Rules = "product",
+    short_side: int | None = None,
 ) -> Engine:
-    """Loads an installed model and puts it on its device.
+    """Load an installed model and put it on its device.
 
-    `adapter` is a file of what was trained on top of it; `tracker` or `classifier` None is the model's own.
+    `adapter` is a file of what was trained on top of it; None for `classifier` or `short_side` is the
+    model's own.
 
     Raises:
         UsageError: no such device or precision.
@@ -83,8 +97,10 @@ def start_engine(
     """
     place = resolve_device(device)
     resolved = resolve_precision(precision, place)
-    loaded = load(locate(model), adapter=adapter)
-    return engine_of(loaded, device=place, precision=resolved, tracker=tracker, classifier=classifier)
+    loaded = load(locate(model), adapter=adapter, short_side=short_side)
+    return engine_of(
+        loaded, device=place, precision=resolved, tracker=tracker, classifier=classifier, rules=rules
+    )
 
 
 def engine_of(
@@ -92,13 +108,14 @@ def engine_of(
     *,
     device: torch.device,
     precision: Precision,
-    tracker: TrackerName | None = None,
+    tracker: TrackerOptions = DEFAULT_TRACKER,
     classifier: ClassifierName | None = None,
+    rules: Rules = "product",
 ) -> Engine:
-    """Puts a model on its device, in that precision for good; `tracker` and `classifier` None are its own.
+    """Put a model on its device, in that precision for good; `classifier` None is its own.
 
     Raises:
-        UsageError: the classifier does not go with the model.
+        UsageError: the classifier or an option of the tracker does not go with the model.
         CoreError: the model has no tracker of that name.
     """
     chosen_classifier = classifier or model.spec.classifier
@@ -106,15 +123,16 @@ def engine_of(
     model.network.to(device)
     if precision != "fp32":
         round_weights(model.network, DTYPES[precision])
-    chosen = tracker or model.spec.default_tracker
-    tracker_for(model, chosen)  # raises now where the model has none of that name
-    return Engine(
+    engine = Engine(
         model=model,
         device=device,
         precision=precision,
-        tracker=chosen,
+        tracker=tracker.resolve(model.spec, rules),
         classifier=chosen_classifier,
+        rules=rules,
     )
+    engine.new_segmenter()  # raises now where the model lacks the tracker
+    return engine
 
 
 def check_classifier(model: LoadedModel, classifier: ClassifierName) -> None:

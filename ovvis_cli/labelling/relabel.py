@@ -5,13 +5,13 @@ from dataclasses import replace
 import torch
 
 from ovvis_cli.errors import RecordError
-from ovvis_cli.labelling.class_query import ClassEmbeds, label_tracks
+from ovvis_cli.labelling.class_query import ClassQuery
 from ovvis_cli.record.layout import remove_exports
 from ovvis_cli.record.reader import Record, TrackTokens
-from ovvis_cli.record.schema import TrackEntry, TrackLabel, VocabularyInfo
+from ovvis_cli.record.schema import TrackEntry, TrackLabel
 
 
-def relabel(record: Record, *, vocabulary: VocabularyInfo, embeds: ClassEmbeds) -> Record:
+def relabel(record: Record, query: ClassQuery) -> Record:
     """The record with the labels of another vocabulary; masks and track ids stay.
 
     Exports that showed the former labels are removed first, so that a stop in between never leaves labels of
@@ -22,30 +22,20 @@ def relabel(record: Record, *, vocabulary: VocabularyInfo, embeds: ClassEmbeds) 
         ResourceError: the disk is full or not writable.
     """
     stored = record.tokens()
-    width, text_width = stored.tokens.shape[1], embeds.class_embeds.shape[1]
+    width, text_width = stored.tokens.shape[1], query.rows.embeds.shape[1]
     if stored.track_ids.size and width != text_width:
         raise RecordError(
             f"{record.folder}: tokens are {width} wide, the text embeddings {text_width}",
             hint=f"use the model that made the record: {record.header.model.name}",
         )
-    labels = _labels(stored, embeds=embeds, vocabulary=vocabulary)
+    labels = _labels(stored, query)
     tracks = tuple(_relabelled(track, labels=labels, record=record) for track in record.header.tracks)
     remove_exports(record.folder, record.header.saved)
-    return record.with_header(replace(record.header, vocabulary=vocabulary, tracks=tracks))
+    return record.with_header(replace(record.header, vocabulary=query.vocabulary, tracks=tracks))
 
 
-def _labels(stored: TrackTokens, *, embeds: ClassEmbeds, vocabulary: VocabularyInfo) -> dict[int, TrackLabel]:
-    answers = label_tracks(
-        torch.from_numpy(stored.tokens),
-        object_scores=torch.from_numpy(stored.object_scores),
-        class_embeds=embeds.class_embeds.detach().cpu(),
-        num_asked=embeds.num_asked,
-        logit_scale=embeds.logit_scale,
-        names=vocabulary.names,
-        class_exponent=embeds.class_exponent,
-        score_threshold=vocabulary.score_threshold,
-        max_tracks=vocabulary.max_tracks,
-    )
+def _labels(stored: TrackTokens, query: ClassQuery) -> dict[int, TrackLabel]:
+    answers = query.label(torch.from_numpy(stored.tokens), torch.from_numpy(stored.object_scores))
     return dict(zip(stored.track_ids.tolist(), answers, strict=True))
 
 

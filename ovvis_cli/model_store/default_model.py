@@ -23,8 +23,8 @@ def default_model() -> str:
     from ovvis_cli.model_store.installed import weights_file
     from ovvis_models.catalog import CATALOG
 
-    open_vocabulary = [spec for spec in CATALOG.values() if spec.closed_set is None]
-    installed = [spec for spec in open_vocabulary if weights_file(spec) is not None]
+    candidates = [spec for spec in CATALOG.values() if spec.reads_words]
+    installed = [spec for spec in candidates if weights_file(spec) is not None]
     if not installed:
         raise ModelError("no model is installed", hint="install ovvis again, or name a file with --model")
     return max(installed, key=lambda spec: (spec.text_domain == "web", spec.proposal_ap or 0.0)).name

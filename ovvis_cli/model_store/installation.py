@@ -10,9 +10,8 @@ from safetensors import SafetensorError
 from ovvis_cli.atomic import atomic_path
 from ovvis_cli.errors import ResourceError, WeightsError
 from ovvis_cli.model_store.installed import installed_path
-from ovvis_models.assembly import assemble
-from ovvis_models.catalog import load
-from ovvis_models.specs import ModelSpec
+from ovvis_models.loading import assemble, load
+from ovvis_models.systems.spec import ModelSpec
 from ovvis_models.weights import read_metadata, save_weights
 
 _READABLE: Final = 0o644  # the library writes files that only their owner may read; a home may be shared

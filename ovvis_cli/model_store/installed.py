@@ -15,7 +15,7 @@ import platformdirs
 from ovvis_cli.errors import ModelError
 
 if TYPE_CHECKING:
-    from ovvis_models.specs import ModelSpec
+    from ovvis_models.systems.spec import ModelSpec
 
 HOME_VARIABLE: Final = "OVVIS_HOME"
 
@@ -45,7 +45,7 @@ def installed_path(name: str) -> Path:
 
 def weights_file(spec: "ModelSpec") -> Path | None:
     """The weights file of a model: the embedded one or the installed one; None where there is none."""
-    from ovvis_models.catalog import ZOO
+    from ovvis_models.loading import ZOO
 
     path = installed_path(spec.name) if spec.weights is None else ZOO / spec.weights.file_name
     return path if path.is_file() else None

@@ -12,7 +12,7 @@ from ovvis_cli.model_store.download import OnBytes, RetryPolicy, download
 from ovvis_cli.model_store.file_check import Expected, fault_of
 from ovvis_cli.model_store.installed import downloads_folder
 from ovvis_models.sources import WebFile, WeightsSource
-from ovvis_models.specs import ModelSpec
+from ovvis_models.systems.spec import ModelSpec
 
 HUB_VARIABLE: Final = "HF_ENDPOINT"  # as the hub's own client reads it; for mirrors
 _HUB: Final = "https://huggingface.co"

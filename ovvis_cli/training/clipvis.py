@@ -16,9 +16,10 @@ from ovvis_cli.training.loop import fit
 from ovvis_cli.training.recipe import ClipVisRecipe, Scale
 from ovvis_cli.training.stage_clip import clip_stage
 from ovvis_cli.training.stage_proposals import proposal_stage
-from ovvis_models.catalog import CATALOG, clip_spec, compose_clip_vis, load
+from ovvis_models.catalog import CATALOG
+from ovvis_models.loading import load
 from ovvis_models.networks.mask2former import Mask2Former
-from ovvis_models.specs import ModelSpec
+from ovvis_models.systems.clip_vis import ClipVisSpec
 from ovvis_models.weights import save_weights
 
 STAGES: tuple[StageName, ...] = ("clip", "clipvis")
@@ -30,7 +31,7 @@ def train_stages(recipe: ClipVisRecipe, run: Run, *, stages: tuple[StageName, ..
     Raises:
         WeightsError: the second stage is asked for without a first, or a checkpoint is damaged.
     """
-    spec = CATALOG[recipe.model]
+    spec = _spec(recipe)
     trainers: dict[StageName, Callable[[], None]] = {
         "clip": lambda: _train_clip(recipe, spec, run),
         "clipvis": lambda: _train_decoders(recipe, spec, run),
@@ -51,20 +52,26 @@ def at_scale(recipe: ClipVisRecipe, scale: Scale) -> ClipVisRecipe:
 
 def pack(recipe: ClipVisRecipe, run: Run, path: Path) -> None:
     """Puts the finished stages together into one weights file, as the catalogue loads it."""
-    spec = CATALOG[recipe.model]
-    network = compose_clip_vis(spec, clip=trained_clip(spec, run))
+    spec = _spec(recipe)
+    network = spec.compose(clip=trained_clip(spec.clip, run))
     load_average(run.checkpoint("clipvis"), network.proposals)
     save_weights(network.eval(), path, metadata={"model": recipe.model})
 
 
-def _train_clip(recipe: ClipVisRecipe, spec: ModelSpec, run: Run) -> None:
-    stage = clip_stage(recipe.clip, clip_spec(spec), device=run.device)
+def _spec(recipe: ClipVisRecipe) -> ClipVisSpec:
+    spec = CATALOG[recipe.model]
+    assert isinstance(spec, ClipVisSpec), f"{recipe.model} is not a CLIP-VIS"
+    return spec
+
+
+def _train_clip(recipe: ClipVisRecipe, spec: ClipVisSpec, run: Run) -> None:
+    stage = clip_stage(recipe.clip, spec.clip, device=run.device)
     fit(stage, checkpoint=run.checkpoint("clip"), on_step=run.on_step)
 
 
-def _train_decoders(recipe: ClipVisRecipe, spec: ModelSpec, run: Run) -> None:
+def _train_decoders(recipe: ClipVisRecipe, spec: ClipVisSpec, run: Run) -> None:
     torch.manual_seed(recipe.clipvis.schedule.seed)
-    network = compose_clip_vis(spec, clip=trained_clip(spec, run))
+    network = spec.compose(clip=trained_clip(spec.clip, run))
     start_decoders(network.proposals, trained=load(recipe.decoders_from).network.proposals)
     stage = proposal_stage(
         recipe.clipvis,

@@ -15,12 +15,12 @@ from ovvis_cli.training.stage_clip import clip_stage, forget_unseen_tokens
 from ovvis_cli.training.stage_instclip import instclip_stage
 from ovvis_cli.training.stage_proposals import proposal_stage
 from ovvis_cli.training.stage_rollout import collect_tokens, rollout_stage
-from ovvis_models.catalog import CATALOG, build_instformer, clip_spec
-from ovvis_models.networks.clip import build_clip
+from ovvis_models.catalog import CATALOG
+from ovvis_models.networks.clip import ClipSpec, build_clip
 from ovvis_models.networks.instclip import InstCLIP
 from ovvis_models.networks.instformer import InstFormer
 from ovvis_models.networks.mask2former import build_mask2former
-from ovvis_models.specs import ModelSpec
+from ovvis_models.systems.instformer import InstFormerSpec
 from ovvis_models.text.encoder import TextEncoder
 from ovvis_models.trackers.rollout import RolloutTracker
 from ovvis_models.weights import save_weights
@@ -52,9 +52,9 @@ def train_stages(recipe: Recipe, run: Run, *, stages: tuple[StageName, ...] = ST
     Raises:
         WeightsError: a stage that another one builds on has no checkpoint, or a checkpoint is damaged.
     """
-    spec = CATALOG[recipe.model]
+    spec = _spec(recipe)
     trainers: dict[StageName, Callable[[], None]] = {
-        "clip": lambda: _fit(clip_stage(recipe.clip, clip_spec(spec), device=run.device), run),
+        "clip": lambda: _fit(clip_stage(recipe.clip, spec.clip, device=run.device), run),
         "proposals": lambda: _train_proposals(recipe, spec, run),
         "instclip": lambda: _train_instclip(recipe, spec, run),
         "rollout": lambda: _train_rollout(recipe, spec, run),
@@ -81,15 +81,15 @@ def at_scale(recipe: Recipe, scale: Scale) -> Recipe:
 
 def pack(recipe: Recipe, run: Run, path: Path) -> None:
     """Puts the finished stages together into one weights file, as the catalogue loads it."""
-    network = assembled(CATALOG[recipe.model], run, stages=STAGES)
+    network = assembled(_spec(recipe), run, stages=STAGES)
     save_weights(network, path, metadata={"model": recipe.model})
 
 
-def assembled(spec: ModelSpec, run: Run, *, stages: tuple[StageName, ...]) -> InstFormer:
+def assembled(spec: InstFormerSpec, run: Run, *, stages: tuple[StageName, ...]) -> InstFormer:
     """The network with the averaged weights of the finished `stages`; the rest is random."""
-    network = build_instformer(spec)
+    network = spec.build()
     if "clip" in stages:
-        clip = trained_clip(spec, run)
+        clip = trained_clip(spec.clip, run)
         _instclip(network).visual.load_state_dict(clip.visual.state_dict())
         _instclip(network).start_from_class_token()
         network.text_encoder.load_state_dict(TextEncoder(clip).state_dict())
@@ -102,15 +102,21 @@ def assembled(spec: ModelSpec, run: Run, *, stages: tuple[StageName, ...]) -> In
     return network.eval().to(run.device)
 
 
-def trained_clip(spec: ModelSpec, run: Run) -> CLIP:
-    """The CLIP of stage 0, frozen; words that it never saw have no meaning to it."""
-    clip = build_clip(clip_spec(spec))
+def trained_clip(spec: ClipSpec, run: Run) -> CLIP:
+    """Return the CLIP of stage 0, frozen; words that it never saw have no meaning to it."""
+    clip = build_clip(spec)
     load_average(run.checkpoint("clip"), clip)
-    forget_unseen_tokens(clip, clip_spec(spec))
+    forget_unseen_tokens(clip, spec)
     return clip.eval().requires_grad_(requires_grad=False).to(run.device)
 
 
-def _train_proposals(recipe: Recipe, spec: ModelSpec, run: Run) -> None:
+def _spec(recipe: Recipe) -> InstFormerSpec:
+    spec = CATALOG[recipe.model]
+    assert isinstance(spec, InstFormerSpec), f"{recipe.model} is not an InstFormer"
+    return spec
+
+
+def _train_proposals(recipe: Recipe, spec: InstFormerSpec, run: Run) -> None:
     torch.manual_seed(recipe.proposals.schedule.seed)
     stage = proposal_stage(
         recipe.proposals,
@@ -122,14 +128,14 @@ def _train_proposals(recipe: Recipe, spec: ModelSpec, run: Run) -> None:
     _fit(stage, run)
 
 
-def _train_instclip(recipe: Recipe, spec: ModelSpec, run: Run) -> None:
+def _train_instclip(recipe: Recipe, spec: InstFormerSpec, run: Run) -> None:
     torch.manual_seed(recipe.instclip.schedule.seed)
     student = _instclip(assembled(spec, run, stages=("clip",)))
-    teacher = trained_clip(spec, run)
-    _fit(instclip_stage(recipe.instclip, clip_spec(spec), teacher=teacher, student=student), run)
+    teacher = trained_clip(spec.clip, run)
+    _fit(instclip_stage(recipe.instclip, spec.clip, teacher=teacher, student=student), run)
 
 
-def _train_rollout(recipe: Recipe, spec: ModelSpec, run: Run) -> None:
+def _train_rollout(recipe: Recipe, spec: InstFormerSpec, run: Run) -> None:
     torch.manual_seed(recipe.rollout.schedule.seed)
     network = assembled(spec, run, stages=("clip", "proposals", "instclip"))
     clips = collect_tokens(recipe.rollout, network, device=run.device, on_clip=run.on_clip)

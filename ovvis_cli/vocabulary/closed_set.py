@@ -5,19 +5,17 @@ from collections.abc import Mapping
 from ovvis_cli.errors import VocabularyError
 from ovvis_cli.vocabulary.categories import load_table, table_name
 from ovvis_cli.vocabulary.names import Vocabulary
-from ovvis_cli.vocabulary.words import fold, spellings
+from ovvis_cli.vocabulary.words import fold, prompt_text, spellings
 
 _NUM_SHOWN = 8
 
 
-def class_columns(vocabulary: Vocabulary, *, model_name: str, closed_set: str | None) -> tuple[int, ...]:
+def class_columns(vocabulary: Vocabulary, *, model_name: str, closed_set: str) -> tuple[int, ...]:
     """The column of each name in the class head of a model trained on the table `closed_set`.
 
     Raises:
         VocabularyError: names are not in that table.
     """
-    if closed_set is None:
-        raise ValueError(f"{model_name} has no closed set")
     known = load_table(table_name(closed_set)).categories
     columns = {
         fold(text): column for column, entry in enumerate(known) for text in (entry.name, entry.prompt)
@@ -36,4 +34,6 @@ def class_columns(vocabulary: Vocabulary, *, model_name: str, closed_set: str | 
 
 def _column(name: str, *, columns: Mapping[str, int]) -> int | None:
     """The column of a name or of its singular; None where the head has neither."""
-    return next((columns[text] for text in (fold(name), *spellings(name)) if text in columns), None)
+    return next(
+        (columns[text] for text in (fold(name), *spellings(prompt_text(name))) if text in columns), None
+    )

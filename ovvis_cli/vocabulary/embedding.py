@@ -61,9 +61,16 @@ class VocabularyEmbedder:
         self._templates = tuple(templates)
         self._progress = progress
 
-    def embed(self, vocabulary: Vocabulary, *, distractors: bool = True) -> EmbeddedVocabulary:
-        """The vocabulary's embeddings, with those of fitting distractors unless these are not wanted."""
-        asked_embeds = self._encode(self._prompts(vocabulary))
+    def embed(
+        self,
+        vocabulary: Vocabulary,
+        *,
+        distractors: bool = True,
+        asked_embeds: Float[Tensor, "K D"] | None = None,
+    ) -> EmbeddedVocabulary:
+        """Return the vocabulary's embeddings, or those given, followed by fitting distractors if wanted."""
+        if asked_embeds is None:
+            asked_embeds = self._encode(self._prompts(vocabulary))
         if not distractors:
             return EmbeddedVocabulary(vocabulary=vocabulary, distractors=(), class_embeds=asked_embeds)
         candidates, chosen = self._candidates(vocabulary.names)

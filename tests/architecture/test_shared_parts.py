@@ -1,6 +1,6 @@
 """The systems are compositions: what one adds to another is listed here, all else they share."""
 
-from ovvis_models.catalog import build
+from ovvis_models.catalog import find_spec
 
 SHARED = {
     "blocks.deformable_attention.DeformableAttention",
@@ -23,7 +23,7 @@ CLIP_VIS_ADDS = {
 
 
 def _parts(model: str) -> set[str]:
-    classes = {type(module) for module in build(model).modules()}
+    classes = {type(module) for module in find_spec(model).build().modules()}
     ours = {
         f"{each.__module__}.{each.__qualname__}" for each in classes if each.__module__.startswith("ovvis")
     }

@@ -68,11 +68,11 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Random weights of instformer-tiny that see something everywhere."""
     import torch
 
-    from ovvis_models.catalog import build
+    from ovvis_models.catalog import find_spec
     from ovvis_models.weights import save_weights
 
     torch.manual_seed(0)
-    network = build("instformer-tiny").eval()
+    network = find_spec("instformer-tiny").build().eval()
     with torch.no_grad():
         network.proposals.query_decoder.object_head.linear.bias.add_(1.0)
     path = tmp_path_factory.mktemp("weights") / "random.safetensors"

@@ -19,12 +19,13 @@ pytestmark = pytest.mark.e2e
 OPTIONS = {
     "segment": """--adapter --batch-size --classes --classes-file --classifier --device --end --json --live
         --max-tracks --model --no-distractors --output --overwrite --precision --quiet --save
-        --score-threshold --start --stride --tracker --vocabulary""",
+        --score-threshold --start --stride --tracker --rules --momentum --top-k-frames --top-k-chosen
+        --short-side --text-embeddings --vocabulary""",
     "benchmark": """--batch-size --classes-count --compare --device --frames --json --model --plot --precision
         --quiet --random-weights --size --video""",
     "export": "--format --json --output --overwrite --quiet --source",
     "relabel": """--classes --classes-file --json --max-tracks --model --no-distractors --quiet --save
-        --score-threshold --source --vocabulary""",
+        --score-threshold --source --text-embeddings --vocabulary""",
     "models list": "--json",
     "models info": "--json",
     "doctor": "--json --quiet",

@@ -14,9 +14,10 @@ from ovvis_cli.diorama.writer import ClipShape, write_video
 from ovvis_cli.model_store.default_model import default_model
 from ovvis_cli.record.reader import Record
 from ovvis_models import catalog
-from ovvis_models.catalog import INSTFORMER_TINY, MINVIS_R50_YTVIS2019
 from ovvis_models.converters.mask2former import to_detectron2
 from ovvis_models.networks.mask2former import BackboneSpec, build_mask2former
+from ovvis_models.systems.instformer_models import INSTFORMER_TINY
+from ovvis_models.systems.minvis_models import MINVIS_R50_YTVIS2019
 
 pytestmark = pytest.mark.e2e
 NAME = MINVIS_R50_YTVIS2019.name

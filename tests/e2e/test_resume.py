@@ -126,15 +126,15 @@ def test_ctrl_c_says_how_to_carry_on(
 ) -> None:
     from ovvis_cli.inference.engine import Engine
 
-    predict, calls = Engine.predict, []
+    encode, calls = Engine.encode, []
 
     def interrupted(self: Engine, *arguments: object) -> object:
         calls.append(1)
         if len(calls) == 3:
             raise KeyboardInterrupt
-        return predict(self, *arguments)  # type: ignore[arg-type]
+        return encode(self, *arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Engine, "predict", interrupted)
+    monkeypatch.setattr(Engine, "encode", interrupted)
     arguments = _arguments(video, weights, tmp_path)[3:]
     outcome = ovvis(*arguments)
     assert outcome.code == 130

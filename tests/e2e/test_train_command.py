@@ -3,7 +3,7 @@
 import pytest
 
 from ovvis_cli.app import run
-from ovvis_models.catalog import load
+from ovvis_models.loading import load
 
 
 @pytest.mark.slow

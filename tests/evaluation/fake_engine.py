@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 
@@ -17,7 +16,9 @@ class FakeEngine:
 
     def __init__(self, *, stop_after: int | None = None, sha256: str = "0" * 64) -> None:
         self.model_info = ModelInfo(name="fake", weights_sha256=sha256)
-        self.model = SimpleNamespace(spec=SimpleNamespace(name="fake", closed_set=None))
+        spec = SimpleNamespace(name="fake", reads_words=True, window=1)
+        self.model = SimpleNamespace(spec=spec)
+        self.rules = "product"
         self.settings: dict[str, str] = {"device": "cpu", "precision": "fp32"}
         self.num_segmenters = 0
         self._stop_after = stop_after
@@ -29,8 +30,8 @@ class FakeEngine:
         self.num_segmenters += 1
         return FakeSegmenter()
 
-    def predict(self, segmenter: "FakeSegmenter", images: Sequence[np.ndarray]) -> Any:
-        """The images are the prediction."""
+    def encode(self, segmenter: "FakeSegmenter", images: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
+        """Return the images: each is a window."""
         return list(images)
 
 
@@ -41,24 +42,20 @@ class FakeSegmenter:
         self._num_frames = 0
         self._seen: set[int] = set()
 
-    def step(self, prediction: Sequence[np.ndarray], frame_indices: Sequence[int]) -> list[FrameResult]:
-        """Every brightness that is there."""
-        results = []
-        for image, frame_index in zip(prediction, frame_indices, strict=True):
-            levels = [level for level in np.unique(image[..., 0]).tolist() if level]
-            self._seen.update(levels)
-            self._num_frames += 1
-            results.append(
-                FrameResult(
-                    frame_index=frame_index,
-                    track_ids=np.array([level // 60 for level in levels], dtype=np.int64),
-                    scores=np.full(len(levels), 0.8, dtype=np.float32),
-                    masks=np.stack([image[..., 0] == level for level in levels])
-                    if levels
-                    else np.zeros((0, *image.shape[:2]), dtype=bool),
-                )
-            )
-        return results
+    def step(self, image: np.ndarray, frame_indices: Sequence[int]) -> SimpleNamespace:
+        """Return every brightness that is there."""
+        levels = [level for level in np.unique(image[..., 0]).tolist() if level]
+        self._seen.update(levels)
+        self._num_frames += 1
+        result = FrameResult(
+            frame_index=frame_indices[0],
+            track_ids=np.array([level // 60 for level in levels], dtype=np.int64),
+            scores=np.full(len(levels), 0.8, dtype=np.float32),
+            masks=np.stack([image[..., 0] == level for level in levels])
+            if levels
+            else np.zeros((0, *image.shape[:2]), dtype=bool),
+        )
+        return SimpleNamespace(frames=(result,))
 
     def finish(self) -> VideoResult:
         """One token a track: the axis of its class."""

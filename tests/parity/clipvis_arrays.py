@@ -15,13 +15,6 @@ from ovvis_models.converters.clip_vis import decoder_state, split, with_counters
 from ovvis_models.converters.mask2former import from_detectron2
 from ovvis_models.heads.mask_pooling import MaskedMeanPool, inside_at, mask_pooling
 from ovvis_models.heads.vocabulary_scores import class_logits
-from ovvis_models.heads.weighted_scores import (
-    absent_frames,
-    best_video_pairs,
-    track_quality,
-    video_scores,
-    without_frames,
-)
 from ovvis_models.networks.clip import (
     CONVNEXT_BASE_W_320,
     ClipSpec,
@@ -33,9 +26,11 @@ from ovvis_models.networks.clip import (
 from ovvis_models.networks.clip_vis import ClipVis
 from ovvis_models.networks.mask2former import Mask2FormerSpec, build_mask2former
 from ovvis_models.preprocess import logits_to_original
+from ovvis_models.scoring.clip_vis import ClipVisScoring, frame_scores, video_scores, weighted_classes
+from ovvis_models.scoring.evidence import SlotEvidence
 from ovvis_models.text.encoder import TextEncoder
 from ovvis_models.text.prompts import fill
-from ovvis_models.trackers.assignment import AssociationRules, cosines
+from ovvis_models.trackers.assignment import FIXED_SLOTS, cosines
 from ovvis_models.trackers.state import TrackState
 from ovvis_models.trackers.top_k import TopKTracker
 from tests.parity.comparison import NEAR_THRESHOLD, Found
@@ -49,7 +44,6 @@ HEAD_WIDTH = 64
 TRACK_STEP = 4
 PROMPT_STEP = 7
 SHOWN_TOKENS = 16
-RULES = AssociationRules(match_threshold=-1.0, birth_threshold=0.0, max_tracks=1000, max_unseen=0)
 """As published: every query of the first frame is a track, and every track goes on in every frame."""
 CLIP_THINNING = {2: (8, 4), 3: (8, 2), 4: (16, 1), 5: (8, 1)}
 
@@ -124,7 +118,7 @@ class Matching:
 
 def match_frames(queries: Tensor, *, num_frames: int, num_chosen: int) -> Matching:
     """Run the tracker over the frames' queries, each state through its stored form."""
-    tracker = TopKTracker(RULES, num_frames=num_frames, num_chosen=num_chosen)
+    tracker = TopKTracker(FIXED_SLOTS, num_frames=num_frames, num_chosen=num_chosen)
     state = TrackState.unseen(
         queries[0, :0],  # of the queries' type
         track_ids=torch.zeros(0, dtype=torch.long),
@@ -261,31 +255,55 @@ def _results(
     fixture: Fixture, masks: Tensor, *, quality: Tensor, logits: Tensor, probs: Tensor
 ) -> dict[str, Found]:
     object_logits = logits[..., 0] - logits[..., 1]
-    weighted = (probs * quality[..., None]).sqrt().mean(dim=0)
-    scores = video_scores(probs, mask_quality=quality, object_logits=object_logits)
-    pairs = best_video_pairs(scores, num_pairs=fixture.case["inference"]["top_k"])
-    absent, frame_scores = absent_frames(pairs, class_probs=probs, object_logits=object_logits)
-    order = kept_order(fixture, pairs.track_index, pairs.class_index)
-    small = without_frames(masks[:, pairs.track_index].transpose(0, 1), absent)
-    found = track_quality(small)
+    weighted = weighted_classes(probs, quality).mean(dim=0)
+    scores = video_scores(weighted, object_logits.mean(dim=0))
+    evidence = [_evidence(*parts) for parts in zip(masks, object_logits, quality, probs, strict=True)]
+    pairs = ClipVisScoring().score(
+        lambda: evidence, _KnownProbabilities(), num_pairs=fixture.case["inference"]["top_k"]
+    )
+    slots, classes = pairs.slot_index, pairs.class_index
+    class_scores = scores[slots, classes]
+    by_frame = frame_scores(probs[:, slots, classes], object_logits[:, slots]).T
+    order = kept_order(fixture, slots, classes)
+    small = torch.where(pairs.absent[..., None, None], -1.0, masks[:, slots].transpose(0, 1))
     large = torch.stack([logits_to_original(track, fixture.geometry) for track in small])
     undecided = (small.abs() <= NEAR_THRESHOLD[str(small.dtype).removeprefix("torch.")]).flatten(1).sum(dim=1)
     slack = (0.5 * undecided / (small > 0).flatten(1).sum(dim=1).clamp(min=1)).cpu().numpy()[order]
-    tracks = pairs.track_index.unique()
+    tracks = slots.unique()
     return {
         "weighted_class_scores": as_found(weighted),
         "final_class_scores": as_found(scores),
-        "query_index": ordered(pairs.track_index, order),
-        "labels": ordered(pairs.class_index, order),
-        "class_scores": ordered(pairs.class_scores, order),
-        "per_frame_scores": ordered(frame_scores, order),
-        "ignored": ordered(absent.to(torch.int8), order),
+        "query_index": ordered(slots, order),
+        "labels": ordered(classes, order),
+        "class_scores": ordered(class_scores, order),
+        "per_frame_scores": ordered(by_frame, order),
+        "ignored": ordered(pairs.absent.to(torch.int8), order),
         "mask_tracks": as_found(tracks),
         "mask_logits": as_found(masks[:, tracks].transpose(0, 1)),
-        "mask_quality": Found(values=ordered(found, order).values, slack=slack),
-        "scores": Found(values=ordered(pairs.class_scores * found, order).values, slack=slack),
+        "mask_quality": Found(values=ordered(pairs.scores / class_scores, order).values, slack=slack),
+        "scores": Found(values=ordered(pairs.scores, order).values, slack=slack),
         "masks": mask_bits(large, order),
     }
+
+
+class _KnownProbabilities:
+    """Takes class probabilities that stand in for tokens."""
+
+    def probabilities(self, tokens: Tensor) -> Tensor:
+        """Return them."""
+        return tokens
+
+
+def _evidence(masks: Tensor, object_logits: Tensor, quality: Tensor, probs: Tensor) -> SlotEvidence:
+    inside = (masks > 0).to(masks.dtype)
+    return SlotEvidence(
+        object_scores=object_logits.sigmoid(),
+        object_logits=object_logits,
+        instance_tokens=probs,
+        mask_quality=quality,
+        mask_area=inside.sum(dim=(-1, -2))[None],
+        mask_confidence=(masks.sigmoid() * inside).sum(dim=(-1, -2))[None],
+    )
 
 
 def stem_end(network: ClipVis) -> torch.nn.Module:

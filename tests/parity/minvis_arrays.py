@@ -7,12 +7,16 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
+from ovvis_models.association import MatchingAssociation
 from ovvis_models.heads.closed_set import best_pairs
 from ovvis_models.networks.minvis import MinVIS
 from ovvis_models.preprocess import logits_to_original
+from ovvis_models.proposal_selection import ALL_PROPOSALS
+from ovvis_models.scoring.track_table import PlainMean
 from ovvis_models.segmenter import VideoSegmenter
-from ovvis_models.structures import ImageGeometry, Proposals, WindowPrediction
-from ovvis_models.trackers.previous_frame import PreviousFrameTracker, similarity
+from ovvis_models.structures import EncodedWindow, ImageGeometry
+from ovvis_models.trackers.adjacent import AdjacentTracker
+from ovvis_models.trackers.assignment import FIXED_SLOTS, cosines
 from ovvis_models.trackers.state import TrackState
 from tests.parity.comparison import Found
 from tests.parity.fixture import Fixture
@@ -39,7 +43,7 @@ def minvis_arrays(fixture: Fixture, run: NetworkRun) -> Mapping[str, Found]:
     system = MinVIS(run.network, image_input=fixture.image_input)
     followed = _follow(system, run, shape=fixture.geometry)
     references = followed.references
-    cosines = [similarity(*pair) for pair in zip(references, last.query_embeds[1:], strict=True)]
+    alike = [cosines(*pair) for pair in zip(references, last.query_embeds[1:], strict=True)]
     pairs = best_pairs(followed.video_logits, num_pairs=fixture.case["inference"]["top_k"])
     order = kept_order(fixture, pairs.query_index, pairs.class_index)
     chosen = followed.query_of_track[:, pairs.query_index]  # (T, N)
@@ -51,7 +55,7 @@ def minvis_arrays(fixture: Fixture, run: NetworkRun) -> Mapping[str, Found]:
             "frames": Found(values=fixture.arrays["frames"]),
             "frame_queries": as_found(last.query_embeds),
             "frame_logits": as_found(last.object_logits),
-            "similarity": as_found(_stacked(cosines)),
+            "similarity": as_found(_stacked(alike)),
             "match_indices": as_found(followed.query_of_track[1:]),
             "track_embeddings": as_found(_stacked(references)[:, ::TRACK_STEP]),
             "video_logits": as_found(followed.video_logits),
@@ -70,9 +74,15 @@ def _follow(system: MinVIS, run: NetworkRun, *, shape: ImageGeometry) -> _Follow
 
     Frames go one by one, as a stream would bring them, and each state through its stored form.
     """
-    last, tracker = run.output.layers[-1], PreviousFrameTracker()
+    last, tracker = run.output.layers[-1], AdjacentTracker(FIXED_SLOTS)
     segmenter = _segmenter(system)
-    state = tracker.initial_state(last.query_embeds.shape[-1], torch.device("cpu"))
+    state = TrackState.unseen(
+        last.query_embeds[0, :0],  # of the queries' type
+        track_ids=torch.zeros(0, dtype=torch.long),
+        hidden_dim=0,
+        num_frames=0,
+        next_track_id=1,
+    )
     references, orders = [], []
     for frame, queries in enumerate(last.query_embeds):
         state, track_ids = tracker.step(state, queries, torch.ones(queries.shape[0]))
@@ -81,7 +91,7 @@ def _follow(system: MinVIS, run: NetworkRun, *, shape: ImageGeometry) -> _Follow
         state = TrackState.from_tensors(state.to_tensors())
         resumed = _segmenter(system)
         resumed.load_state_dict(segmenter.state_dict())
-        resumed.step(_frame_prediction(run, frame, shape=shape), [frame])
+        resumed.step(_window(run, frame, shape=shape), [frame])
         segmenter = resumed
     tokens = [torch.from_numpy(track.instance_token) for track in segmenter.finish().tracks]
     return _Followed(
@@ -89,22 +99,22 @@ def _follow(system: MinVIS, run: NetworkRun, *, shape: ImageGeometry) -> _Follow
     )
 
 
-def _segmenter(system: MinVIS) -> VideoSegmenter:
-    return VideoSegmenter(
-        system, PreviousFrameTracker(), tracked_by="query", every_proposal=True, closed_set=True
+def _segmenter(system: MinVIS) -> VideoSegmenter[EncodedWindow]:
+    association = MatchingAssociation(
+        tracker=AdjacentTracker(FIXED_SLOTS), selection=ALL_PROPOSALS, tracked_by="query"
     )
+    return VideoSegmenter(system, association, token_mean=PlainMean())
 
 
-def _frame_prediction(run: NetworkRun, frame: int, *, shape: ImageGeometry) -> WindowPrediction:
-    last, chosen = run.output.layers[-1], slice(frame, frame + 1)
+def _window(run: NetworkRun, frame: int, *, shape: ImageGeometry) -> EncodedWindow:
+    last = run.output.layers[-1]
     to_logit = run.network.query_decoder.object_head.object_logit
-    return WindowPrediction(
-        proposals=Proposals(
-            query_embeds=last.query_embeds[chosen],
-            mask_logits=last.mask_logits[chosen],
-            object_logits=to_logit(last.object_logits[chosen]),
-        ),
-        instance_tokens=last.object_logits[chosen],
+    return EncodedWindow(
+        query_embeds=last.query_embeds[frame],
+        instance_tokens=last.object_logits[frame],
+        object_logits=to_logit(last.object_logits[frame]),
+        mask_logits=last.mask_logits[frame : frame + 1],
+        mask_quality=None,
         geometry=shape,
     )
 

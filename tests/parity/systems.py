@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from ovvis_models.backbones.folding import fold_norms
-from ovvis_models.catalog import ready
 from ovvis_models.heads.closed_set import best_pairs, mask_quality
+from ovvis_models.loading import ready
 from ovvis_models.preprocess import logits_to_original
 from tests.parity.clipvis_arrays import build_clip_vis, clipvis_arrays, clipvis_network_array, stem_end
 from tests.parity.comparison import NEAR_THRESHOLD, Found

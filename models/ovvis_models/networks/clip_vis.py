@@ -4,23 +4,24 @@ Paper: CLIP-VIS: Adapting CLIP for Open-Vocabulary Video Instance Segmentation (
 Data flow: frames -> CLIP's convolutional tower -> four maps -> Mask2Former's decoders -> Q masks, queries,
 object scores and expected mask overlaps; last map and masks -> mask pooling -> Q instance tokens.
 This file is the part that looks at each frame alone; `segmenter.py` runs a tracker over the queries, as a
-rule the one with a memory of several frames (`trackers/top_k.py`); `heads/weighted_scores.py` weighs names.
+rule the one with a memory of several frames (`trackers/top_k.py`); `scoring/clip_vis.py` weights classes.
 Siblings: InstFormer has a backbone of its own and asks CLIP's transformer, once a frame, about all masks.
 Deviations in what is computed in a frame: none (proved by the parity fixtures).
 """
 
 import torch.nn.functional as F
 from jaxtyping import Float, UInt8
-from torch import Tensor, nn
+from torch import Tensor
 
 from ovvis_models.heads.mask_pooling import MaskPooling, inside_at
 from ovvis_models.networks.mask2former import Mask2Former
+from ovvis_models.networks.video_network import FrameNetwork
 from ovvis_models.preprocess import ImageInput, proposal_images
-from ovvis_models.structures import WindowPrediction
+from ovvis_models.structures import FramePredictions
 from ovvis_models.text.encoder import TextEncoder
 
 
-class ClipVis(nn.Module):
+class ClipVis(FrameNetwork):
     """The networks of CLIP-VIS. `predict` is stateless and takes many frames at once."""
 
     def __init__(
@@ -45,7 +46,7 @@ class ClipVis(nn.Module):
         self.text_encoder = text_encoder
         self.image_input = image_input
 
-    def predict(self, frames: UInt8[Tensor, "B H0 W0 3"]) -> WindowPrediction:
+    def predict(self, frames: UInt8[Tensor, "B H0 W0 3"]) -> FramePredictions:
         """Proposals and instance tokens of B RGB frames of one size, on the device of the frames."""
         images, shape = proposal_images(frames, self.image_input)
         maps = self.proposals.backbone(images)
@@ -53,7 +54,7 @@ class ClipVis(nn.Module):
             self.proposals.query_decoder.last(self.proposals.pixel_decoder(maps))
         )
         tokens = F.normalize(self.embed(maps[-1], proposals.mask_logits), dim=-1)
-        return WindowPrediction(proposals=proposals, instance_tokens=tokens, geometry=shape)
+        return FramePredictions(proposals=proposals, instance_tokens=tokens, geometry=shape)
 
     def embed(
         self, dense: Float[Tensor, "B C h32 w32"], mask_logits: Float[Tensor, "B Q h w"]

@@ -10,18 +10,19 @@ Deviation: CLIP sees the frame resized to whole patches, proposals the padded on
 
 import torch
 from jaxtyping import Float, UInt8
-from torch import Tensor, nn
+from torch import Tensor
 
 from ovvis_models.heads.classifier import InstanceEncoder
 from ovvis_models.networks.mask2former import Mask2Former
+from ovvis_models.networks.video_network import FrameNetwork
 from ovvis_models.preprocess import ImageInput, image_area, prepare, proposal_images, unpadded_geometry
-from ovvis_models.structures import ImageGeometry, Proposals, WindowPrediction
+from ovvis_models.structures import FramePredictions, ImageGeometry, Proposals
 from ovvis_models.text.encoder import TextEncoder
 from ovvis_models.trackers.rollout import RolloutTracker
 
 
-class InstFormer(nn.Module):
-    """The networks of InstFormer. `predict` is stateless and takes many frames at once."""
+class InstFormer(FrameNetwork):
+    """The networks of InstFormer. `encode` is stateless and takes many frames at once."""
 
     def __init__(
         self,
@@ -56,13 +57,13 @@ class InstFormer(nn.Module):
         self.clip_input = clip_input
         self.max_instances = max_instances
 
-    def predict(self, frames: UInt8[Tensor, "B H0 W0 3"]) -> WindowPrediction:
+    def predict(self, frames: UInt8[Tensor, "B H0 W0 3"]) -> FramePredictions:
         """Proposals and instance tokens of B RGB frames of one size, on the device of the frames."""
         proposals, shape = self.propose(frames)
         if self.max_instances is not None:
             proposals = best_proposals(proposals, num_instances=self.max_instances)
         tokens = self.classify(frames, image_area(proposals.mask_logits, shape))
-        return WindowPrediction(proposals=proposals, instance_tokens=tokens, geometry=shape)
+        return FramePredictions(proposals=proposals, instance_tokens=tokens, geometry=shape)
 
     def propose(self, frames: UInt8[Tensor, "B H0 W0 3"]) -> tuple[Proposals, ImageGeometry]:
         """Class-agnostic proposals, and how their masks map to the frames."""

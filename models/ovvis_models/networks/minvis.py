@@ -10,14 +10,15 @@ Deviation: none in what is computed (proved by the parity fixture).
 """
 
 from jaxtyping import UInt8
-from torch import Tensor, nn
+from torch import Tensor
 
 from ovvis_models.networks.mask2former import Mask2Former
+from ovvis_models.networks.video_network import FrameNetwork
 from ovvis_models.preprocess import ImageInput, proposal_images
-from ovvis_models.structures import WindowPrediction
+from ovvis_models.structures import FramePredictions
 
 
-class MinVIS(nn.Module):
+class MinVIS(FrameNetwork):
     """The network of MinVIS. `predict` is stateless and takes many frames at once."""
 
     def __init__(self, proposals: Mask2Former, *, image_input: ImageInput) -> None:
@@ -25,10 +26,10 @@ class MinVIS(nn.Module):
         self.proposals = proposals
         self.image_input = image_input
 
-    def predict(self, frames: UInt8[Tensor, "B H0 W0 3"]) -> WindowPrediction:
+    def predict(self, frames: UInt8[Tensor, "B H0 W0 3"]) -> FramePredictions:
         """Masks and class logits (as instance tokens) of B RGB frames of one size, on their device."""
         images, shape = proposal_images(frames, self.image_input)
         last = self.proposals.last(images)
-        return WindowPrediction(
+        return FramePredictions(
             proposals=self.proposals.proposals_of(last), instance_tokens=last.object_logits, geometry=shape
         )

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ovvis_models.trackers.assignment import AssociationRules, associate, cosines
+from ovvis_models.trackers.assignment import AssociationRules, TrackRules, cosines
 from ovvis_models.trackers.state import TrackState
 
 OV2SEG_MOMENTUM = 0.7
@@ -20,7 +20,7 @@ OV2SEG_MOMENTUM = 0.7
 class AdjacentTracker:
     """Expects each track's next tracking token to be its last one, or a running mean."""
 
-    def __init__(self, rules: AssociationRules | None = None, *, momentum: float = 1.0) -> None:
+    def __init__(self, rules: TrackRules | None = None, *, momentum: float = 1.0) -> None:
         """Starts with rules and the weight of the newest look, in (0, 1].
 
         Raises:
@@ -28,7 +28,7 @@ class AdjacentTracker:
         """
         if not 0.0 < momentum <= 1.0:
             raise ValueError(f"momentum is the newest look's weight in (0, 1], got {momentum}")
-        self.rules = rules or AssociationRules()
+        self.rules: TrackRules = rules or AssociationRules()
         self.momentum = momentum
 
     def initial_state(self, num_features: int, device: torch.device) -> TrackState:
@@ -42,12 +42,11 @@ class AdjacentTracker:
         scores: Float[Tensor, " N"],
     ) -> tuple[TrackState, Int[Tensor, " N"]]:
         """See `Tracker.step`."""
-        return associate(
+        return self.rules.associate(
             state,
             tracking_tokens,
             scores,
             similarity=cosines(state.expected_tokens, tracking_tokens),
-            rules=self.rules,
             update=self._update,
         )
 

@@ -1,13 +1,15 @@
-"""Which proposal continues which track: the part of association that all token trackers share.
+"""Matching proposals to tracks, and the rules of when tracks begin and end.
 
-Deviation from paper Sec. 4.3, which matches a fixed set of N slots in every frame whatever their similarity:
-here a match needs a similarity, an unmatched good proposal starts a new track, and a track unseen for long
-ends. Without these, a track that left the picture would go on with whatever proposal is left over, and memory
-would grow.
+Two rule sets share one interface, so that every tracker works with both:
+- `AssociationRules`: a match needs a minimum similarity, an unmatched good proposal starts a track, and a
+  track that is unseen for long ends. This is what a person wants to see.
+- `FixedSlots`: the proposals of the first window are the tracks, and every later window is permuted to fit
+  them (MinVIS; OpenVIS, Sec. 4.3; CLIP-VIS; OVFormer). This is what the papers evaluate.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Final, Protocol
 
 import numpy as np
 import torch
@@ -21,7 +23,28 @@ from ovvis_models.trackers.state import TrackState
 NO_TRACK = -1
 
 Update = Callable[[TrackState, Tensor], TrackState]
-"""Slots that were seen, with their tokens (M,F) of this frame -> the same slots for the next frame."""
+"""Update the slots that were seen with their tokens (M, F) of this window."""
+
+
+class TrackRules(Protocol):
+    """Decides which proposals continue, start and end tracks."""
+
+    @property
+    def match_threshold(self) -> float:
+        """Minimum cosine similarity of a match, in [-1, 1]."""
+        ...
+
+    def associate(
+        self,
+        state: TrackState,
+        tracking_tokens: Float[Tensor, "N F"],
+        scores: Float[Tensor, " N"],
+        *,
+        similarity: Float[Tensor, "M N"],
+        update: Update,
+    ) -> tuple[TrackState, Int[Tensor, " N"]]:
+        """Return the state after this window, and each proposal's track id or -1."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,35 +65,78 @@ class AssociationRules:
             got = f"{self.max_tracks} and {self.max_unseen}"
             raise ValueError(f"max_tracks must be at least 1 and max_unseen at least 0, got {got}")
 
+    def associate(
+        self,
+        state: TrackState,
+        tracking_tokens: Float[Tensor, "N F"],
+        scores: Float[Tensor, " N"],
+        *,
+        similarity: Float[Tensor, "M N"],
+        update: Update,
+    ) -> tuple[TrackState, Int[Tensor, " N"]]:
+        """Match, start, update and end tracks.
 
-def associate(
-    state: TrackState,
-    tracking_tokens: Float[Tensor, "N F"],
-    scores: Float[Tensor, " N"],
-    *,
-    similarity: Float[Tensor, "M N"],
-    rules: AssociationRules,
-    update: Update,
-) -> tuple[TrackState, Int[Tensor, " N"]]:
-    """One frame: match, give birth, update, end. The state after it, and each proposal's track id or -1.
+        The order of the proposals does not matter, except for exact ties: new ids go by descending score. Of
+        a track that is not seen, only the number of windows unseen changes.
+        """
+        slot_of = match(similarity, threshold=self.match_threshold)
+        born = _births(slot_of, scores, rules=self)
+        aged = _aged(state, slot_of[slot_of >= 0])
+        kept = _kept_slots(aged, num_born=born.shape[0], rules=self)
+        born = born[: self.max_tracks - kept.shape[0]]
 
-    The order of the proposals does not matter, but for exact ties: new ids go by descending score. Of a track
-    that is not seen, only the number of frames unseen changes.
+        grown = _with_new_slots(aged, tracking_tokens[born])
+        new_slots = torch.arange(state.num_slots, grown.num_slots, device=slot_of.device)
+        slot_of = slot_of.index_copy(0, born, new_slots)
+        seen = (slot_of >= 0).nonzero()[:, 0]
+        slots = slot_of[seen]
+        after = grown.updated(slots, update(grown.select(slots), tracking_tokens[seen]))
+        track_ids = torch.full_like(slot_of, NO_TRACK).index_copy(0, seen, grown.track_ids[slots])
+        return after.select(torch.cat([kept, new_slots])), track_ids
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FixedSlots:
+    """Keeps the proposals of the first window as tracks; each takes exactly one proposal of every window.
+
+    Nothing starts or ends a track later: an absent object is expected to say so by its scores.
     """
-    slot_of = match(similarity, threshold=rules.match_threshold)
-    born = _births(slot_of, scores, rules=rules)
-    aged = _aged(state, slot_of[slot_of >= 0])
-    kept = _kept_slots(aged, num_born=born.shape[0], rules=rules)
-    born = born[: rules.max_tracks - kept.shape[0]]
 
-    grown = _with_new_slots(aged, tracking_tokens[born])
-    new_slots = torch.arange(state.num_slots, grown.num_slots, device=slot_of.device)
-    slot_of = slot_of.index_copy(0, born, new_slots)
-    seen = (slot_of >= 0).nonzero()[:, 0]
-    slots = slot_of[seen]
-    after = grown.updated(slots, update(grown.select(slots), tracking_tokens[seen]))
-    track_ids = torch.full_like(slot_of, NO_TRACK).index_copy(0, seen, grown.track_ids[slots])
-    return after.select(torch.cat([kept, new_slots])), track_ids
+    match_threshold: float = -1.0  # every pair may match
+
+    def associate(
+        self,
+        state: TrackState,
+        tracking_tokens: Float[Tensor, "N F"],
+        scores: Float[Tensor, " N"],
+        *,
+        similarity: Float[Tensor, "M N"],
+        update: Update,
+    ) -> tuple[TrackState, Int[Tensor, " N"]]:
+        """Permute the proposals so that the sum of similarities is largest; `scores` are not used.
+
+        Raises:
+            ValueError: when there are not as many proposals as in the first window.
+        """
+        if state.num_slots == 0:
+            state = TrackState.unseen(
+                tracking_tokens,
+                track_ids=torch.arange(1, tracking_tokens.shape[0] + 1, device=tracking_tokens.device),
+                hidden_dim=state.hidden.shape[1],
+                num_frames=state.memory.shape[1],
+                next_track_id=tracking_tokens.shape[0] + 1,
+            )
+            proposal_of = torch.arange(state.num_slots, device=tracking_tokens.device)
+        elif tracking_tokens.shape[0] == state.num_slots:
+            proposal_of = assign(similarity)
+        else:
+            found = f"{tracking_tokens.shape[0]} proposals for {state.num_slots} tracks"
+            raise ValueError(f"every window needs as many proposals as the first, got {found}")
+        after = update(state, tracking_tokens[proposal_of])
+        return after, torch.empty_like(state.track_ids).index_copy(0, proposal_of, state.track_ids)
+
+
+FIXED_SLOTS: Final = FixedSlots()
 
 
 def cosines(
@@ -92,6 +158,12 @@ def match(similarity: Float[Tensor, "M N"], *, threshold: float) -> Int[Tensor, 
     slot_of = np.full(gain.shape[1], -1, dtype=np.int64)
     slot_of[proposals[allowed]] = slots[allowed]
     return torch.from_numpy(slot_of).to(similarity.device)
+
+
+def assign(similarity: Float[Tensor, "M M"]) -> Int[Tensor, " M"]:
+    """Return the proposal of each track, one to one, such that the sum of similarities is largest."""
+    _, proposal_of = linear_sum_assignment((1 - similarity).cpu().numpy())
+    return torch.from_numpy(proposal_of).to(similarity.device)
 
 
 def excess(similarity: Float[Tensor, "*batch M N"], *, threshold: float) -> np.ndarray:

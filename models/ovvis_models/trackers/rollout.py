@@ -10,26 +10,33 @@ starts at zero, an untrained tracker is exactly the adjacent one, and training o
 below it. The paper does not say which recurrent cell; this is a GRU.
 """
 
+from copy import copy
 from dataclasses import replace
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from ovvis_models.trackers.assignment import AssociationRules, associate, cosines
+from ovvis_models.trackers.assignment import AssociationRules, TrackRules, cosines
 from ovvis_models.trackers.state import TrackState
 
 
 class RolloutTracker(nn.Module):
     """Association with predicted tracking tokens. Holds weights only; the state is passed in and out."""
 
-    def __init__(self, num_features: int, *, hidden_dim: int, rules: AssociationRules | None = None) -> None:
+    def __init__(self, num_features: int, *, hidden_dim: int, rules: TrackRules | None = None) -> None:
         super().__init__()
-        self.rules = rules or AssociationRules()
+        self.rules: TrackRules = rules or AssociationRules()
         self.cell = nn.GRUCell(num_features, hidden_dim)
         self.to_change = nn.Linear(hidden_dim, num_features)
         nn.init.zeros_(self.to_change.weight)
         nn.init.zeros_(self.to_change.bias)
+
+    def with_rules(self, rules: TrackRules) -> "RolloutTracker":
+        """Return a tracker that shares the weights and follows other rules."""
+        other = copy(self)
+        other.rules = rules
+        return other
 
     def predict(
         self, tokens: Float[Tensor, "M F"], hidden: Float[Tensor, "M R"]
@@ -55,12 +62,11 @@ class RolloutTracker(nn.Module):
         scores: Float[Tensor, " N"],
     ) -> tuple[TrackState, Int[Tensor, " N"]]:
         """See `Tracker.step`."""
-        return associate(
+        return self.rules.associate(
             state,
             tracking_tokens,
             scores,
             similarity=cosines(state.expected_tokens, tracking_tokens),
-            rules=self.rules,
             update=self._update,
         )
 

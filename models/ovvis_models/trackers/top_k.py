@@ -20,7 +20,7 @@ from jaxtyping import Bool, Float, Int
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from ovvis_models.trackers.assignment import AssociationRules, associate, cosines, excess
+from ovvis_models.trackers.assignment import AssociationRules, TrackRules, cosines, excess
 from ovvis_models.trackers.state import TrackState
 
 PAPER_FRAMES, PAPER_CHOSEN = 9, 3  # T and K of the paper's tables
@@ -31,7 +31,7 @@ class TopKTracker:
 
     def __init__(
         self,
-        rules: AssociationRules | None = None,
+        rules: TrackRules | None = None,
         *,
         num_frames: int = PAPER_FRAMES,
         num_chosen: int = PAPER_CHOSEN,
@@ -43,7 +43,7 @@ class TopKTracker:
         """
         if not 1 <= num_chosen <= num_frames:
             raise ValueError(f"num_chosen must be in 1..{num_frames} (the memory), got {num_chosen}")
-        self.rules = rules or AssociationRules()
+        self.rules: TrackRules = rules or AssociationRules()
         self.num_frames = num_frames
         self.num_chosen = num_chosen
 
@@ -59,12 +59,11 @@ class TopKTracker:
     ) -> tuple[TrackState, Int[Tensor, " N"]]:
         """See `Tracker.step`."""
         similarity = self.similarity(state, tracking_tokens)
-        return associate(
+        return self.rules.associate(
             _one_frame_later(state),
             tracking_tokens,
             scores,
             similarity=similarity,
-            rules=self.rules,
             update=_remember,
         )
 

@@ -3,8 +3,8 @@ from dataclasses import fields, replace
 import pytest
 import torch
 
-from ovvis_models import catalog
-from ovvis_models.catalog import CATALOG, ModelSpec, build, find_spec, load, segmenter_for, tracker_for
+from ovvis_models import catalog, loading
+from ovvis_models.catalog import CATALOG, find_spec
 from ovvis_models.errors import (
     CorruptWeightsError,
     MismatchedWeightsError,
@@ -12,11 +12,14 @@ from ovvis_models.errors import (
     UnknownModelError,
 )
 from ovvis_models.heads.masked_crops import MaskedCrops
+from ovvis_models.loading import load, segmenter_for
 from ovvis_models.networks.instformer import best_proposals
 from ovvis_models.preprocess import geometry, prepare
 from ovvis_models.structures import Proposals
+from ovvis_models.systems.instformer import InstFormerSpec
+from ovvis_models.systems.spec import TrackerChoice
 from ovvis_models.trackers.adjacent import AdjacentTracker
-from ovvis_models.trackers.previous_frame import PreviousFrameTracker
+from ovvis_models.trackers.assignment import FIXED_SLOTS
 from ovvis_models.weights import save_weights, weights_hash
 
 TINY = "instformer-tiny"
@@ -32,7 +35,7 @@ def smaller(network):
 @pytest.fixture(scope="module")
 def network():
     torch.manual_seed(0)
-    return smaller(build(TINY).eval())
+    return smaller(find_spec(TINY).build().eval())
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +128,7 @@ def test_load_by_path(network, weights):
 
 
 def test_load_by_name_checks_the_sum(weights, monkeypatch):
-    monkeypatch.setattr(catalog, "ZOO", weights.parent)
+    monkeypatch.setattr(loading, "ZOO", weights.parent)
     spec = replace(CATALOG[TINY], weights=replace(CATALOG[TINY].weights, sha256=weights_hash(weights)))
     monkeypatch.setattr(catalog, "CATALOG", {TINY: spec})
     assert load(TINY).spec.name == TINY
@@ -136,7 +139,7 @@ def test_load_by_name_checks_the_sum(weights, monkeypatch):
 
 
 def test_unknown_names_list_the_known_ones():
-    for call in (load, build, find_spec):
+    for call in (load, find_spec):
         with pytest.raises(UnknownModelError, match="instformer-r50, .*instformer-tiny"):
             call("yolo")
 
@@ -166,20 +169,26 @@ def test_trackers_and_classifiers_combine(weights):
     )
     for tracker in ("rollout", "adjacent", "previous-frame"):
         for classifier in ("instclip", "masked-crops"):
-            segmenter = segmenter_for(model, tracker=tracker, classifier=classifier)
-            segmenter.score_floor = 0.0
-            assert isinstance(segmenter.network.instance_encoder, MaskedCrops) == (
-                classifier == "masked-crops"
-            )
-            assert len(segmenter.step(segmenter.predict(frames), [0])) == 1
-    assert tracker_for(model, "rollout") is model.network.tracker
-    assert tracker_for(model, "adjacent").rules == model.spec.association.rules
+            for rules in ("product", "published"):
+                segmenter = segmenter_for(
+                    model, tracker=TrackerChoice(name=tracker), classifier=classifier, rules=rules
+                )
+                assert isinstance(segmenter.encoder.instance_encoder, MaskedCrops) == (
+                    classifier == "masked-crops"
+                )
+                (window,) = segmenter.encode(frames)
+                assert len(segmenter.step(window, [0]).frames) == 1
+                fixed = rules == "published" or tracker == "previous-frame"
+                expected = FIXED_SLOTS if fixed else model.spec.association.rules
+                assert segmenter.association.tracker.rules == expected
+    learned = segmenter_for(model, tracker=TrackerChoice(name="rollout")).association.tracker
+    assert learned.cell is model.network.tracker.cell
 
 
 def test_minvis_clip_is_two_choices_of_one_pipeline():
     ours, theirs = find_spec("minvis-clip-r50"), find_spec("instformer-r50")
-    assert (ours.default_tracker, ours.classifier) == ("previous-frame", "masked-crops")
-    assert (theirs.default_tracker, theirs.classifier) == ("adjacent", "instclip")
+    assert (ours.default_tracker(), ours.classifier) == ("previous-frame", "masked-crops")
+    assert (theirs.default_tracker(), theirs.classifier) == ("adjacent", "instclip")
     assert ours.sources == theirs.sources
 
 
@@ -193,25 +202,25 @@ def test_a_models_own_tracker_and_classifier_are_used_unless_others_are_asked_fo
     )
     model = replace(model, spec=spec)
     own = segmenter_for(model)
-    assert isinstance(own.network.instance_encoder, MaskedCrops)
-    assert isinstance(own.tracker, PreviousFrameTracker)
-    asked = segmenter_for(model, tracker="adjacent", classifier="instclip")
-    assert not isinstance(asked.network.instance_encoder, MaskedCrops)
-    assert isinstance(asked.tracker, AdjacentTracker)
+    assert isinstance(own.encoder.instance_encoder, MaskedCrops)
+    assert own.association.tracker.rules == FIXED_SLOTS
+    asked = segmenter_for(model, tracker=TrackerChoice(name="adjacent"), classifier="instclip")
+    assert not isinstance(asked.encoder.instance_encoder, MaskedCrops)
+    assert asked.association.tracker.rules == spec.association.rules
 
 
 def test_as_in_minvis_every_query_is_a_track_whatever_its_score(weights):
     model = load(weights)
     smaller(model.network)
-    segmenter = segmenter_for(model, tracker="previous-frame")
-    segmenter.score_floor = 1.0
+    segmenter = segmenter_for(model, tracker=TrackerChoice(name="previous-frame"))
     frames = torch.randint(
         0, 256, (2, 64, 80, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(1)
     )
-    prediction = segmenter.predict(frames)
-    segmenter.step(prediction, [0, 1])
-    queries = prediction.proposals.query_embeds.float()
-    tracker, width = PreviousFrameTracker(), queries.shape[2]
+    windows = segmenter.encode(frames)
+    for index, window in enumerate(windows):
+        segmenter.step(window, [index])
+    queries = torch.stack([window.query_embeds.float() for window in windows])
+    tracker, width = AdjacentTracker(FIXED_SLOTS), queries.shape[2]
     state = tracker.initial_state(width, queries.device)
     for frame in queries:
         state, _ = tracker.step(state, frame, frame.new_ones(len(frame)))
@@ -222,7 +231,7 @@ def test_as_in_minvis_every_query_is_a_track_whatever_its_score(weights):
 
 @pytest.mark.slow
 def test_the_full_size_model_builds_and_predicts():
-    network = build("instformer-r50").eval()
+    network = find_spec("instformer-r50").build().eval()
     with torch.inference_mode():
         prediction = network.predict(torch.zeros((1, 120, 160, 3), dtype=torch.uint8))
     assert prediction.proposals.query_embeds.shape == (1, 100, 256)
@@ -232,6 +241,6 @@ def test_the_full_size_model_builds_and_predicts():
 def test_specs_hold_numbers_only():
     """A spec is data: it compares, and it can be replaced field by field."""
     spec = CATALOG[TINY]
-    assert isinstance(spec, ModelSpec)
+    assert isinstance(spec, InstFormerSpec)
     assert replace(spec) == spec
     assert {f.name for f in fields(spec)} >= {"proposals", "clip", "association", "weights", "licence"}

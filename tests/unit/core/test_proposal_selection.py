@@ -2,7 +2,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ovvis_models.proposal_selection import candidates
+from ovvis_models.proposal_selection import BestProposals
 
 
 def squares(*corners, size=4, edge=16):
@@ -13,9 +13,8 @@ def squares(*corners, size=4, edge=16):
 
 
 def choose(logits, scores, **limits):
-    return candidates(
-        logits, torch.tensor(scores), **{"score_floor": 0.25, "duplicate_overlap": 0.7} | limits
-    ).tolist()
+    selection = BestProposals(**{"score_floor": 0.25, "duplicate_overlap": 0.7} | limits)
+    return selection.choose(logits[None], torch.tensor(scores)).tolist()
 
 
 def test_best_first_above_the_floor():
@@ -53,10 +52,7 @@ def test_empty_masks_are_dropped():
 
 def test_nothing_at_all():
     assert choose(squares((0, 0)), [0.1]) == []
-    assert (
-        candidates(torch.zeros((0, 4, 4)), torch.zeros(0), score_floor=0.2, duplicate_overlap=0.5).tolist()
-        == []
-    )
+    assert choose(torch.zeros((0, 4, 4)), []) == []
 
 
 @given(seed=st.integers(0, 10_000))
@@ -68,6 +64,7 @@ def test_order_of_proposals_does_not_matter(seed):
     )[0]
     scores = torch.rand(9, generator=generator)
     order = torch.randperm(9, generator=generator)
-    plain = candidates(logits, scores, score_floor=0.2, duplicate_overlap=0.5)
-    shuffled = candidates(logits[order], scores[order], score_floor=0.2, duplicate_overlap=0.5)
+    selection = BestProposals(score_floor=0.2, duplicate_overlap=0.5)
+    plain = selection.choose(logits[None], scores)
+    shuffled = selection.choose(logits[order][None], scores[order])
     assert plain.tolist() == order[shuffled].tolist()

@@ -1,12 +1,17 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ovvis_models.association import MatchingAssociation
 from ovvis_models.preprocess import geometry
+from ovvis_models.proposal_selection import BestProposals
+from ovvis_models.scoring.track_table import ScoreWeighted
 from ovvis_models.segmenter import VideoSegmenter
-from ovvis_models.structures import Proposals, WindowPrediction
+from ovvis_models.structures import FramePredictions, Proposals
 from ovvis_models.trackers.adjacent import AdjacentTracker
 from ovvis_models.trackers.assignment import AssociationRules
 from ovvis_models.trackers.rollout import RolloutTracker
@@ -28,11 +33,12 @@ class FilmNetwork:
         self.tokens = torch.nn.functional.normalize(torch.randn((QUERIES, EMBED), generator=generator), dim=1)
         self.shuffle = shuffle
 
-    def predict(self, frames):
+    def encode(self, frames):
         parts = [self.frame(frame) for frame in frames]
         stacked = [torch.stack(column) for column in zip(*parts, strict=True)]
         proposals = Proposals(query_embeds=stacked[0], mask_logits=stacked[1], object_logits=stacked[2])
-        return WindowPrediction(proposals=proposals, instance_tokens=stacked[3], geometry=SHAPE)
+        predictions = FramePredictions(proposals=proposals, instance_tokens=stacked[3], geometry=SHAPE)
+        return predictions.windows()
 
     def frame(self, frame):
         visible, index, seed = frame[0, 0].tolist()
@@ -65,12 +71,19 @@ def rollout(**rules):
     return tracker.eval()
 
 
+def segmenter_of(tracker, network=None):
+    selection = BestProposals(score_floor=0.25, duplicate_overlap=0.7)
+    association = MatchingAssociation(tracker=tracker, selection=selection)
+    return VideoSegmenter(network or FilmNetwork(), association, token_mean=ScoreWeighted())
+
+
 def run(segmenter, frames, *, batch_size=4, first=0):
     results = []
     for start in range(0, len(frames), batch_size):
         batch = frames[start : start + batch_size]
         indices = range(first + start, first + start + len(batch))
-        results += segmenter.step(segmenter.predict(batch), indices)
+        for window, index in zip(segmenter.encode(batch), indices, strict=True):
+            results += segmenter.step(window, [index]).frames
     return results
 
 
@@ -101,7 +114,7 @@ VISIBLE = [0b111] * 3 + [0b101] * 3 + [0b111] * 2 + [0b1111] * 3 + [0b1000]
 
 @pytest.mark.parametrize("tracker", [AdjacentTracker(), rollout()], ids=["adjacent", "rollout"])
 def test_a_film_with_occlusion_and_a_newcomer(tracker):
-    segmenter = VideoSegmenter(FilmNetwork(), tracker)
+    segmenter = segmenter_of(tracker)
     results = run(segmenter, film(VISIBLE))
     # ids go by score in the first frame, where object 2 is the surest
     assert ids(results) == [[1, 2, 3]] * 3 + [[1, 3]] * 3 + [[1, 2, 3]] * 2 + [[1, 2, 3, 4]] * 3 + [[4]]
@@ -122,7 +135,7 @@ def test_a_film_with_occlusion_and_a_newcomer(tracker):
 
 def test_the_order_of_proposals_changes_nothing():
     frames = film(VISIBLE)
-    plain, shuffled = (VideoSegmenter(FilmNetwork(shuffle=flag), rollout()) for flag in (False, True))
+    plain, shuffled = (segmenter_of(rollout(), FilmNetwork(shuffle=flag)) for flag in (False, True))
     assert_same(run(plain, frames), run(shuffled, frames))
 
 
@@ -130,7 +143,7 @@ def test_the_order_of_proposals_changes_nothing():
 @settings(max_examples=6, deadline=None)
 def test_the_batch_size_changes_nothing(batch_size):
     frames = film(VISIBLE)
-    one, other = (VideoSegmenter(FilmNetwork(), rollout()) for _ in range(2))
+    one, other = (segmenter_of(rollout()) for _ in range(2))
     assert_same(run(one, frames, batch_size=1), run(other, frames, batch_size=batch_size))
     assert_same_video(one.finish(), other.finish())
 
@@ -138,14 +151,14 @@ def test_the_batch_size_changes_nothing(batch_size):
 @pytest.mark.parametrize("stop", [0, 1, 4, 7, 12])
 def test_a_resumed_run_is_exactly_the_uninterrupted_one(stop):
     frames = film(VISIBLE)
-    whole = VideoSegmenter(FilmNetwork(), rollout())
+    whole = segmenter_of(rollout())
     expected = run(whole, frames, batch_size=1)
 
-    first = VideoSegmenter(FilmNetwork(), rollout())
+    first = segmenter_of(rollout())
     results = run(first, frames[:stop], batch_size=1)
     state = first.state_dict()
     run(first, frames[stop:], batch_size=1)  # going on does not change a state that was taken
-    second = VideoSegmenter(FilmNetwork(), rollout())
+    second = segmenter_of(rollout())
     second.load_state_dict(state)
     results += run(second, frames[stop:], batch_size=1, first=stop)
 
@@ -156,13 +169,13 @@ def test_a_resumed_run_is_exactly_the_uninterrupted_one(stop):
 
 
 def test_one_frame():
-    segmenter = VideoSegmenter(FilmNetwork(), rollout())
+    segmenter = segmenter_of(rollout())
     assert ids(run(segmenter, film([0b11]))) == [[1, 2]]
     assert [track.num_frames for track in segmenter.finish().tracks] == [1, 1]
 
 
 def test_no_frames_and_no_proposals():
-    segmenter = VideoSegmenter(FilmNetwork(), rollout())
+    segmenter = segmenter_of(rollout())
     assert segmenter.finish().tracks == ()
     results = run(segmenter, film([0, 0]))
     assert ids(results) == [[], []]
@@ -172,16 +185,17 @@ def test_no_frames_and_no_proposals():
 
 
 def test_indices_may_have_gaps_and_must_match_the_frames():
-    segmenter = VideoSegmenter(FilmNetwork(), rollout())
-    prediction = segmenter.predict(film([1, 1, 1]))
-    with pytest.raises(ValueError, match="2 frame indices for 3"):
-        segmenter.step(prediction, [0, 1])
-    assert [result.frame_index for result in segmenter.step(prediction, [4, 6, 9])] == [4, 6, 9]
+    segmenter = segmenter_of(rollout())
+    windows = segmenter.encode(film([1, 1, 1]))
+    with pytest.raises(ValueError, match="2 frame indices for a window of 1"):
+        segmenter.step(windows[0], [0, 1])
+    results = [segmenter.step(*pair).frames[0] for pair in zip(windows, ([4], [6], [9]), strict=True)]
+    assert [result.frame_index for result in results] == [4, 6, 9]
     assert [(track.first_frame, track.last_frame) for track in segmenter.finish().tracks] == [(4, 9)]
 
 
 def test_state_does_not_grow_with_the_video():
-    segmenter = VideoSegmenter(FilmNetwork(), rollout(max_unseen=3))
+    segmenter = segmenter_of(rollout(max_unseen=3))
     frames = film(VISIBLE)
 
     def num_floats():
@@ -195,20 +209,12 @@ def test_state_does_not_grow_with_the_video():
 
 
 def test_masks_that_vanish_at_the_frames_size_are_left_out():
-    segmenter = VideoSegmenter(FilmNetwork(), AdjacentTracker())
-    prediction = segmenter.predict(film([0b1]))
+    segmenter = segmenter_of(AdjacentTracker())
+    (window,) = segmenter.encode(film([0b1]))
     tiny = geometry((1, 1), short_side=64, max_side=128, divisor=32)
     logits = torch.full((1, QUERIES, 16, 16), -6.0)
     logits[:, :, 0, 0] = 6.0
-    proposals = Proposals(
-        query_embeds=prediction.proposals.query_embeds,
-        mask_logits=logits,
-        object_logits=prediction.proposals.object_logits,
-    )
-    prediction = WindowPrediction(
-        proposals=proposals, instance_tokens=prediction.instance_tokens, geometry=tiny
-    )
-    (result,) = segmenter.step(prediction, [0])
+    (result,) = segmenter.step(replace(window, mask_logits=logits, geometry=tiny), [0]).frames
     assert result.track_ids.shape == (0,)
     assert result.masks.shape == (0, 1, 1)
     assert segmenter.finish().tracks == ()

@@ -17,7 +17,10 @@ from ovvis_cli.evaluation import run
 from ovvis_cli.evaluation.predictions import PredictionStore
 from ovvis_cli.evaluation.run import RunOptions, RunOutcome, protocol_for, run_data_set
 from ovvis_cli.evaluation.session import ScoringRequest, score_files
-from ovvis_cli.labelling.class_query import ClassEmbeds
+from ovvis_cli.labelling.class_query import ClassQuery
+from ovvis_cli.labelling.class_rows import ClassRows
+from ovvis_cli.record.schema import VocabularyInfo
+from ovvis_cli.vocabulary.names import Vocabulary
 from tests.evaluation.building import annotation, box_masks, document, video_entry, write_data_set
 from tests.evaluation.fake_engine import TOKEN_DIM, FakeEngine
 
@@ -27,8 +30,19 @@ NUM_VIDEOS, NUM_FRAMES = 3, 5
 @pytest.fixture(autouse=True)
 def _embeds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Class k looks along axis k, so the fake engine's tracks 1 and 2 are a dog and a kite."""
-    embeds = ClassEmbeds(class_embeds=torch.eye(2, TOKEN_DIM), num_asked=2, logit_scale=20.0)
-    monkeypatch.setattr(run, "embed_classes", lambda model, *, vocabulary, distractors, progress: embeds)
+
+    def query(model: object, vocabulary: Vocabulary, **options: object) -> ClassQuery:
+        info = VocabularyInfo(
+            names=vocabulary.names,
+            category_ids=vocabulary.category_ids,
+            distractors=False,
+            score_threshold=0.0,
+            max_tracks=None,
+        )
+        embeds = torch.eye(len(vocabulary), TOKEN_DIM)
+        return ClassQuery(vocabulary=info, rows=ClassRows(embeds=embeds, logit_scale=20.0))
+
+    monkeypatch.setattr(run, "make_query", query)
 
 
 @pytest.fixture

@@ -8,10 +8,12 @@ import torch
 from safetensors.torch import save_file
 
 from ovvis_cli.inference.engine import start_engine
+from ovvis_cli.inference.tracker_options import TrackerOptions
 from ovvis_models import catalog
 from ovvis_models.adapters import save_adapter
-from ovvis_models.catalog import INSTFORMER_R50, build_instformer, load, segmenter_for
 from ovvis_models.errors import CorruptWeightsError, MismatchedWeightsError, MissingWeightsError
+from ovvis_models.loading import load, segmenter_for
+from ovvis_models.systems.instformer_models import INSTFORMER_R50
 from ovvis_models.trackers.adjacent import AdjacentTracker
 from ovvis_models.trackers.rollout import RolloutTracker
 from ovvis_models.weights import save_weights
@@ -29,20 +31,18 @@ def base(spec, tmp_path, monkeypatch):
     monkeypatch.setattr(catalog, "CATALOG", MappingProxyType({NAME: spec}))
     torch.manual_seed(0)
     path = tmp_path / "base.safetensors"
-    save_weights(build_instformer(spec), path, metadata={"model": NAME}, dtype=None)
+    save_weights(spec.build(), path, metadata={"model": NAME}, dtype=None)
     return path
 
 
 @pytest.fixture(scope="module")
 def trained(spec):
     torch.manual_seed(1)
-    network = build_instformer(
-        replace(
-            spec,
-            instclip=replace(spec.instclip, num_instance_tokens=5, lora_rank=2, lora_alpha=6.0),
-            association=replace(spec.association, hidden_dim=8),
-        )
-    )
+    network = replace(
+        spec,
+        instclip=replace(spec.instclip, num_instance_tokens=5, lora_rank=2, lora_alpha=6.0),
+        association=replace(spec.association, hidden_dim=8),
+    ).build()
     for name, parameter in network.named_parameters():
         if "lora" in name or name.startswith("tracker"):
             torch.nn.init.normal_(parameter, std=0.1)
@@ -60,7 +60,7 @@ def test_an_adapter_is_put_over_the_model(base, adapter, trained):
     model = load(base, adapter=adapter)
     without = load(base)
     assert model.spec.instclip.lora_rank == 2
-    assert model.spec.default_tracker == "rollout"
+    assert model.spec.default_tracker() == "rollout"
     assert model.adapter_sha256 is not None
     assert model.weights_sha256 == without.weights_sha256
     assert without.adapter_sha256 is None
@@ -79,9 +79,9 @@ def test_an_adapter_changes_tokens_and_tracker(base, adapter):
         model = load(base, adapter=file)
         segmenter = segmenter_for(model)
         with torch.inference_mode():
-            answers[name] = segmenter.predict(frames)
-        answers[f"tracker {name}"] = type(segmenter.tracker)
-    assert torch.equal(answers["with"].proposals.mask_logits, answers["without"].proposals.mask_logits)
+            answers[name] = segmenter.encode(frames)[0]
+        answers[f"tracker {name}"] = type(segmenter.association.tracker)
+    assert torch.equal(answers["with"].mask_logits, answers["without"].mask_logits)
     assert not torch.allclose(answers["with"].instance_tokens, answers["without"].instance_tokens, atol=1e-3)
     assert answers["tracker with"] is RolloutTracker
     assert answers["tracker without"] is AdjacentTracker
@@ -98,7 +98,7 @@ def test_the_engine_tells_which_adapter_it_used(base, adapter, monkeypatch, home
 
 def test_a_tracker_that_was_never_trained_is_refused(base, home):
     with pytest.raises(MissingWeightsError, match="no trained rollout tracker"):
-        start_engine(base, device="cpu", tracker="rollout")
+        start_engine(base, device="cpu", tracker=TrackerOptions(name="rollout"))
 
 
 def test_wrong_adapters_are_refused(base, trained, tmp_path):

@@ -13,8 +13,8 @@ from ovvis_models.networks.mask2former import build_mask2former
 
 CLOSED_SETS = {"ytvis2019": 40, "ytvis2021": 40, "ovis": 25}  # classes, by the table of their names
 PUBLISHED = [spec for spec in CATALOG.values() if spec.sources]
-OPEN = [spec for spec in PUBLISHED if spec.closed_set is None]
-CLOSED = [spec for spec in PUBLISHED if spec.closed_set is not None]
+OPEN = [spec for spec in PUBLISHED if spec.reads_words]
+CLOSED = [spec for spec in PUBLISHED if not spec.reads_words]
 # of the official checkpoints: entries, tables of positions that are not loaded, million parameters
 OFFICIAL = {
     "instformer-r50": (558, 0, 43.97),
@@ -51,10 +51,10 @@ def test_an_entry_is_complete(spec):
 @pytest.mark.parametrize("spec", CLOSED, ids=lambda spec: spec.name)
 def test_an_entry_of_a_closed_set_is_complete(spec):
     assert [source.part for source in spec.sources] == ["proposals"]
-    table = load_table(table_name(spec.closed_set))
-    assert spec.proposals.num_classes == len(table.categories) == CLOSED_SETS[spec.closed_set]
+    table = load_table(table_name(spec.class_table))
+    assert spec.proposals.num_classes == len(table.categories) == CLOSED_SETS[spec.class_table]
     assert spec.token_dim == spec.proposals.num_classes + 1
-    assert (spec.default_tracker, spec.classifier) == ("previous-frame", "class-head")
+    assert (spec.default_tracker(), spec.classifier) == ("previous-frame", "class-head")
     assert spec.licence
     assert spec.weights is None
 
@@ -74,7 +74,7 @@ def test_the_proposal_network_has_the_official_tensors(spec):
     learned = [tensor.numel() for name, tensor in official.items() if ".running_" not in name]
     assert sum(learned) / 1e6 == pytest.approx(millions, abs=0.06)
     proposals = next(source for source in spec.sources if source.part == "proposals")
-    parts = 1 if spec.closed_set is None else 3  # sizes of MinVIS are not known: room for an optimizer
+    parts = 1 if spec.reads_words else 3  # sizes of MinVIS are not known: room for an optimizer
     assert proposals.approximate_bytes == pytest.approx(parts * millions * 4e6, rel=0.01)
 
 

@@ -17,12 +17,13 @@ from ovvis_cli.model_store.download import RetryPolicy
 from ovvis_cli.model_store.file_check import checksum
 from ovvis_cli.model_store.installed import installed_path, locate, only_one
 from ovvis_models import catalog
-from ovvis_models.catalog import INSTFORMER_R50, INSTFORMER_TINY, build_instformer, load
 from ovvis_models.converters.checkpoint_files import read_checkpoint
 from ovvis_models.converters.mask2former import to_detectron2
+from ovvis_models.loading import load
 from ovvis_models.networks.clip import ClipSpec, TextSpec, VisionSpec, build_clip
 from ovvis_models.networks.mask2former import BackboneSpec, Mask2FormerSpec, build_mask2former
 from ovvis_models.sources import CLIP_VIT_B_32, MASK2FORMER_R50, WebFile
+from ovvis_models.systems.instformer_models import INSTFORMER_R50, INSTFORMER_TINY
 from ovvis_models.weights import read_metadata, read_tensors
 from tests.unit.models.conftest import Served
 
@@ -332,9 +333,9 @@ def assert_equal(found, expected):
 
 
 def test_the_default_tracker_is_training_free(published):
-    network = build_instformer(published)
+    network = published.build()
     assert network.tracker is None
-    assert published.default_tracker == "adjacent"
+    assert published.default_tracker() == "adjacent"
     assert INSTFORMER_TINY.default_tracker == "rollout"
 
 

@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from ovvis_models.assembly import assemble
 from ovvis_models.backbones.clip_maps import clip_maps
-from ovvis_models.catalog import CATALOG, build_network, compose_clip_vis
+from ovvis_models.catalog import CATALOG
 from ovvis_models.converters.clip_vis import to_official
 from ovvis_models.errors import MismatchedWeightsError, MissingWeightsError
 from ovvis_models.heads.mask_pooling import inside_at, mask_pooling
+from ovvis_models.loading import assemble
 from ovvis_models.losses.mask_quality import mask_quality_loss
 from ovvis_models.losses.masks import MaskReads
 from ovvis_models.networks.clip import (
@@ -121,7 +121,7 @@ def test_masks_are_read_at_the_maps_size():
 
 def test_a_frame_does_not_depend_on_its_neighbours(clip):
     spec = small(RESNET if clip.visual.__class__.__name__ == "ModifiedResNet" else CONVNEXT)
-    network = build_network(spec).eval()
+    network = spec.build().eval()
     both = frames()
     with torch.inference_mode():
         together, alone = network.predict(both), network.predict(both[1:])
@@ -151,7 +151,7 @@ def checkpoint(clip):
     """A checkpoint as the authors save one, and the spec that it fits."""
     spec = small(RESNET if clip.visual.__class__.__name__ == "ModifiedResNet" else CONVNEXT)
     torch.manual_seed(5)
-    network = compose_clip_vis(spec, clip=clip)
+    network = spec.compose(clip=clip)
     return spec, network, to_official(network, clip.state_dict())
 
 

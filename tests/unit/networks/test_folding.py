@@ -8,7 +8,7 @@ from torch import nn
 from ovvis_models.backbones.clip_maps import clip_maps
 from ovvis_models.backbones.folding import FixedNorm, fold_norms, fold_quick_gelus
 from ovvis_models.backbones.timm_features import TimmBackbone
-from ovvis_models.catalog import CATALOG, clip_spec
+from ovvis_models.catalog import CATALOG
 from ovvis_models.networks.clip import build_clip
 
 
@@ -17,7 +17,7 @@ def _resnet() -> nn.Module:
 
 
 def _clip_resnet() -> nn.Module:
-    return clip_maps(build_clip(clip_spec(CATALOG["clipvis-tiny"])).visual)
+    return clip_maps(build_clip(CATALOG["clipvis-tiny"].clip).visual)
 
 
 @pytest.mark.parametrize("backbone", [_resnet, _clip_resnet])

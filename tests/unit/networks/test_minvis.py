@@ -5,12 +5,16 @@ import itertools
 import pytest
 import torch
 
+from ovvis_models.association import MatchingAssociation
 from ovvis_models.networks.mask2former import BackboneSpec, Mask2FormerSpec, build_mask2former
 from ovvis_models.networks.minvis import MinVIS
 from ovvis_models.preprocess import ImageInput, geometry, masks_to_original
+from ovvis_models.proposal_selection import ALL_PROPOSALS
+from ovvis_models.scoring.track_table import PlainMean
 from ovvis_models.segmenter import VideoSegmenter
-from ovvis_models.structures import Proposals, WindowPrediction
-from ovvis_models.trackers.previous_frame import PreviousFrameTracker, assign, similarity
+from ovvis_models.structures import FramePredictions, FrameResult, Proposals
+from ovvis_models.trackers.adjacent import AdjacentTracker
+from ovvis_models.trackers.assignment import FIXED_SLOTS, assign, cosines
 
 NUM_FRAMES, NUM_QUERIES, WIDTH, NUM_CLASSES = 5, 6, 32, 3
 
@@ -36,9 +40,9 @@ def system() -> MinVIS:
 
 
 @pytest.fixture
-def prediction() -> WindowPrediction:
+def prediction() -> FramePredictions:
     generator = torch.Generator().manual_seed(1)
-    return WindowPrediction(
+    return FramePredictions(
         proposals=Proposals(
             query_embeds=torch.randn(NUM_FRAMES, NUM_QUERIES, WIDTH, generator=generator),
             mask_logits=torch.randn(NUM_FRAMES, NUM_QUERIES, 16, 24, generator=generator),
@@ -51,19 +55,19 @@ def prediction() -> WindowPrediction:
 
 def test_the_assignment_is_the_best_of_all_permutations() -> None:
     torch.manual_seed(2)
-    cosines = similarity(torch.randn(5, 4), torch.randn(5, 4))
+    found = cosines(torch.randn(5, 4), torch.randn(5, 4))
     rows = torch.arange(5)
     best = max(
-        itertools.permutations(range(5)), key=lambda order: float(cosines[rows, torch.tensor(order)].sum())
+        itertools.permutations(range(5)), key=lambda order: float(found[rows, torch.tensor(order)].sum())
     )
-    assert assign(cosines).tolist() == list(best)
+    assert assign(found).tolist() == list(best)
 
 
 def test_a_track_has_the_mean_logits_and_the_masks_of_its_queries(
-    system: MinVIS, prediction: WindowPrediction
+    system: MinVIS, prediction: FramePredictions
 ) -> None:
     segmenter = _segmenter(system)
-    results = segmenter.step(prediction, range(NUM_FRAMES))
+    results = _step(segmenter, prediction)
     orders = _orders(prediction)
     assert (orders[1:] != torch.arange(NUM_QUERIES)).any(dim=1).all()  # or this would prove nothing
     logits = [rows[order] for rows, order in zip(prediction.instance_tokens, orders, strict=True)]
@@ -77,22 +81,22 @@ def test_a_track_has_the_mean_logits_and_the_masks_of_its_queries(
 
 
 def test_a_query_without_a_mask_counts_in_the_mean_but_is_not_shown(
-    system: MinVIS, prediction: WindowPrediction
+    system: MinVIS, prediction: FramePredictions
 ) -> None:
     prediction.proposals.mask_logits[2] = -1.0
     segmenter = _segmenter(system)
-    results = segmenter.step(prediction, range(NUM_FRAMES))
+    results = _step(segmenter, prediction)
     assert results[2].track_ids.size == 0
     assert {track.num_frames for track in segmenter.finish().tracks} == {NUM_FRAMES}
 
 
-def test_windows_and_a_stored_state_change_nothing(system: MinVIS, prediction: WindowPrediction) -> None:
+def test_windows_and_a_stored_state_change_nothing(system: MinVIS, prediction: FramePredictions) -> None:
     whole = _segmenter(system)
-    whole.step(prediction, range(NUM_FRAMES))
+    _step(whole, prediction)
     first, second = _segmenter(system), _segmenter(system)
-    first.step(_frames(prediction, 0, 2), range(2))
+    _step(first, _frames(prediction, 0, 2))
     second.load_state_dict(first.state_dict())
-    second.step(_frames(prediction, 2, NUM_FRAMES), range(2, NUM_FRAMES))
+    _step(second, _frames(prediction, 2, NUM_FRAMES), 2)
     for ours, theirs in zip(second.finish().tracks, whole.finish().tracks, strict=True):
         assert ours.instance_token.tolist() == theirs.instance_token.tolist()
 
@@ -111,7 +115,7 @@ def test_the_network_is_run_on_raw_frames(system: MinVIS) -> None:
 
 
 def test_another_number_of_proposals_is_refused() -> None:
-    tracker = PreviousFrameTracker()
+    tracker = AdjacentTracker(FIXED_SLOTS)
     state, ids = tracker.step(tracker.initial_state(4, torch.device("cpu")), torch.randn(3, 4), torch.ones(3))
     assert ids.tolist() == [1, 2, 3]
     with pytest.raises(ValueError, match="2 proposals for 3 tracks"):
@@ -119,24 +123,30 @@ def test_another_number_of_proposals_is_refused() -> None:
 
 
 def _segmenter(system: MinVIS) -> VideoSegmenter:
-    return VideoSegmenter(
-        system, PreviousFrameTracker(), tracked_by="query", every_proposal=True, closed_set=True
+    association = MatchingAssociation(
+        tracker=AdjacentTracker(FIXED_SLOTS), selection=ALL_PROPOSALS, tracked_by="query"
     )
+    return VideoSegmenter(system, association, token_mean=PlainMean())
 
 
-def _orders(prediction: WindowPrediction) -> torch.Tensor:
+def _step(segmenter: VideoSegmenter, prediction: FramePredictions, first: int = 0) -> list[FrameResult]:
+    windows = enumerate(prediction.windows(), start=first)
+    return [segmenter.step(window, [index]).frames[0] for index, window in windows]
+
+
+def _orders(prediction: FramePredictions) -> torch.Tensor:
     """The query of every track in each frame: matched to the permuted frame before."""
     embeds = prediction.proposals.query_embeds
     orders, reference = [torch.arange(NUM_QUERIES)], embeds[0]
     for queries in embeds[1:]:
-        orders.append(assign(similarity(reference, queries)))
+        orders.append(assign(cosines(reference, queries)))
         reference = queries[orders[-1]]
     return torch.stack(orders)
 
 
-def _frames(prediction: WindowPrediction, start: int, end: int) -> WindowPrediction:
+def _frames(prediction: FramePredictions, start: int, end: int) -> FramePredictions:
     chosen, proposals = slice(start, end), prediction.proposals
-    return WindowPrediction(
+    return FramePredictions(
         proposals=Proposals(
             query_embeds=proposals.query_embeds[chosen],
             mask_logits=proposals.mask_logits[chosen],

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from ovvis_models.catalog import build, ready
+from ovvis_models.catalog import find_spec
+from ovvis_models.loading import ready
 from ovvis_models.precision import BESIDE_PREDICT, round_weights
 
 
@@ -22,7 +23,7 @@ def predicted(network, frames) -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize("name", ["instformer-tiny", "clipvis-tiny"])
 def test_rounding_once_gives_the_same_bits(name: str) -> None:
     torch.manual_seed(0)
-    network = ready(build(name))
+    network = ready(find_spec(name).build())
     frames = torch.randint(0, 256, (2, 64, 96, 3), dtype=torch.uint8)
     before = predicted(network, frames)
     round_weights(network, torch.bfloat16)
@@ -32,7 +33,7 @@ def test_rounding_once_gives_the_same_bits(name: str) -> None:
 
 
 def test_what_predict_does_not_run_and_what_is_no_factor_stays_as_it_is() -> None:
-    network = build("instformer-tiny")
+    network = find_spec("instformer-tiny").build()
     round_weights(network, torch.bfloat16)
     rounded = {name for name, weight in network.named_parameters() if weight.dtype == torch.bfloat16}
     assert "proposals.query_decoder.mask_embed.layers.0.weight" in rounded

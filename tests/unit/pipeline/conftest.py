@@ -9,11 +9,13 @@ import torch
 
 from ovvis_cli.inference.engine import Engine
 from ovvis_cli.inference.job import AnalyseOptions, plan_job
-from ovvis_cli.labelling.class_query import ClassEmbeds
-from ovvis_cli.pipeline import Asked
+from ovvis_cli.labelling.class_query import ClassQuery
+from ovvis_cli.labelling.class_rows import ClassRows
 from ovvis_cli.record.schema import VocabularyInfo
-from ovvis_models.catalog import INSTFORMER_TINY, LoadedModel, build_instformer
+from ovvis_models.loading import LoadedModel
 from ovvis_models.networks.clip import ClipSpec, TextSpec, VisionSpec
+from ovvis_models.systems.instformer_models import INSTFORMER_TINY
+from ovvis_models.systems.spec import TrackerChoice
 from ovvis_models.trackers.assignment import AssociationRules
 
 FRAME_HW = (40, 56)
@@ -51,7 +53,7 @@ def tiny_model():
             duplicate_overlap=0.99,
         ),
     )
-    network = build_instformer(spec).eval().requires_grad_(False)
+    network = spec.build().eval().requires_grad_(False)
     torch.nn.init.normal_(network.tracker.to_change.weight, std=0.05)
     return LoadedModel(spec=spec, network=network, weights_sha256="ab" * 32)
 
@@ -62,21 +64,22 @@ def engine(tiny_model):
         model=tiny_model,
         device=torch.device("cpu"),
         precision="fp32",
-        tracker="rollout",
+        tracker=TrackerChoice(name="rollout"),
         classifier="instclip",
+        rules="product",
     )
 
 
 @pytest.fixture(scope="session")
-def asked():
+def query():
     embeds = torch.nn.functional.normalize(
         torch.randn((4, EMBED_DIM), generator=torch.Generator().manual_seed(2))
     )
-    return Asked(
+    return ClassQuery(
         vocabulary=VocabularyInfo(
             names=("dog", "cat"), category_ids=(1, 2), distractors=True, score_threshold=0.0, max_tracks=None
         ),
-        embeds=ClassEmbeds(class_embeds=embeds, num_asked=2, logit_scale=20.0),
+        rows=ClassRows(embeds=embeds, logit_scale=20.0),
     )
 
 

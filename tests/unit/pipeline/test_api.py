@@ -60,7 +60,7 @@ def test_the_result_alone(video, tmp_path):
 
 def test_a_finished_video_is_iterated_from_its_record(video, tmp_path, monkeypatch):
     first = as_values(run(video, tmp_path))
-    monkeypatch.setattr(Engine, "predict", None)
+    monkeypatch.setattr(Engine, "encode", None)
     assert as_values(run(video, tmp_path)) == first
 
 
@@ -90,7 +90,7 @@ def test_leaving_the_loop_and_going_on(video, tmp_path):
 
 def test_other_names_relabel(video, tmp_path, monkeypatch):
     before = run(video, tmp_path).result()
-    monkeypatch.setattr(Engine, "predict", None)
+    monkeypatch.setattr(Engine, "encode", None)
     after = run(video, tmp_path, classes=["key"]).result()
     assert after.header.vocabulary.names == ("key",)
     assert {track.label for track in after.header.tracks} <= {"key", None}

@@ -13,10 +13,11 @@ from ovvis_cli.errors import RecordError, ResourceError, UsageError
 from ovvis_cli.inference import background_writer
 from ovvis_cli.inference.engine import Engine
 from ovvis_cli.inference.job import AnalyseOptions, plan_job
-from ovvis_cli.labelling.class_query import ClassEmbeds
+from ovvis_cli.labelling.class_rows import ClassRows
 from ovvis_cli.pipeline import analyse, analyse_frames
 from ovvis_cli.record.reader import Record, instance_mask
 from ovvis_cli.record.writer import RecordWriter
+from ovvis_models.systems.spec import TrackerChoice
 
 from .conftest import EMBED_DIM, FRAME_HW, NUM_FRAMES, write_images
 
@@ -29,18 +30,19 @@ def contents(folder):
 
 
 @pytest.fixture(scope="module")
-def whole(tiny_model, video, asked, tmp_path_factory):
+def whole(tiny_model, video, query, tmp_path_factory):
     """The record of a run that nobody stopped."""
     engine = Engine(
         model=tiny_model,
         device=torch.device("cpu"),
         precision="fp32",
-        tracker="rollout",
+        tracker=TrackerChoice(name="rollout"),
         classifier="instclip",
+        rules="product",
     )
     job = plan_job(str(video), engine=engine, options=AnalyseOptions(batch_size=2))
     folder = tmp_path_factory.mktemp("whole") / "record"
-    analyse(job, asked=asked, folder=folder)
+    analyse(job, query=query, folder=folder)
     return folder
 
 
@@ -50,13 +52,13 @@ def _no_thread_is_left_behind():
     assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("ovvis")]
 
 
-def test_the_record_is_complete(whole, job, asked):
+def test_the_record_is_complete(whole, job, query):
     record = Record.open(whole)
     header = record.header
     frames = list(record.frames())
     assert [frame.frame_index for frame in frames] == list(range(NUM_FRAMES))
     assert header.fingerprint == job.fingerprint
-    assert header.vocabulary == asked.vocabulary
+    assert header.vocabulary == query.vocabulary
     assert header.source.num_frames == header.analysed.num_frames == NUM_FRAMES
     assert (header.source.height, header.source.width) == FRAME_HW
     assert header.source.damage is None
@@ -79,34 +81,34 @@ def test_the_record_is_complete(whole, job, asked):
     assert np.allclose(np.linalg.norm(tokens.tokens, axis=1), 1, atol=1e-5)
 
 
-def test_tracks_that_no_asked_name_won_are_kept_without_a_label(job, asked, whole, tmp_path):
+def test_tracks_that_no_asked_name_won_are_kept_without_a_label(job, query, whole, tmp_path):
     tokens = Record.open(whole).tokens()
     rows = [0, len(tokens.tokens) // 3, 2 * len(tokens.tokens) // 3, len(tokens.tokens) - 1]
-    embeds = ClassEmbeds(class_embeds=torch.from_numpy(tokens.tokens[rows]), num_asked=2, logit_scale=1e5)
-    record = analyse(job, asked=replace(asked, embeds=embeds), folder=tmp_path / "r")
+    class_rows = ClassRows(embeds=torch.from_numpy(tokens.tokens[rows]), logit_scale=1e5)
+    record = analyse(job, query=replace(query, rows=class_rows), folder=tmp_path / "r")
     labels = {track.track_id: track.label for track in record.header.tracks}
     assert [labels[int(tokens.track_ids[row])] for row in rows] == ["dog", "cat", None, None]
     assert all(track.runner_up for track in record.header.tracks if track.label is None)
 
 
-def test_frames_are_told_in_order(job, asked, tmp_path):
+def test_frames_are_told_in_order(job, query, tmp_path):
     told = []
-    analyse(job, asked=asked, folder=tmp_path / "r", on_frame=told.append)
+    analyse(job, query=query, folder=tmp_path / "r", on_frame=told.append)
     assert [frame.num_analysed for frame in told] == list(range(1, NUM_FRAMES + 1))
     assert [frame.result.frame_index for frame in told] == list(range(NUM_FRAMES))
     assert all(frame.frame.image.shape == (*FRAME_HW, 3) for frame in told)
     assert not any(frame.labels for frame in told)
 
 
-def test_live_frames_carry_provisional_labels(engine, video, asked, tmp_path):
+def test_live_frames_carry_provisional_labels(engine, video, query, tmp_path):
     job = plan_job(str(video), engine=engine, options=AnalyseOptions(batch_size=100, live=True))
     told = []
-    analyse(job, asked=asked, folder=tmp_path / "r", on_frame=told.append)
+    analyse(job, query=query, folder=tmp_path / "r", on_frame=told.append)
     for frame in told:
         assert set(frame.result.track_ids.tolist()) <= frame.labels.keys()
 
 
-def test_a_kill_at_any_moment_changes_nothing(job, asked, whole, tmp_path, monkeypatch):
+def test_a_kill_at_any_moment_changes_nothing(job, query, whole, tmp_path, monkeypatch):
     """What a killed process leaves is the folder as it was at that moment: one copy a written line."""
     moments = []
     append, checkpoint = RecordWriter.append, RecordWriter.checkpoint
@@ -125,7 +127,7 @@ def test_a_kill_at_any_moment_changes_nothing(job, asked, whole, tmp_path, monke
 
     monkeypatch.setattr(RecordWriter, "append", appending)
     monkeypatch.setattr(RecordWriter, "checkpoint", checkpointing)
-    analyse(job, asked=asked, folder=tmp_path / "r")
+    analyse(job, query=query, folder=tmp_path / "r")
     monkeypatch.undo()
 
     expected = contents(whole)
@@ -134,24 +136,24 @@ def test_a_kill_at_any_moment_changes_nothing(job, asked, whole, tmp_path, monke
     for folder in moments:
         with (folder / "masks.jsonl").open("ab") as masks:
             masks.write(b'{"frame": 99, "ti')  # and a line that was half written
-        analyse(job, asked=asked, folder=folder)
+        analyse(job, query=query, folder=folder)
         assert contents(folder) == expected
 
 
-def test_resuming_does_not_compute_finished_batches_again(job, asked, whole, tmp_path, monkeypatch):
-    frames = analyse_frames(job, asked=asked, folder=tmp_path / "r")
+def test_resuming_does_not_compute_finished_batches_again(job, query, whole, tmp_path, monkeypatch):
+    frames = analyse_frames(job, query=query, folder=tmp_path / "r")
     for _ in range(4):
         next(frames)
     frames.close()
 
     told = []
-    analyse(job, asked=asked, folder=tmp_path / "r", on_frame=told.append)
+    analyse(job, query=query, folder=tmp_path / "r", on_frame=told.append)
     assert [frame.num_analysed for frame in told] == list(range(5, NUM_FRAMES + 1))
     assert contents(tmp_path / "r") == contents(whole)
 
 
-def test_an_error_of_the_networks_keeps_what_was_done(job, asked, whole, tmp_path, monkeypatch):
-    predict = Engine.predict
+def test_an_error_of_the_networks_keeps_what_was_done(job, query, whole, tmp_path, monkeypatch):
+    predict = Engine.encode
     calls = []
 
     def failing(engine, segmenter, images):
@@ -160,19 +162,19 @@ def test_an_error_of_the_networks_keeps_what_was_done(job, asked, whole, tmp_pat
             raise RuntimeError("out of memory")
         return predict(engine, segmenter, images)
 
-    monkeypatch.setattr(Engine, "predict", failing)
+    monkeypatch.setattr(Engine, "encode", failing)
     with pytest.raises(RuntimeError, match="out of memory"):
-        analyse(job, asked=asked, folder=tmp_path / "r")
+        analyse(job, query=query, folder=tmp_path / "r")
     calls.clear()
-    monkeypatch.setattr(Engine, "predict", predict)
+    monkeypatch.setattr(Engine, "encode", predict)
     told = []
-    analyse(job, asked=asked, folder=tmp_path / "r", on_frame=told.append)
+    analyse(job, query=query, folder=tmp_path / "r", on_frame=told.append)
     assert told[0].num_analysed == 5
     assert contents(tmp_path / "r") == contents(whole)
 
 
 @pytest.mark.parametrize("failing_line", [0, 3, NUM_FRAMES - 1])
-def test_an_error_of_the_writing_thread_comes_through(job, asked, whole, tmp_path, monkeypatch, failing_line):
+def test_an_error_of_the_writing_thread_comes_through(job, query, whole, tmp_path, monkeypatch, failing_line):
     append = RecordWriter.append
 
     def full(writer, line):
@@ -182,17 +184,17 @@ def test_an_error_of_the_writing_thread_comes_through(job, asked, whole, tmp_pat
 
     monkeypatch.setattr(RecordWriter, "append", full)
     with pytest.raises(ResourceError, match="no space left"):
-        analyse(job, asked=asked, folder=tmp_path / "r")
+        analyse(job, query=query, folder=tmp_path / "r")
     assert not (tmp_path / "r" / "record.json").exists()
     monkeypatch.undo()
-    analyse(job, asked=asked, folder=tmp_path / "r")
+    analyse(job, query=query, folder=tmp_path / "r")
     assert contents(tmp_path / "r") == contents(whole)
 
 
-def test_writing_overlaps_with_computing(job, asked, tmp_path, monkeypatch):
+def test_writing_overlaps_with_computing(job, query, tmp_path, monkeypatch):
     """The first batch is not written before the second is computed: one after the other would never end."""
     computing = threading.Event()
-    predict, encode = Engine.predict, background_writer.encode_frame
+    predict, encode = Engine.encode, background_writer.encode_frame
 
     def predicting(engine, segmenter, images):
         if predicting.called:
@@ -205,33 +207,33 @@ def test_writing_overlaps_with_computing(job, asked, tmp_path, monkeypatch):
         return encode(result, time_s=time_s)
 
     predicting.called = False
-    monkeypatch.setattr(Engine, "predict", predicting)
+    monkeypatch.setattr(Engine, "encode", predicting)
     monkeypatch.setattr(background_writer, "encode_frame", encoding)
-    analyse(job, asked=asked, folder=tmp_path / "r")
+    analyse(job, query=query, folder=tmp_path / "r")
 
 
-def test_a_finished_record_is_not_computed_again(job, asked, whole, tmp_path, monkeypatch):
+def test_a_finished_record_is_not_computed_again(job, query, whole, tmp_path, monkeypatch):
     shutil.copytree(whole, tmp_path / "r")
-    monkeypatch.setattr(Engine, "predict", None)
-    record = analyse(job, asked=asked, folder=tmp_path / "r")
+    monkeypatch.setattr(Engine, "encode", None)
+    record = analyse(job, query=query, folder=tmp_path / "r")
     assert contents(tmp_path / "r") == contents(whole)
     assert record.header.fingerprint == job.fingerprint
 
 
-def test_other_settings_need_overwrite(engine, video, asked, whole, tmp_path):
+def test_other_settings_need_overwrite(engine, video, query, whole, tmp_path):
     shutil.copytree(whole, tmp_path / "r")
     other = plan_job(str(video), engine=engine, options=AnalyseOptions(batch_size=2, stride=3))
     with pytest.raises(RecordError, match="finished record"):
-        analyse(other, asked=asked, folder=tmp_path / "r")
-    record = analyse(other, asked=asked, folder=tmp_path / "r", overwrite=True)
+        analyse(other, query=query, folder=tmp_path / "r")
+    record = analyse(other, query=query, folder=tmp_path / "r", overwrite=True)
     assert [frame.frame_index for frame in record.frames()] == [0, 3, 6]
     assert record.header.analysed.stride == 3
 
 
 @pytest.mark.parametrize("options", [{"start_s": 0.1}, {"end_s": 0.1}, {"stride": 2}])
-def test_parts_of_a_video(engine, video, asked, tmp_path, options):
+def test_parts_of_a_video(engine, video, query, tmp_path, options):
     job = plan_job(str(video), engine=engine, options=AnalyseOptions(batch_size=2, **options))
-    record = analyse(job, asked=asked, folder=tmp_path / "r")
+    record = analyse(job, query=query, folder=tmp_path / "r")
     indices = [frame.frame_index for frame in record.frames()]
     expected = {"start_s": [3, 4, 5, 6], "end_s": [0, 1, 2], "stride": [0, 2, 4, 6]}  # 25 images a second
     assert indices == expected[next(iter(options))]
@@ -239,46 +241,46 @@ def test_parts_of_a_video(engine, video, asked, tmp_path, options):
     assert record.header.source.num_frames == NUM_FRAMES
 
 
-def test_a_range_without_frames(engine, video, asked, tmp_path):
+def test_a_range_without_frames(engine, video, query, tmp_path):
     job = plan_job(str(video), engine=engine, options=AnalyseOptions(start_s=100.0))
     with pytest.raises(UsageError, match="no frame"):
-        analyse(job, asked=asked, folder=tmp_path / "r")
+        analyse(job, query=query, folder=tmp_path / "r")
 
 
-def test_one_frame(engine, asked, tmp_path):
+def test_one_frame(engine, query, tmp_path):
     (tmp_path / "images").mkdir()
     write_images(tmp_path / "images", [(9, 7)])
     job = plan_job(str(tmp_path / "images"), engine=engine)
-    record = analyse(job, asked=asked, folder=tmp_path / "r")
+    record = analyse(job, query=query, folder=tmp_path / "r")
     assert len(list(record.frames())) == 1
 
 
-def test_frames_that_change_size_are_resized_and_told_once(engine, asked, tmp_path, caplog):
+def test_frames_that_change_size_are_resized_and_told_once(engine, query, tmp_path, caplog):
     (tmp_path / "images").mkdir()
     write_images(tmp_path / "images", [(40, 56)] * 2 + [(80, 60)] * 2 + [(20, 28)])
     job = plan_job(str(tmp_path / "images"), engine=engine, options=AnalyseOptions(batch_size=3))
     with caplog.at_level(logging.WARNING):
-        record = analyse(job, asked=asked, folder=tmp_path / "r")
+        record = analyse(job, query=query, folder=tmp_path / "r")
     warnings = [entry.getMessage() for entry in caplog.records if entry.levelno >= logging.WARNING]
     assert warnings == ["images: frames of 60x80 from 0.08 s on are resized to the first size, 56x40"]
     sizes = {instance.rle.size_hw for frame in record.frames() for instance in frame.instances}
     assert sizes == {(40, 56)}
 
 
-def test_damage_is_reported_by_a_resumed_run_too(engine, asked, tmp_path):
+def test_damage_is_reported_by_a_resumed_run_too(engine, query, tmp_path):
     (tmp_path / "images").mkdir()
     write_images(tmp_path / "images", [FRAME_HW] * 5)
     (tmp_path / "images" / "001.png").write_bytes(b"no image")
     job = plan_job(str(tmp_path / "images"), engine=engine, options=AnalyseOptions(batch_size=1))
-    whole = analyse(job, asked=asked, folder=tmp_path / "whole")
+    whole = analyse(job, query=query, folder=tmp_path / "whole")
     assert [frame.frame_index for frame in whole.frames()] == [0, 2, 3, 4]
     assert "1 damaged packet skipped" in whole.header.source.damage
 
-    frames = analyse_frames(job, asked=asked, folder=tmp_path / "r")
+    frames = analyse_frames(job, query=query, folder=tmp_path / "r")
     for _ in range(3):
         next(frames)
     frames.close()
-    analyse(job, asked=asked, folder=tmp_path / "r")
+    analyse(job, query=query, folder=tmp_path / "r")
     assert contents(tmp_path / "r") == contents(tmp_path / "whole")
 
 
@@ -298,7 +300,7 @@ def test_fingerprints_tell_runs_apart(engine, video, job):
         of(end_s=0.2),
         of(stride=2),
         of(batch_size=3),
-        of(replace(engine, tracker="adjacent")),
+        of(replace(engine, tracker=TrackerChoice(name="adjacent"))),
         of(replace(engine, precision="bf16")),
         of(replace(engine, model=replace(engine.model, weights_sha256="cd" * 32))),
         of(replace(engine, model=other_numbers)),

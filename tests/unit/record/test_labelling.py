@@ -3,20 +3,25 @@
 import pytest
 import torch
 
-from ovvis_cli.labelling.class_query import label_tracks
+from ovvis_cli.labelling.class_query import ClassQuery
+from ovvis_cli.labelling.class_rows import ClassRows
+from ovvis_cli.record.schema import VocabularyInfo
 
 NAMES = ("cat", "dog", "bird")
 
 
-def label(tokens, **changes):
-    given = {
-        "object_scores": torch.full((len(tokens),), 0.5),
-        "class_embeds": torch.eye(5),
-        "num_asked": 3,
-        "logit_scale": 100.0,
-        "names": NAMES,
-    }
-    return label_tracks(torch.tensor(tokens), **(given | changes))
+def label(tokens, *, object_scores=None, embeds=None, logit_scale=100.0, names=NAMES, **rules):
+    tokens = torch.tensor(tokens)
+    embeds = torch.eye(5) if embeds is None else embeds
+    vocabulary = VocabularyInfo(
+        names=names,
+        category_ids=tuple(range(1, len(names) + 1)),
+        distractors=len(embeds) > len(names),
+        score_threshold=rules.get("score_threshold", 0.0),
+        max_tracks=rules.get("max_tracks"),
+    )
+    query = ClassQuery(vocabulary=vocabulary, rows=ClassRows(embeds=embeds, logit_scale=logit_scale))
+    return query.label(tokens, torch.full((len(tokens),), 0.5) if object_scores is None else object_scores)
 
 
 def test_score_is_probability_times_object_score():
@@ -37,7 +42,7 @@ def test_a_distractor_wins():
 
 
 def test_no_distractors_always_names():
-    (answer,) = label([[0.6, 0.0, 0.0, 0.8, 0.0]], class_embeds=torch.eye(5)[:3])
+    (answer,) = label([[0.6, 0.0, 0.0, 0.8, 0.0]], embeds=torch.eye(5)[:3])
     assert answer.label == "cat"
 
 
@@ -53,26 +58,15 @@ def test_threshold_and_most_tracks():
 
 
 def test_at_most_three_runner_up():
-    (answer,) = label(
-        [[0.2] * 5], class_embeds=torch.eye(5), num_asked=5, names=tuple("abcde"), logit_scale=1.0
-    )
+    (answer,) = label([[0.2] * 5], embeds=torch.eye(5), names=tuple("abcde"), logit_scale=1.0)
     assert len(answer.runner_up) == 3
 
 
 def test_no_tracks():
-    assert (
-        label_tracks(
-            torch.zeros(0, 5),
-            object_scores=torch.zeros(0),
-            class_embeds=torch.eye(5),
-            num_asked=3,
-            logit_scale=1.0,
-            names=NAMES,
-        )
-        == []
-    )
+    assert label(torch.zeros(0, 5).tolist()) == []
 
 
-def test_names_must_fit():
-    with pytest.raises(ValueError, match="3 asked classes, 2 names"):
-        label([[1.0, 0, 0, 0, 0]], names=("a", "b"))
+def test_the_best_synonym_of_a_class_counts():
+    rows = ClassRows(embeds=torch.eye(5), logit_scale=1.0, synonyms=(2, 1))
+    logits = torch.tensor([[1.0, 3.0, 2.0, 5.0, 4.0]])
+    assert rows.best_synonym(logits).tolist() == [[3.0, 2.0, 5.0, 4.0]]

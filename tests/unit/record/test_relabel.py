@@ -8,7 +8,8 @@ import torch
 
 from ovvis_cli.errors import RecordError
 from ovvis_cli.exporters.export import ensure_exports, saved_formats
-from ovvis_cli.labelling.class_query import ClassEmbeds
+from ovvis_cli.labelling.class_query import ClassQuery
+from ovvis_cli.labelling.class_rows import ClassRows
 from ovvis_cli.labelling.relabel import relabel
 from ovvis_cli.record.reader import Record
 from ovvis_cli.record.schema import VocabularyInfo
@@ -19,9 +20,10 @@ PUPPY = VocabularyInfo(
 )
 
 
-def embeds(width=4):
+def query(vocabulary, width=4):
     """The dog's token is "puppy", the skateboard's "longboard", the unknown thing's a distractor."""
-    return ClassEmbeds(class_embeds=torch.eye(width)[[1, 0, 2]], num_asked=2, logit_scale=100.0)
+    rows = ClassRows(embeds=torch.eye(width)[[1, 0, 2]], logit_scale=100.0)
+    return ClassQuery(vocabulary=vocabulary, rows=rows)
 
 
 @pytest.fixture
@@ -33,7 +35,7 @@ def record(tmp_path):
 
 def test_new_labels_same_masks(record):
     masks = (record.folder / "masks.jsonl").read_bytes()
-    again = relabel(record, vocabulary=PUPPY, embeds=embeds())
+    again = relabel(record, query(PUPPY))
     found = {track.track_id: (track.label, track.score) for track in again.header.tracks}
     assert found == {DOG: ("puppy", 0.8), BOARD: ("longboard", 0.8), UNKNOWN: (None, None)}
     assert Record.open(record.folder).header == again.header
@@ -46,7 +48,7 @@ def test_new_labels_same_masks(record):
 
 def test_exports_follow(record):
     before, paths = ensure_exports(record, ["ytvis", "rle", "davis"])
-    again = relabel(before, vocabulary=PUPPY, embeds=embeds())
+    again = relabel(before, query(PUPPY))
     assert not paths["ytvis"].exists()  # never labels of two vocabularies side by side
     assert not paths["davis"].exists()
     assert paths["rle"].exists()
@@ -57,25 +59,25 @@ def test_exports_follow(record):
 
 
 def test_threshold_and_number_of_tracks_are_rules_of_the_labels(record):
-    strict = relabel(record, vocabulary=replace(PUPPY, score_threshold=0.9), embeds=embeds())
+    strict = relabel(record, query(replace(PUPPY, score_threshold=0.9)))
     assert [track.label for track in strict.header.tracks] == [None] * 3
-    one = relabel(strict, vocabulary=replace(PUPPY, max_tracks=1), embeds=embeds())
+    one = relabel(strict, query(replace(PUPPY, max_tracks=1)))
     assert [track.label for track in one.header.tracks] == ["puppy", None, None]
 
 
 def test_back_to_the_first_words_gives_the_same_file(record):
-    first = relabel(record, vocabulary=PUPPY, embeds=embeds())
+    first = relabel(record, query(PUPPY))
     text = (first.folder / "record.json").read_bytes()
     other = replace(PUPPY, names=("a", "b"))
-    assert relabel(first, vocabulary=other, embeds=embeds()).header.tracks[0].label == "b"
-    relabel(first, vocabulary=PUPPY, embeds=embeds())
+    assert relabel(first, query(other)).header.tracks[0].label == "b"
+    relabel(first, query(PUPPY))
     assert (first.folder / "record.json").read_bytes() == text
 
 
 def test_tokens_of_another_model(record):
     text = (record.folder / "record.json").read_bytes()
     with pytest.raises(RecordError, match="tokens are 4 wide, the text embeddings 5.*instformer-tiny"):
-        relabel(record, vocabulary=PUPPY, embeds=embeds(5))
+        relabel(record, query(PUPPY, 5))
     assert (record.folder / "record.json").read_bytes() == text
 
 
@@ -84,4 +86,4 @@ def test_token_that_is_missing(record):
     stranger = replace(header.tracks[0], track_id=77)
     record = record.with_header(replace(header, tracks=(*header.tracks, stranger)))
     with pytest.raises(RecordError, match="no token for track 77"):
-        relabel(record, vocabulary=PUPPY, embeds=embeds())
+        relabel(record, query(PUPPY))

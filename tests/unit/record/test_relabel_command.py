@@ -9,7 +9,7 @@ from ovvis_cli.commands.relabel import relabel
 from ovvis_cli.errors import ModelError, UsageError
 from ovvis_cli.exporters.export import ensure_exports
 from ovvis_cli.record.reader import Record
-from ovvis_models import catalog
+from ovvis_models import catalog, loading
 from tests.records import MODEL, tokens, write_record
 
 
@@ -20,10 +20,8 @@ def record(tmp_path, monkeypatch):
     monkeypatch.setattr("tests.records.tokens", lambda: wide_tokens())
     torch.manual_seed(0)
     spec = catalog.find_spec(MODEL.name)
-    model = catalog.LoadedModel(
-        spec=spec, network=catalog.build_instformer(spec).eval(), weights_sha256=MODEL.weights_sha256
-    )
-    monkeypatch.setattr(catalog, "load", lambda name: model)
+    model = loading.LoadedModel(spec=spec, network=spec.build().eval(), weights_sha256=MODEL.weights_sha256)
+    monkeypatch.setattr(loading, "load", lambda name: model)
     path = tmp_path / "clip.mp4"
     path.write_bytes(b"not really")
     return write_record(tmp_path / "out", source=path)

@@ -8,7 +8,7 @@ import torch
 from ovvis_cli.training.clipvis import start_decoders
 from ovvis_cli.training.recipe import load_recipe
 from ovvis_cli.training.stage_proposals import proposal_stage
-from ovvis_models.catalog import CATALOG, build
+from ovvis_models.catalog import CATALOG
 
 RECIPE = load_recipe("clipvis-tiny")
 FRESH = (
@@ -22,11 +22,11 @@ FRESH = (
 @pytest.fixture
 def network():
     torch.manual_seed(0)
-    return build("clipvis-tiny")
+    return CATALOG["clipvis-tiny"].build()
 
 
 def test_decoders_start_from_another_models_but_for_what_reads_the_maps_and_the_heads(network):
-    donor = build(RECIPE.decoders_from).proposals
+    donor = CATALOG[RECIPE.decoders_from].build().proposals
     trained = donor.state_dict()
     clip = {name: value.clone() for name, value in network.proposals.backbone.state_dict().items()}
     start_decoders(network.proposals, trained=donor)

@@ -4,11 +4,11 @@ from dataclasses import replace
 from typing import Final
 
 from ovvis_models.heads.classifier import CLIP_MEAN, CLIP_STD
-from ovvis_models.heads.weighted_scores import CLASS_EXPONENT
-from ovvis_models.instformer_models import INSTFORMER_R50, INSTFORMER_TINY
 from ovvis_models.networks.clip import CONVNEXT_BASE_W_320, RESNET_TINY, RN50
 from ovvis_models.preprocess import ImageInput, pixel_range
-from ovvis_models.specs import AssociationSpec, ModelSpec, ZooWeights
+from ovvis_models.systems.clip_vis import ClipVisSpec
+from ovvis_models.systems.instformer_models import INSTFORMER_R50, INSTFORMER_TINY
+from ovvis_models.systems.spec import AssociationSpec, ZooWeights
 from ovvis_models.trackers.assignment import AssociationRules
 
 _MEAN: Final = pixel_range(CLIP_MEAN)
@@ -16,14 +16,13 @@ _STD: Final = pixel_range(CLIP_STD)
 _SMALL: Final = ImageInput(short_side=320, max_side=640, mean=_MEAN, std=_STD)
 _PUBLISHED: Final = ImageInput(short_side=480, max_side=1333, mean=_MEAN, std=_STD, resize="pillow")
 
-CLIPVIS_TINY: Final = ModelSpec(
+CLIPVIS_TINY: Final = ClipVisSpec(
     name="clipvis-tiny",
     description="CLIP-VIS trained on the procedural diorama world only, runs on any CPU",
     proposals=replace(INSTFORMER_TINY.proposals, backbone=None, predicts_quality=True),
     clip=RESNET_TINY,
     classifiers=("mask-pooling",),
     proposal_input=_SMALL,
-    clip_input=_SMALL,
     association=AssociationSpec(
         hidden_dim=None,
         untrained="top-k",
@@ -31,7 +30,6 @@ CLIPVIS_TINY: Final = ModelSpec(
         score_floor=0.35,
         duplicate_overlap=0.6,
     ),
-    class_exponent=CLASS_EXPONENT,
     text_domain="diorama",
     weights=ZooWeights(
         file_name="clipvis_tiny.safetensors",
@@ -40,7 +38,7 @@ CLIPVIS_TINY: Final = ModelSpec(
     licence="Apache-2.0",
 )
 
-CLIPVIS_R50: Final = ModelSpec(
+CLIPVIS_R50: Final = ClipVisSpec(
     name="clipvis-r50",
     description="CLIP-VIS of its authors on CLIP ResNet-50, trained on LVIS",
     proposals=replace(
@@ -49,7 +47,6 @@ CLIPVIS_R50: Final = ModelSpec(
     clip=RN50,
     classifiers=("mask-pooling",),
     proposal_input=_PUBLISHED,
-    clip_input=_PUBLISHED,
     association=AssociationSpec(
         hidden_dim=None,
         untrained="top-k",
@@ -58,7 +55,6 @@ CLIPVIS_R50: Final = ModelSpec(
         score_floor=0.25,
         duplicate_overlap=0.7,
     ),
-    class_exponent=CLASS_EXPONENT,
     text_domain="web",
     weights=None,
     page="https://drive.google.com/file/d/1taVBPVTX-MVQkp5nc0QgreiaJqFhYgtJ/view",

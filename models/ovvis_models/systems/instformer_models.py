@@ -1,4 +1,4 @@
-"""The InstFormers of the catalog and, on the same proposal network, the MinVIS baselines: their numbers."""
+"""The InstFormer models of the catalog, with the baseline MinVIS-CLIP: their numbers."""
 
 from dataclasses import replace
 from typing import Final
@@ -13,9 +13,9 @@ from ovvis_models.sources import (
     MASK2FORMER_R50,
     MASK2FORMER_SWIN_B,
     MASK2FORMER_SWIN_T,
-    minvis_r50,
 )
-from ovvis_models.specs import AssociationSpec, InstClipSpec, ModelSpec, ZooWeights
+from ovvis_models.systems.instformer import InstClipSpec, InstFormerSpec
+from ovvis_models.systems.spec import AssociationSpec, ZooWeights
 from ovvis_models.trackers.assignment import AssociationRules
 
 _CLIP_MEAN: Final = pixel_range(CLIP_MEAN)
@@ -23,7 +23,7 @@ _CLIP_STD: Final = pixel_range(CLIP_STD)
 _IMAGENET_MEAN: Final = (123.675, 116.28, 103.53)
 _IMAGENET_STD: Final = (58.395, 57.12, 57.375)
 
-INSTFORMER_TINY: Final = ModelSpec(
+INSTFORMER_TINY: Final = InstFormerSpec(
     name="instformer-tiny",
     description="the embedded model: trained on the procedural diorama world only, runs on any CPU",
     proposals=Mask2FormerSpec(
@@ -59,7 +59,7 @@ INSTFORMER_TINY: Final = ModelSpec(
     licence="Apache-2.0",
 )
 
-INSTFORMER_R50: Final = ModelSpec(
+INSTFORMER_R50: Final = InstFormerSpec(
     name="instformer-r50",
     description="for camera footage: COCO proposals (ResNet-50) and CLIP ViT-B/32, training-free",
     proposals=Mask2FormerSpec(
@@ -116,38 +116,4 @@ MINVIS_CLIP_R50: Final = replace(
     description="a baseline of the papers: every query a track, one CLIP pass a masked crop; slow",
     association=replace(INSTFORMER_R50.association, untrained="previous-frame"),
     classifiers=("masked-crops", "instclip"),
-)
-
-MINVIS_R50_YTVIS2019: Final = replace(
-    INSTFORMER_R50,
-    name="minvis-r50-ytvis2019",
-    description="MinVIS of its authors: knows the 40 classes of YouTube-VIS 2019 and no others",
-    proposals=replace(INSTFORMER_R50.proposals, num_classes=40),
-    proposal_input=replace(INSTFORMER_R50.proposal_input, short_side=360),
-    clip=None,
-    clip_input=None,
-    instclip=None,
-    classifiers=("class-head",),
-    closed_set="ytvis2019",
-    association=replace(INSTFORMER_R50.association, untrained="previous-frame", tracked_by="query"),
-    sources=(minvis_r50("ytvis19"),),
-    licence="CC BY-NC-SA 4.0",
-    proposal_ap=None,
-)
-
-MINVIS_R50_YTVIS2021: Final = replace(
-    MINVIS_R50_YTVIS2019,
-    name="minvis-r50-ytvis2021",
-    description="as minvis-r50-ytvis2019, for the 40 classes of YouTube-VIS 2021",
-    closed_set="ytvis2021",
-    sources=(minvis_r50("ytvis21"),),
-)
-
-MINVIS_R50_OVIS: Final = replace(
-    MINVIS_R50_YTVIS2019,
-    name="minvis-r50-ovis",
-    description="as minvis-r50-ytvis2019, for the 25 classes of OVIS",
-    proposals=replace(INSTFORMER_R50.proposals, num_classes=25),
-    closed_set="ovis",
-    sources=(minvis_r50("ovis"),),
 )

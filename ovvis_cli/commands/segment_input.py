@@ -1,4 +1,4 @@
-"""One input of `ovvis segment`, from its location to its files: plan, analyse, name, export."""
+"""One input of `ovvis segment` with what a terminal shows of it: progress, live overlay, Ctrl-C."""
 
 import signal
 import threading
@@ -11,12 +11,11 @@ from types import FrameType
 
 from ovvis_cli.console import Console, Progress
 from ovvis_cli.exporters import DEFAULT_NAMES, ExportFormat
-from ovvis_cli.exporters.export import ensure_exports
 from ovvis_cli.exporters.live import LiveOverlay
 from ovvis_cli.inference.engine import Engine
 from ovvis_cli.inference.job import AnalyseOptions, Job, plan_job
-from ovvis_cli.labelling.relabel import relabel
-from ovvis_cli.pipeline import AnalysedFrame, Asked, analyse
+from ovvis_cli.labelling.class_query import ClassQuery
+from ovvis_cli.pipeline import AnalysedFrame, analyse, label_and_export
 from ovvis_cli.record.reader import Record
 from ovvis_cli.video.inputs import Source, display_name
 
@@ -42,17 +41,17 @@ class VideoRun:
 
 
 def segment_video(
-    source: Source, *, engine: Engine, asked: Asked, options: RunOptions, console: Console
+    source: Source, *, engine: Engine, query: ClassQuery, options: RunOptions, console: Console
 ) -> VideoRun:
-    """Analyses one input, or takes up what earlier runs left of it, and makes its files.
+    """Analyse one input, or resume an earlier run of it, and make its files.
 
     Raises:
-        OvvisError: what `plan_job`, `analyse`, `relabel` and `ensure_exports` raise.
+        OvvisError: what `plan_job`, `analyse` and `label_and_export` raise.
     """
     folder = options.output / source.name
     job = plan_job(source.location, engine=engine, options=options.analysis)
     formats = _possible_formats(job, options=options, console=console)
-    watch = _Watch()
+    counter = _FrameCounter()
     with ExitStack() as stack:
         progress = stack.enter_context(console.progress(source.name, total=job.num_frames_estimate))
         overlay = (
@@ -63,25 +62,23 @@ def segment_video(
         stop = stack.enter_context(_stop_at_interrupt(console)) if job.info.kind == "stream" else None
 
         def on_frame(frame: AnalysedFrame) -> None:
-            watch.see(frame, progress=progress)
-            if overlay is not None and watch.is_whole:
+            counter.see(frame, progress=progress)
+            if overlay is not None and counter.is_whole:
                 overlay.write(frame.frame, result=frame.result, labels=frame.labels)
 
         record = analyse(
-            job, asked=asked, folder=folder, overwrite=options.overwrite, on_frame=on_frame, stop=stop
+            job, query=query, folder=folder, overwrite=options.overwrite, on_frame=on_frame, stop=stop
         )
-    if record.header.vocabulary != asked.vocabulary:
-        record = relabel(record, vocabulary=asked.vocabulary, embeds=asked.embeds)
-    record, files = _export(record, formats=formats, console=console)
-    return VideoRun(record=record, files=files, num_analysed=watch.num_seen, analysis_s=watch.elapsed_s)
+    record, files = _label_and_export(record, query=query, formats=formats, console=console)
+    return VideoRun(record=record, files=files, num_analysed=counter.num_seen, analysis_s=counter.elapsed_s)
 
 
-class _Watch:
-    """Follows the frames of this very run."""
+class _FrameCounter:
+    """Counts the frames of this run, and their time."""
 
     def __init__(self) -> None:
         self.num_seen = 0
-        self.is_whole = True  # no earlier, stopped run had a part in it
+        self.is_whole = True  # False when an earlier, stopped run analysed the first frames
         self._start_s = self._last_s = time.monotonic()
 
     @property
@@ -119,7 +116,7 @@ def _live_overlay(job: Job, *, folder: Path) -> LiveOverlay:
 
 @contextmanager
 def _stop_at_interrupt(console: Console) -> Iterator[Callable[[], bool]]:
-    """Ctrl-C is the end of a stream rather than of the program; the second one is both."""
+    """Let the first Ctrl-C end the stream; the second one ends the program."""
     stopped = threading.Event()
     if threading.current_thread() is not threading.main_thread():  # only there can signals be caught
         yield stopped.is_set
@@ -138,11 +135,11 @@ def _stop_at_interrupt(console: Console) -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, before)
 
 
-def _export(
-    record: Record, *, formats: tuple[ExportFormat, ...], console: Console
+def _label_and_export(
+    record: Record, *, query: ClassQuery, formats: tuple[ExportFormat, ...], console: Console
 ) -> tuple[Record, dict[ExportFormat, Path]]:
     if "overlay" not in formats or (record.folder / DEFAULT_NAMES["overlay"]).exists():
-        return ensure_exports(record, formats)
+        return label_and_export(record, query=query, formats=formats)
     analysed = record.header.analysed
     with console.progress("overlay", total=analysed.num_frames * analysed.stride) as progress:
-        return ensure_exports(record, formats, overlay_progress=progress.update)
+        return label_and_export(record, query=query, formats=formats, overlay_progress=progress.update)

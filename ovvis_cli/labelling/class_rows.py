@@ -1,0 +1,158 @@
+"""Class embeddings of a vocabulary: rows of a text encoder, rows from a file, or columns of a class head."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import assert_never
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from ovvis_cli.errors import VocabularyError
+from ovvis_cli.vocabulary.closed_set import class_columns
+from ovvis_cli.vocabulary.distractors import diorama_world
+from ovvis_cli.vocabulary.embedding import VocabularyEmbedder
+from ovvis_cli.vocabulary.known_words import vocabulary_warnings
+from ovvis_cli.vocabulary.names import Vocabulary
+from ovvis_models.loading import LoadedModel
+from ovvis_models.text.naming import ClosedVocabulary, OpenVocabulary
+from ovvis_models.text.vocabulary import Progress
+
+MAX_LOGIT_SCALE = 100.0  # CLIP never multiplies with more
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassRows:
+    """What instance tokens are multiplied with: the rows of the asked names first, then the distractors."""
+
+    embeds: Float[Tensor, "R D"]  # unit norm
+    logit_scale: float  # multiplies cosine similarities
+    class_exponent: float = 1.0  # of the class probability in a track's score
+    synonyms: tuple[int, ...] = ()  # rows of each asked name, where a name has several; empty: one row each
+
+    def best_synonym(self, logits: Float[Tensor, "N R"]) -> Float[Tensor, "N K_all"]:
+        """Return the logit of each class: that of its best row."""
+        if not self.synonyms:
+            return logits
+        *asked, rest = torch.split(logits, [*self.synonyms, logits.shape[1] - sum(self.synonyms)], dim=1)
+        return torch.cat([*(rows.amax(dim=1, keepdim=True) for rows in asked), rest], dim=1)
+
+
+def class_rows(
+    model: LoadedModel,
+    vocabulary: Vocabulary,
+    *,
+    distractors: bool,
+    text_embeddings: Float[Tensor, "K D"] | None = None,
+    published_names: bool = False,
+    progress: Progress | None = None,
+) -> ClassRows:
+    """See `make_query`."""
+    naming = model.naming
+    match naming:
+        case ClosedVocabulary():
+            if text_embeddings is not None:
+                raise VocabularyError(
+                    f"{model.spec.name} has a closed set of classes and takes no text embeddings"
+                )
+            return _closed_rows(naming, vocabulary, model_name=model.spec.name, distractors=distractors)
+        case OpenVocabulary():
+            if text_embeddings is None:  # else the words are not read
+                for warning in vocabulary_warnings(vocabulary.names, model_name=model.spec.name):
+                    logger.warning("%s", warning)
+            synonyms = _synonyms(vocabulary) if published_names and naming.splits_synonyms else None
+            return _open_rows(
+                naming,
+                vocabulary if synonyms is None else synonyms.vocabulary,
+                synonyms=() if synonyms is None else synonyms.counts,
+                distractors=distractors,
+                text_embeddings=text_embeddings,
+                progress=progress,
+            )
+        case _:
+            assert_never(naming)
+
+
+def read_text_embeddings(path: Path) -> Float[Tensor, "K D"]:
+    """Read a .npy file of one row per class name.
+
+    Raises:
+        VocabularyError: it cannot be read, is not a matrix of finite numbers, or a row is zero.
+    """
+    try:
+        rows = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise VocabularyError(
+            f"cannot read text embeddings from {path}", hint="give a .npy file with a row per class name"
+        ) from error
+    if not isinstance(rows, np.ndarray) or rows.ndim != 2 or rows.dtype.kind != "f":
+        raise VocabularyError(f"{path} is not a matrix of floats", hint="give a row per class name")
+    embeds = torch.from_numpy(rows.astype(np.float32))
+    if not bool(torch.isfinite(embeds).all()) or bool((embeds.norm(dim=1) == 0).any()):
+        raise VocabularyError(f"{path} holds a row that is zero or not finite")
+    return embeds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Synonyms:
+    vocabulary: Vocabulary  # a name per row
+    counts: tuple[int, ...]  # rows per class
+
+
+def _synonyms(vocabulary: Vocabulary) -> _Synonyms:
+    """Split names at their commas and put them into prompts as they are (CLIP-VIS's published code)."""
+    parts = [[part.strip() for part in name.split(",")] for name in vocabulary.names]
+    names = tuple(part for row in parts for part in row)
+    ids = tuple(
+        category_id for category_id, row in zip(vocabulary.category_ids, parts, strict=True) for _ in row
+    )
+    rows = Vocabulary(names=names, prompts=names, category_ids=ids, table=vocabulary.table)
+    return _Synonyms(vocabulary=rows, counts=tuple(len(row) for row in parts))
+
+
+def _open_rows(
+    naming: OpenVocabulary,
+    vocabulary: Vocabulary,
+    *,
+    synonyms: tuple[int, ...],
+    distractors: bool,
+    text_embeddings: Float[Tensor, "K D"] | None,
+    progress: Progress | None,
+) -> ClassRows:
+    world = diorama_world() if naming.domain == "diorama" else None
+    embedder = VocabularyEmbedder(naming.text_encoder, world=world, progress=progress)
+    if text_embeddings is not None:
+        _check_fit(text_embeddings, vocabulary, width=naming.text_encoder.embed_dim)
+        text_embeddings, synonyms = F.normalize(text_embeddings, dim=-1), ()
+    embedded = embedder.embed(vocabulary, distractors=distractors, asked_embeds=text_embeddings)
+    logit_scale = naming.text_encoder.logit_scale.detach().exp().clamp(max=MAX_LOGIT_SCALE).item()
+    return ClassRows(
+        embeds=embedded.class_embeds,
+        logit_scale=logit_scale,
+        class_exponent=naming.class_exponent,
+        synonyms=synonyms,
+    )
+
+
+def _check_fit(text_embeddings: Float[Tensor, "K D"], vocabulary: Vocabulary, *, width: int) -> None:
+    found, wanted = tuple(text_embeddings.shape), (len(vocabulary), width)
+    if found != wanted:
+        raise VocabularyError(
+            f"text embeddings are {found[0]} rows of {found[1]}, not {wanted[0]} rows of {wanted[1]}",
+            hint="one row per class name, in the order of the names, of the width of the model's CLIP",
+        )
+
+
+def _closed_rows(
+    naming: ClosedVocabulary, vocabulary: Vocabulary, *, model_name: str, distractors: bool
+) -> ClassRows:
+    """Return unit vectors of columns: their product with class logits is the logit of that class."""
+    asked = class_columns(vocabulary, model_name=model_name, closed_set=naming.table)
+    no_object = naming.num_classes  # always there: it is what the head says of how sure it is
+    others = [column for column in range(no_object) if column not in asked] if distractors else []
+    return ClassRows(embeds=torch.eye(naming.num_classes + 1)[[*asked, *others, no_object]], logit_scale=1.0)
