@@ -3,6 +3,7 @@
 import math
 import re
 from difflib import get_close_matches
+from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Final, Literal, cast
 
@@ -11,6 +12,7 @@ import typer
 from ovvis_cli.errors import UsageError
 from ovvis_cli.exporters import DEFAULT_NAMES, ExportFormat
 
+_MAX_RATE = 1_000_000
 _VOCABULARY = "Vocabulary"
 _OUTPUT = "Output"
 _METHOD = "Method"
@@ -211,6 +213,21 @@ def parse_size_hw(text: str, *, option: str) -> tuple[int, int]:
             f"{option}: '{text}' is not a valid size", hint="write HEIGHTxWIDTH, such as 240x432"
         )
     return int(match[1]), int(match[2])
+
+
+def parse_rate(text: str, *, option: str) -> Fraction:
+    """Frames a second of "30", "29.97" or "30000/1001".
+
+    Raises:
+        UsageError: it is not such a number, or not above 0.
+    """
+    try:
+        rate = Fraction(text.strip())
+    except (ValueError, ZeroDivisionError):
+        rate = Fraction(0)
+    if not 0 < rate <= _MAX_RATE:
+        raise UsageError(f"{option}: {text!r} is not a frame rate", hint="such as 30, 29.97 or 30000/1001")
+    return rate
 
 
 def parse_time_s(text: str, *, option: str) -> float:

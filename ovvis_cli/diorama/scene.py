@@ -5,8 +5,9 @@ object, so that a scene moves the same way whatever the number, the start and th
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -14,7 +15,7 @@ from jaxtyping import Bool, Float, UInt8
 
 from ovvis_cli.diorama.background import paint_background
 from ovvis_cli.diorama.compositing import blend, placement, premultiplied, warp
-from ovvis_cli.diorama.cutout import draw_cutout
+from ovvis_cli.diorama.cutout import Cutout, draw_cutout
 from ovvis_cli.diorama.effects import Effects, apply_effects, draw_effects
 from ovvis_cli.diorama.kinds.kind import Kind
 from ovvis_cli.diorama.motion import (
@@ -40,6 +41,21 @@ _MAX_SMEAR = 0.025  # of the frame height
 _BACKDROP = math.exp(MAX_LOG_ZOOM) + 2.0 * MAX_PAN  # size of the background that a moving camera can see
 
 
+DrawObject: TypeAlias = Callable[[int, np.random.Generator, int], UInt8[np.ndarray, "h w 4"]]
+"""Gives the cut-out (straight alpha) of the n-th object, drawn for so many pixels or of any other size."""
+
+PaintBackdrop: TypeAlias = Callable[[np.random.Generator, tuple[int, int]], UInt8[np.ndarray, "H W 3"]]
+"""Gives a background of the size asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Film:
+    """Frames of N objects; a row of `masks` is all False where its object is not seen in that frame."""
+
+    frames: UInt8[np.ndarray, "T H W 3"]  # RGB
+    masks: Bool[np.ndarray, "T N H W"]  # visible parts, so no two overlap
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clip:
     """A film of N objects; a row of `masks` is all False where its object is not seen in that frame."""
@@ -53,8 +69,6 @@ class Clip:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Actor:
     sprite: UInt8[np.ndarray, "p q 4"]
-    kind: Kind
-    caption: str
     motion: ObjectMotion
     px_per_sprite_px: float  # at scale 1
     depth: int
@@ -111,20 +125,60 @@ def film(
     """A clip of one object for each kind of `cast`, in that order; on the background `texture` if given."""
     if not cast or len(frame_indices) < 1:
         raise ValueError(f"nothing to film: {len(cast)} objects, {len(frame_indices)} frames")
+    cutouts: list[Cutout] = []
+
+    def draw(index: int, rng: np.random.Generator, size_px: int) -> UInt8[np.ndarray, "h w 4"]:
+        cutouts.append(draw_cutout(cast[index], rng, size_px=size_px))
+        return cutouts[index].rgba
+
+    def paint(rng: np.random.Generator, size_hw: tuple[int, int]) -> UInt8[np.ndarray, "H W 3"]:
+        return paint_background(rng, frame_hw=size_hw, texture=texture)
+
+    shot = compose(
+        rng, num_objects=len(cast), draw=draw, paint=paint, frame_hw=frame_hw, frame_indices=frame_indices
+    )
+    return Clip(
+        frames=shot.frames,
+        masks=shot.masks,
+        kinds=tuple(cast),
+        captions=tuple(cutout.caption for cutout in cutouts),
+    )
+
+
+def compose(
+    rng: np.random.Generator,
+    *,
+    num_objects: int,
+    draw: DrawObject,
+    paint: PaintBackdrop,
+    frame_hw: tuple[int, int],
+    frame_indices: range,
+) -> Film:
+    """A film of cut-outs that cross each other in front of a background, whatever draws them."""
     # the moments of the frames, then those 1/12 s later, which tell how fast things move
     indices = np.asarray(frame_indices, dtype=np.float64)
     times_s = np.concatenate([indices, indices + 1.0]) / FRAMES_PER_S
     camera_rng, background_rng, effects_rng, layout_rng = (_child(rng) for _ in range(4))
     camera = camera_motion(camera_rng, times_s=times_s)
     effects = draw_effects(effects_rng, times_s=times_s, frame_hw=frame_hw)
-    starts = spread_starts(layout_rng, num=len(cast))
+    starts = spread_starts(layout_rng, num=num_objects)
     actors = []
-    for kind, start_xy, depth in zip(cast, starts, layout_rng.permutation(len(cast)), strict=True):
+    for index, (start_xy, depth) in enumerate(zip(starts, layout_rng.permutation(num_objects), strict=True)):
         motion = object_motion(_child(rng), start_xy=start_xy, times_s=times_s)
+        actor_rng = _child(rng)
+        side_px = frame_hw[0] * math.exp(actor_rng.uniform(math.log(_MIN_SIDE), math.log(_MAX_SIDE)))
+        largest_px = side_px * float((motion.scale * camera.zoom).max())
+        size_px = max(_MIN_CANVAS_PX, math.ceil(largest_px / _DRAWN_SHARE))
+        rgba = draw(index, actor_rng, size_px)
         actors.append(
-            _actor(_child(rng), kind=kind, motion=motion, camera=camera, depth=int(depth), height=frame_hw[0])
+            _Actor(
+                sprite=premultiplied(rgba),
+                motion=motion,
+                px_per_sprite_px=side_px / max(rgba.shape[:2]),
+                depth=int(depth),
+            )
         )
-    backdrop = _backdrop(background_rng, camera=camera, frame_hw=frame_hw, texture=texture)
+    backdrop = _backdrop(background_rng, camera=camera, frame_hw=frame_hw, paint=paint)
     views = _views(backdrop, camera=camera, num_frames=len(frame_indices), frame_hw=frame_hw)
     return _shoot(actors, views=views, camera=camera, effects=effects, frame_indices=frame_indices)
 
@@ -133,36 +187,13 @@ def _child(rng: np.random.Generator) -> np.random.Generator:
     return np.random.default_rng(rng.integers(0, 2**63))
 
 
-def _actor(
-    rng: np.random.Generator,
-    *,
-    kind: Kind,
-    motion: ObjectMotion,
-    camera: CameraMotion,
-    depth: int,
-    height: int,
-) -> _Actor:
-    side_px = height * math.exp(rng.uniform(math.log(_MIN_SIDE), math.log(_MAX_SIDE)))
-    largest_px = side_px * float((motion.scale * camera.zoom).max())
-    size_px = max(_MIN_CANVAS_PX, math.ceil(largest_px / _DRAWN_SHARE))
-    cutout = draw_cutout(kind, rng, size_px=size_px)
-    return _Actor(
-        sprite=premultiplied(cutout.rgba),
-        kind=kind,
-        caption=cutout.caption,
-        motion=motion,
-        px_per_sprite_px=side_px / max(cutout.rgba.shape[:2]),
-        depth=depth,
-    )
-
-
 def _backdrop(
-    rng: np.random.Generator, *, camera: CameraMotion, frame_hw: tuple[int, int], texture: Texture | None
+    rng: np.random.Generator, *, camera: CameraMotion, frame_hw: tuple[int, int], paint: PaintBackdrop
 ) -> UInt8[np.ndarray, "H W 3"]:
     """The background, larger than the frame if the camera moves."""
     reach = _BACKDROP if camera.moves else 1.0
     size_hw = (math.ceil(frame_hw[0] * reach), math.ceil(frame_hw[1] * reach))
-    return paint_background(rng, frame_hw=size_hw, texture=texture)
+    return paint(rng, size_hw)
 
 
 def _views(
@@ -190,7 +221,7 @@ def _shoot(
     camera: CameraMotion,
     effects: Effects,
     frame_indices: range,
-) -> Clip:
+) -> Film:
     num_frames, height, width = views.shape[:3]
     masks = np.zeros((num_frames, len(actors), height, width), dtype=bool)
     centers = np.stack([_centers_px(actor, camera=camera, frame_hw=(height, width)) for actor in actors])
@@ -210,12 +241,7 @@ def _shoot(
                 masks[step, n, *patch.area] = patch.solid
         views[step] = apply_effects(views[step], effects, step=step, frame_index=frame_index)
     masks[masks.sum(axis=(2, 3)) < MIN_VISIBLE_PX] = False
-    return Clip(
-        frames=views,
-        masks=masks,
-        kinds=tuple(actor.kind for actor in actors),
-        captions=tuple(actor.caption for actor in actors),
-    )
+    return Film(frames=views, masks=masks)
 
 
 def _pose(

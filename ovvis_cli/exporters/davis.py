@@ -1,9 +1,8 @@
 """DAVIS format: a folder of 8-bit palette PNGs, one an analysed frame; index = object, 0 = background."""
 
-import re
 import struct
 import zlib
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 from jaxtyping import Int
@@ -13,14 +12,16 @@ from ovvis_cli.errors import RecordError, UsageError
 from ovvis_cli.exporters.colors import Rgb, track_color
 from ovvis_cli.exporters.flatten import flatten
 from ovvis_cli.exporters.tracks import labelled_tracks
-from ovvis_cli.record.reader import Record
+from ovvis_cli.record.reader import Record, frame_size_hw
+from ovvis_cli.record.schema import FrameLine
 
-_PNG_NAME = re.compile(r"\d{5,}\.png")
 _MAX_OBJECTS = 254  # 255 means "void" there
 
 
 def export_davis(record: Record, output: Path) -> Path:
     """Writes `output`/00000.png, ... named by frame index; index n is the n-th labelled track.
+
+    Of a folder of images, each PNG has the name and size of its image.
 
     Raises:
         RecordError: the record is damaged, or has more tracks than the format can hold.
@@ -33,17 +34,32 @@ def export_davis(record: Record, output: Path) -> Path:
             f"{len(tracks)} labelled tracks, a palette PNG holds {_MAX_OBJECTS}",
             hint="relabel with a higher --score-threshold or with --max-tracks",
         )
-    if output.is_dir() and not all(_PNG_NAME.fullmatch(entry.name) for entry in output.iterdir()):
+    if output.is_dir() and not all(_is_palette_png(entry) for entry in output.iterdir()):
         raise UsageError(f"{output} holds other files", hint="give a new folder with --output")
     numbers = {track_id: number for number, track_id in enumerate(tracks, start=1)}
     palette = [(0, 0, 0), *(track_color(track_id) for track_id in tracks)]
-    frame_hw = (record.header.source.height, record.header.source.width)
     with atomic_path(output) as partial:
         partial.mkdir()
         for frame in record.frames():
+            frame_hw = frame_size_hw(frame, header=record.header)
             flat = flatten(frame, values=numbers, frame_hw=frame_hw)
-            (partial / f"{frame.frame_index:05d}.png").write_bytes(palette_png(flat, palette=palette))
+            _png_path(partial, frame).write_bytes(palette_png(flat, palette=palette))
     return output
+
+
+def _png_path(folder: Path, frame: FrameLine) -> Path:
+    if frame.image is None:
+        return folder / f"{frame.frame_index:05d}.png"
+    path = folder / f"{PurePath(frame.image.name).stem}.png"
+    return folder / f"{frame.image.name}.png" if path.exists() else path  # of 1.jpg and 1.png the second
+
+
+def _is_palette_png(path: Path) -> bool:
+    """Whether a file looks like an earlier result, which may be replaced."""
+    if path.suffix != ".png" or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(26)[24:] == b"\x08\x03"
 
 
 def palette_png(indices: Int[np.ndarray, "H W"], *, palette: list[Rgb]) -> bytes:

@@ -6,7 +6,7 @@ from pathlib import Path
 from ovvis_cli.atomic import atomic_path
 from ovvis_cli.record.reader import Record
 from ovvis_cli.record.schema import MASKS_NAME
-from ovvis_cli.record.serialise import instance_to_json
+from ovvis_cli.record.serialise import frame_to_json, instance_to_json
 
 
 def export_rle(record: Record, output: Path) -> Path:
@@ -30,6 +30,6 @@ def export_rle(record: Record, output: Path) -> Path:
                 for instance in frame.instances
                 if instance.track_id in tracks
             ]
-            line = {"frame": frame.frame_index, "time": frame.time_s, "instances": instances}
+            line = frame_to_json(frame) | {"instances": instances}
             out.write(json.dumps(line, separators=(",", ":"), ensure_ascii=False) + "\n")
     return output

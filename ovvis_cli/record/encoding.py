@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
-from ovvis_cli.record.schema import FrameLine, InstanceLine, TrackEntry, TrackLabel
+from ovvis_cli.record.schema import FrameLine, ImageEntry, InstanceLine, TrackEntry, TrackLabel
 from ovvis_cli.rle import encode_masks, rle_area, rle_box
 from ovvis_models.structures import FrameResult, TrackSummary
 
 
-def encode_frame(result: FrameResult, *, time_s: float) -> FrameLine:
+def encode_frame(result: FrameResult, *, time_s: float, image: ImageEntry | None = None) -> FrameLine:
     """The line of one frame, instances by track id; a track whose mask is empty is absent from the frame."""
     entries = zip(result.track_ids.tolist(), result.scores.tolist(), encode_masks(result.masks), strict=True)
     instances = (
@@ -15,7 +15,7 @@ def encode_frame(result: FrameResult, *, time_s: float) -> FrameLine:
         for track_id, score, rle in sorted(entries, key=lambda entry: entry[0])
         if rle_area(rle) > 0
     )
-    return FrameLine(frame_index=result.frame_index, time_s=time_s, instances=tuple(instances))
+    return FrameLine(frame_index=result.frame_index, time_s=time_s, instances=tuple(instances), image=image)
 
 
 def track_entries(

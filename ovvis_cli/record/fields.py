@@ -73,6 +73,9 @@ class Fields:
         """What `read` takes, or None where the field is null."""
         return None if self._get(name) is None else read(name)
 
+    def __contains__(self, name: str) -> bool:
+        return name in self._values
+
     def strings(self, name: str) -> tuple[str, ...]:
         """A list of texts."""
         values = self._list(name)

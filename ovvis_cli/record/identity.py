@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ovvis_cli.record.schema import FORMAT_VERSION, ModelInfo, SettingValue, SourceInfo
@@ -17,6 +17,11 @@ def source_stamp(path: Path) -> tuple[int | None, int | None]:
         stats = [entry.stat() for entry in path.iterdir() if entry.is_file()]
         return sum(stat.st_size for stat in stats), max((stat.st_mtime_ns for stat in stats), default=0)
     return None, None
+
+
+def names_digest(names: Iterable[str]) -> str:
+    """Digest of file names in their order."""
+    return hashlib.sha256(json.dumps(list(names)).encode("ascii")).hexdigest()
 
 
 def fingerprint(*, source: SourceInfo, model: ModelInfo, settings: Mapping[str, SettingValue]) -> str:
@@ -36,5 +41,7 @@ def fingerprint(*, source: SourceInfo, model: ModelInfo, settings: Mapping[str, 
         "model": [model.name, model.weights_sha256],
         "settings": dict(settings),
     }
+    if source.image_names is not None:
+        identity["image_names"] = source.image_names
     canonical = json.dumps(identity, sort_keys=True, ensure_ascii=True, allow_nan=False)
     return hashlib.sha256(canonical.encode("ascii")).hexdigest()

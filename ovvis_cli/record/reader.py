@@ -121,6 +121,11 @@ def finished_header(folder: Path, *, fingerprint: str) -> RecordHeader | None:
     return header if header.fingerprint == fingerprint else None
 
 
+def frame_size_hw(frame: FrameLine, *, header: RecordHeader) -> tuple[int, int]:
+    """(height, width) of a frame and of its masks: that of its image, or that of the video."""
+    return (header.source.height, header.source.width) if frame.image is None else frame.image.size_hw
+
+
 def instance_mask(instance: InstanceLine) -> Bool[np.ndarray, "H0 W0"]:
     """The mask of an instance at the size of the frame.
 
@@ -134,7 +139,7 @@ def instance_mask(instance: InstanceLine) -> Bool[np.ndarray, "H0 W0"]:
 
 
 def _check_sizes(frame: FrameLine, *, header: RecordHeader, where: str) -> None:
-    frame_hw = (header.source.height, header.source.width)
+    frame_hw = frame_size_hw(frame, header=header)
     for instance in frame.instances:
         x, y, width, height = instance.box_xywh
         box_inside = x >= 0 and y >= 0 and x + width <= frame_hw[1] and y + height <= frame_hw[0]

@@ -36,6 +36,8 @@ class SourceInfo:
     rotation_deg: int
     has_audio: bool
     damage: str | None  # what could not be decoded, in words; None for a sound file
+    damaged_images: tuple[str, ...] = ()  # file names of the images of a folder that could not be read
+    image_names: str | None = None  # digest of the file names of a folder of images, in order
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,9 +127,18 @@ class InstanceLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ImageEntry:
+    """The file that a frame is, where the source is a folder of images."""
+
+    name: str  # without its folder
+    size_hw: tuple[int, int]  # (height, width) upright [px]; that of the frame's masks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FrameLine:
     """One analysed frame, with or without instances."""
 
     frame_index: int
     time_s: float
     instances: tuple[InstanceLine, ...]
+    image: ImageEntry | None = None  # None for the frame of a video

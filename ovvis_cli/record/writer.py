@@ -29,6 +29,7 @@ from ovvis_cli.atomic import disk_errors, take_lock, write_bytes_atomic, write_t
 from ovvis_cli.errors import RecordError
 from ovvis_cli.record.layout import remove_exports
 from ovvis_cli.record.reader import Record
+from ovvis_cli.record.recorded_source import SOURCE_KEY, source_note
 from ovvis_cli.record.schema import (
     CHECKPOINT_NAME,
     FORMAT_VERSION,
@@ -37,6 +38,7 @@ from ovvis_cli.record.schema import (
     TOKENS_NAME,
     FrameLine,
     RecordHeader,
+    SourceInfo,
 )
 from ovvis_cli.record.serialise import frame_from_text, frame_to_text, header_to_text
 
@@ -53,18 +55,22 @@ class ResumePoint(NamedTuple):
 class RecordWriter:
     """One record folder, open for writing by one process. Call `resume` once before the first `append`."""
 
-    def __init__(self, folder: Path, *, fingerprint: str, overwrite: bool = False) -> None:
+    def __init__(
+        self, folder: Path, *, fingerprint: str, overwrite: bool = False, source: SourceInfo | None = None
+    ) -> None:
         """Makes no file yet.
 
         Args:
             folder: the record's folder; made by `resume` where it is missing.
             fingerprint: of this run, see `ovvis_cli.record.identity`.
             overwrite: replace a finished record. An unfinished one of the same run is continued all the same.
+            source: what is analysed; named in checkpoints, so that an unfinished record tells its video.
         """
         self.folder = folder
         self.restart_reason: str | None = None  # why an earlier attempt in this folder was not continued
         self._fingerprint = fingerprint
         self._overwrite = overwrite
+        self._metadata = {} if source is None else {SOURCE_KEY: source_note(source)}
         self._masks: BinaryIO | None = None
         self._times_s: dict[int, tuple[float, float]] = {}
 
@@ -134,7 +140,7 @@ class RecordWriter:
             next_frame=next_frame,
         )
         tensors = {name: torch.as_tensor(value).detach().cpu().contiguous() for name, value in state.items()}
-        data = save_tensors(tensors, metadata={"ovvis": json.dumps(note._asdict())})
+        data = save_tensors(tensors, metadata={"ovvis": json.dumps(note._asdict())} | self._metadata)
         write_bytes_atomic(self.folder / CHECKPOINT_NAME, data)
 
     def track_times(self) -> dict[int, tuple[float, float]]:

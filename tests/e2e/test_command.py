@@ -17,8 +17,8 @@ from tests.e2e.conftest import ROOT, Ovvis, command_environment, command_line
 pytestmark = pytest.mark.e2e
 
 OPTIONS = {
-    "segment": """--adapter --batch-size --classes --classes-file --classifier --device --end --json --live
-        --max-tracks --model --no-distractors --output --overwrite --precision --quiet --save
+    "segment": """--adapter --batch-size --classes --classes-file --classifier --device --end --fps --json
+        --live --max-tracks --model --no-distractors --output --overwrite --precision --quiet --save
         --score-threshold --start --stride --tracker --rules --momentum --top-k-frames --top-k-chosen
         --short-side --text-embeddings --vocabulary""",
     "benchmark": """--batch-size --classes-count --compare --device --frames --json --model --plot --precision

@@ -22,8 +22,9 @@ from ovvis_models.losses.mask_quality import assigned_quality, mask_quality_loss
 from ovvis_models.losses.masks import PointSampling, dice_loss, mask_bce_loss, read_masks
 from ovvis_models.losses.matcher import Assignment
 from ovvis_models.losses.objectness import objectness_loss
+from ovvis_models.losses.points import read_points
 from ovvis_models.losses.query_targets import QueryTargets, query_targets
-from ovvis_models.losses.targets import Target, gather_objects
+from ovvis_models.losses.targets import ObjectBatch, Target, background_of, gather_objects
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,12 +76,19 @@ class GuidedCriterion:
         heatmap_logits = output.origin.heatmap_logits.to(dtype)
         heatmap = heatmap_targets(objects, hw=(heatmap_logits.shape[1], heatmap_logits.shape[2]))
         wanted = own_iou(layers, pairs, like=object_logits)
+        background = background_of(targets, like=objects.masks)
+        sure = read_points(background, output.origin.points.to(dtype))[:, 0]  # B Q
         losses = {
-            "object": weights.object * objectness_loss(object_logits, wanted, no_object_weight=1.0),
+            "object": weights.object * objectness_loss(object_logits, wanted, no_object_weight=sure),
             "mask_bce": weights.mask_bce * mask_bce_loss(reads, num_objects=num_pairs),
             "dice": weights.dice * dice_loss(reads, num_objects=num_pairs),
             "heatmap": weights.heatmap
-            * heatmap_loss(heatmap_logits, heatmap, num_objects=max(objects.num_objects, 1)),
+            * heatmap_loss(
+                heatmap_logits,
+                heatmap,
+                num_objects=max(objects.num_objects, 1),
+                certainty=_certainty(objects, background, hw=(heatmap.shape[1], heatmap.shape[2])),
+            ),
         }
         if weights.margin > 0:
             losses["margin"] = weights.margin * margin_loss(
@@ -112,3 +120,11 @@ def _same_in_all(layers: Sequence[LayerOutput], pairs: QueryTargets) -> Assignme
     """Return the pairs as an assignment, the same in every layer."""
     query_index = pairs.query_index.expand(len(layers), -1)
     return Assignment(query_index=query_index, assigned=torch.ones_like(query_index, dtype=torch.bool))
+
+
+def _certainty(
+    objects: ObjectBatch, background: Float[Tensor, "B 1 H W"], *, hw: tuple[int, int]
+) -> Float[Tensor, "B h w"]:
+    """Return how surely each place of the map is no centre: 1 in objects, elsewhere as sure as background."""
+    inside = torch.zeros_like(background).index_add(0, objects.image_index, objects.masks)
+    return F.interpolate(torch.where(inside > 0, 1.0, background), size=hw, mode="area")[:, 0]

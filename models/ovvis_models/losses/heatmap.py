@@ -32,11 +32,20 @@ def heatmap_targets(objects: ObjectBatch, *, hw: tuple[int, int]) -> Float[Tenso
 
 
 def heatmap_loss(
-    logits: Float[Tensor, "B h w"], wanted: Float[Tensor, "B h w"], *, num_objects: float
+    logits: Float[Tensor, "B h w"],
+    wanted: Float[Tensor, "B h w"],
+    *,
+    num_objects: float,
+    certainty: Float[Tensor, "B h w"] | None = None,
 ) -> Float[Tensor, ""]:
-    """Return the focal loss, summed over places and divided by `num_objects`."""
+    """Return the focal loss, summed over places and divided by `num_objects`.
+
+    `certainty` in [0, 1] weights the places that are not centres; None counts all of them.
+    """
     probs = logits.sigmoid()
     centers = wanted == 1
     positive = (1 - probs) ** FOCUS * F.softplus(-logits)
     negative = (1 - wanted) ** NEARNESS * probs**FOCUS * F.softplus(logits)
+    if certainty is not None:
+        negative = negative * certainty
     return torch.where(centers, positive, negative).sum() / num_objects

@@ -15,6 +15,8 @@ class Target:
     masks: Bool[Tensor, "n H W"] | Float[Tensor, "n H W"]  # visible part, at the padded input size
     centers: Float[Tensor, "n 2"]  # (x, y) of the most interior visible point, in input pixels
     radii: Float[Tensor, " n"]  # distance from there to the edge of the visible part, in input pixels
+    background: Float[Tensor, "H W"] | None = None
+    """How surely each place outside the objects is none, in [0, 1]; None: surely, all objects are given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,3 +59,15 @@ def gather_objects(targets: Sequence[Target], *, dtype: torch.dtype) -> ObjectBa
         centers=torch.cat([target.centers for target in targets]).to(dtype),
         radii=torch.cat([target.radii for target in targets]).to(dtype),
     )
+
+
+def background_of(targets: Sequence[Target], *, like: Float[Tensor, "G 1 H W"]) -> Float[Tensor, "B 1 H W"]:
+    """Return how surely each place is background where it lies outside the objects, ones where not told.
+
+    Args:
+        targets: of the images.
+        like: gives the size, type and device.
+    """
+    sure = like.new_ones(like.shape[-2:])
+    maps = [sure if x.background is None else x.background.to(like.dtype) for x in targets]
+    return torch.stack(maps)[:, None]
