@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ovvis_cli import __version__
+from ovvis_cli.choices import DEFAULT_BATCH_SIZE
 from ovvis_cli.commands.options import (
-    DEFAULT_BATCH_SIZE,
     AdapterOption,
     BatchSizeOption,
     ClassesFileOption,

@@ -8,7 +8,6 @@ Deviations from the original: none in what is computed with learned queries and 
 by the parity fixture); guided queries and the class-agnostic head are other modules in the same places.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -52,11 +51,7 @@ class Mask2Former(nn.Module):
 
     def class_agnostic(self, images: Float[Tensor, "B 3 H W"]) -> DecoderOutput:
         """Return what `forward` does with one object logit a query, whatever the object head's columns."""
-        return self.class_agnostic_of(self.backbone(images))
-
-    def class_agnostic_of(self, maps: Sequence[Float[Tensor, "B _c _h _w"]]) -> DecoderOutput:
-        """Return what `class_agnostic` does, of the backbone's maps."""
-        output = self.query_decoder(self.pixel_decoder(maps))
+        output = self(images)
         to_logit = self.query_decoder.object_head.object_logit
         layers = (
             replace(layer, object_logits=to_logit(layer.object_logits)[..., None]) for layer in output.layers

@@ -9,18 +9,19 @@ import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
 
+from ovvis_cli.choices import DioramaFormat
 from ovvis_cli.diorama.annotations import Annotations
 from ovvis_cli.diorama.kinds import ALL_KINDS, BASE_KINDS, NOVEL_KINDS
 from ovvis_cli.diorama.splits import plan_casts, split_kinds, video_rng
 from ovvis_cli.diorama.textures import TEXTURES
-from ovvis_cli.diorama.writer import ClipShape, DataSetPlan, VideoFormat, write_data_set, write_video
+from ovvis_cli.diorama.writer import ClipShape, DataSetPlan, write_data_set, write_video
 from ovvis_cli.errors import UsageError
 from ovvis_cli.video.reader import read_frames
 
 SHAPE = ClipShape(frame_hw=(64, 96), num_frames=3)
 
 
-def _plan(*, seed: int = 7, num_videos: int = 2, video_format: VideoFormat = "frames") -> DataSetPlan:
+def _plan(*, seed: int = 7, num_videos: int = 2, video_format: DioramaFormat = "frames") -> DataSetPlan:
     return DataSetPlan(split="val", num_videos=num_videos, seed=seed, shape=SHAPE, video_format=video_format)
 
 

@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from ovvis_cli.data.catalog import DATA_SET_NAMES, DATA_SETS, DataSetName, SplitName, find_files
+from ovvis_cli.choices import DATA_SET_NAMES, DataSetName, SplitName
+from ovvis_cli.data.catalog import DATA_SETS, find_files
 from ovvis_cli.data.check import Finding, check_data_set
 from ovvis_cli.data.entries import Entry
 from ovvis_cli.data.frames import frame_paths, read_frames
