@@ -10,7 +10,12 @@ from typing import Final
 
 from ovvis_models.errors import UnknownModelError
 from ovvis_models.networks.video_network import VideoNetwork
-from ovvis_models.systems.clip_vis_models import CLIPVIS_CONVNEXT_B, CLIPVIS_R50, CLIPVIS_TINY
+from ovvis_models.systems.clip_vis_models import (
+    CLIPVIS_CAMERA,
+    CLIPVIS_CONVNEXT_B,
+    CLIPVIS_R50,
+    CLIPVIS_TINY,
+)
 from ovvis_models.systems.instformer_models import (
     INSTFORMER_R50,
     INSTFORMER_SWIN_B,
@@ -35,6 +40,7 @@ _ENTRIES: Final[tuple[ModelSpec, ...]] = (
     MINVIS_R50_YTVIS2021,
     MINVIS_R50_OVIS,
     CLIPVIS_TINY,
+    CLIPVIS_CAMERA,
     CLIPVIS_R50,
     CLIPVIS_CONVNEXT_B,
 )

@@ -15,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ovvis_models.backbones.clip_maps import ClipMaps
+from ovvis_models.backbones.efficientnet_maps import EfficientNetMaps
 from ovvis_models.backbones.swin import SwinBackbone, SwinSpec
 from ovvis_models.backbones.timm_features import Norm, TimmBackbone
 from ovvis_models.blocks.decoder_output import DecoderOutput, LayerOutput
@@ -104,7 +105,9 @@ class Mask2FormerSpec:
     predicts_quality: bool = False  # with the object head and the mask-IoU head of CLIP-VIS
 
 
-def build_mask2former(spec: Mask2FormerSpec, *, backbone: ClipMaps | None = None) -> Mask2Former:
+def build_mask2former(
+    spec: Mask2FormerSpec, *, backbone: ClipMaps | EfficientNetMaps | None = None
+) -> Mask2Former:
     """Return the untrained network of `spec`.
 
     Args:
