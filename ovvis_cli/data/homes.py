@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from ovvis_cli.data.catalog import DATA_SETS, DataSetFiles, DataSetSpec, SplitName, find_files
+from ovvis_cli.choices import SplitName
+from ovvis_cli.data.catalog import DATA_SETS, DataSetFiles, DataSetSpec, find_files
 from ovvis_cli.errors import AnnotationError
 
 DATA_VARIABLE: Final = "OVVIS_DATA"

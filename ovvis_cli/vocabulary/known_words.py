@@ -4,16 +4,27 @@ A tower that was trained on a short list of names knows "dog" and reads noise in
 the spelling that the tower has read, if there is one, and shown in the user's own.
 """
 
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 from ovvis_cli.vocabulary.distractors import ClosedName, diorama_world
-from ovvis_cli.vocabulary.words import fold, possible_singulars, prompt_text, spellings
+from ovvis_cli.vocabulary.word_list import word_list
+from ovvis_cli.vocabulary.words import (
+    compact,
+    fold,
+    possible_singulars,
+    prompt_text,
+    spellings,
+    without_accents,
+)
 
 DIORAMA_MODELS: Final = frozenset({"instformer-tiny", "clipvis-tiny"})
 """Models of the catalog whose text tower has read the names of the diorama only; known without loading it."""
+
+WORD_LISTS: Final[Mapping[str, str]] = MappingProxyType({"clipvis-camera": "photographs"})
+"""The table of words of each model of the catalog that knows a list of words."""
 
 _MAX_SHOWN: Final = 8
 
@@ -32,7 +43,7 @@ class KnownWords:
         known word is returned as it is.
         """
         text = prompt_text(name)
-        keys = [key for spelling in spellings(text) for key in (spelling, _key(spelling))]
+        keys = [key for spelling in spellings(text) for key in (spelling, compact(spelling))]
         listed = (self.names.get(key) for key in keys)
         found = next((known for known in listed if known is not None), None)
         if found is not None:
@@ -50,7 +61,7 @@ class KnownWords:
 
     def _known_word(self, word: str) -> str | None:
         guesses = (word, *possible_singulars(word))
-        plain = (_without_accents(guess) for guess in guesses)
+        plain = (without_accents(guess) for guess in guesses)
         return next((guess for guess in (*guesses, *plain) if guess in self.words), None)
 
 
@@ -58,13 +69,15 @@ def known_words(world: Sequence[ClosedName]) -> KnownWords:
     """What a text tower has read that was trained on the names and synonyms of `world`."""
     names = [name for entry in world for name in (entry.name, *entry.synonyms)]
     return KnownWords(
-        names={_key(name): name for name in names} | {fold(name): name for name in names},
+        names={compact(name): name for name in names} | {fold(name): name for name in names},
         words=frozenset(word for name in names for word in fold(name).split(" ")),
     )
 
 
 def vocabulary_warnings(names: Sequence[str], *, model_name: str) -> list[str]:
     """What a user should know about these names with this model, one line each; often there is nothing."""
+    if model_name in WORD_LISTS:
+        return word_list(WORD_LISTS[model_name]).warnings(names, model_name=model_name)
     if model_name not in DIORAMA_MODELS:
         return []
     known = known_words(diorama_world())
@@ -79,17 +92,6 @@ def vocabulary_warnings(names: Sequence[str], *, model_name: str) -> list[str]:
     if same:
         warnings.append(f"{model_name} cannot tell these names apart, they share a score: {_shown(same)}")
     return warnings
-
-
-def _key(name: str) -> str:
-    return _without_accents(fold(name)).replace(" ", "")
-
-
-def _without_accents(word: str) -> str:
-    """A word without the accents of Latin letters; marks of other scripts are letters of their own."""
-    if not any("LATIN" in unicodedata.name(letter, "") for letter in word):
-        return word
-    return "".join(sign for sign in unicodedata.normalize("NFKD", word) if not unicodedata.combining(sign))
 
 
 def _shown(entries: Sequence[str]) -> str:

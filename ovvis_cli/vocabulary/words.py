@@ -55,6 +55,18 @@ def fold(name: str) -> str:
     return " ".join(re.sub(rf"[_{_DASHES}\s]+", " ", text).split())
 
 
+def compact(name: str) -> str:
+    """A folded name without spaces and accents: the form in which "ice cream" and "icecream" are equal."""
+    return without_accents(fold(name)).replace(" ", "")
+
+
+def without_accents(word: str) -> str:
+    """A word without the accents of Latin letters; marks of other scripts are letters of their own."""
+    if not any("LATIN" in unicodedata.name(letter, "") for letter in word):
+        return word
+    return "".join(sign for sign in unicodedata.normalize("NFKD", word) if not unicodedata.combining(sign))
+
+
 def without_qualifier(name: str) -> str:
     """A name without its parentheses, as `bat_` of `bat_(animal)`; the whole name if nothing remains."""
     bare = re.sub(r"\([^)]*\)", " ", name)

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from ovvis_cli.app import run
-from ovvis_cli.data.catalog import DATA_SET_NAMES, DATA_SETS, DataSetName
+from ovvis_cli.choices import DATA_SET_NAMES, DataSetName
+from ovvis_cli.data.catalog import DATA_SETS
 from ovvis_cli.data.homes import data_homes, find_data_sets, locate_data_set
 from ovvis_cli.errors import AnnotationError
 from tests.evaluation.building import annotation, box_masks, document, video_entry, write_data_set
