@@ -55,16 +55,19 @@ def test_tables_of_words_are_those_of_the_catalog() -> None:
     tables = {spec.name: spec.words for spec in CATALOG.values() if isinstance(spec, WordClipVisSpec)}
     assert dict(WORD_LISTS) == tables
     (unknown,) = vocabulary_warnings(["dogs", "quokkaxyz"], model_name="clipvis-camera")
-    assert unknown == "clipvis-camera never read these words and finds none of them: quokkaxyz"
+    assert unknown == "clipvis-camera never read these words in training and cannot find them: quokkaxyz"
 
 
 def test_warnings_name_unknown_words_and_names_that_are_one() -> None:
     assert vocabulary_warnings(["dogs", "skateboard"], model_name="instformer-tiny") == []
     assert vocabulary_warnings(["zeppelin"], model_name="instformer-r50") == []
     (unknown,) = vocabulary_warnings(["dog", "zeppelin", "warthog"], model_name="clipvis-tiny")
-    assert unknown == "clipvis-tiny never read these words, their labels mean little: zeppelin, warthog"
+    assert (
+        unknown
+        == "clipvis-tiny never read these words in training, their labels are unreliable: zeppelin, warthog"
+    )
     (same,) = vocabulary_warnings(["dog", "cat", "dogs"], model_name="instformer-tiny")
-    assert same == "instformer-tiny cannot tell these names apart, they share a score: dog = dogs"
+    assert same == "instformer-tiny cannot distinguish these names, they share a score: dog = dogs"
 
 
 def test_long_lists_of_unknown_words_are_cut() -> None:
