@@ -162,7 +162,7 @@ def _warn(vocabulary: Vocabulary, *, model_name: str) -> None:
 def _listed_rows(
     naming: ListedVocabulary, vocabulary: Vocabulary, *, model_name: str, distractors: bool
 ) -> ClassRows:
-    """Return the rows of each name, then all others: whatever is none of what was asked for."""
+    """Return the rows of each name, then all other rows as distractors."""
     _warn(vocabulary, model_name=model_name)
     rows = word_list(naming.table).rows(vocabulary.names)
     asked = [row for of_name in rows for row in of_name]
@@ -181,6 +181,6 @@ def _closed_rows(
 ) -> ClassRows:
     """Return unit vectors of columns: their product with class logits is the logit of that class."""
     asked = class_columns(vocabulary, model_name=model_name, closed_set=naming.table)
-    no_object = naming.num_classes  # always there: it is what the head says of how sure it is
+    no_object = naming.num_classes  # always included, because it expresses the confidence of the head
     others = [column for column in range(no_object) if column not in asked] if distractors else []
     return ClassRows(embeds=torch.eye(naming.num_classes + 1)[[*asked, *others, no_object]], logit_scale=1.0)
