@@ -30,6 +30,10 @@ Resize = Literal["torch", "pillow"]
 _PIXELS_AT_ONCE = 1 << 25  # of full-size float logits: 128 MiB, however many masks are asked for
 
 
+Fit = Literal["padded", "square"]
+"""`padded`: the aspect ratio is kept, and padding fills up. `square`: both sides become the short side."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageInput:
     """What a network wants to see: sizes in pixels, mean and standard deviation of RGB pixels 0..255."""
@@ -39,6 +43,18 @@ class ImageInput:
     mean: Channels
     std: Channels
     resize: Resize = "torch"
+    fit: Fit = "padded"
+    divisor: int = COARSEST_STRIDE  # both sides of the network's input are multiples of it
+
+    def geometry_of(self, original_hw: tuple[int, int]) -> ImageGeometry:
+        """Return how frames of a size map to the network's input; a square side is rounded to the divisor.
+
+        Raises:
+            ValueError: when a side or number is below 1.
+        """
+        if self.fit == "square":
+            return square_geometry(original_hw, side=self.short_side, divisor=self.divisor)
+        return geometry(original_hw, short_side=self.short_side, max_side=self.max_side, divisor=self.divisor)
 
 
 def pixel_range(values: Channels) -> Channels:
@@ -86,6 +102,18 @@ def unpadded_geometry(
     return ImageGeometry(original_hw=original_hw, resized_hw=(height, width), padded_hw=(height, width))
 
 
+def square_geometry(original_hw: tuple[int, int], *, side: int, divisor: int) -> ImageGeometry:
+    """Return the resize of both sides to the multiple of `divisor` nearest to `side`, without padding.
+
+    Raises:
+        ValueError: when a side or number is below 1.
+    """
+    if min(*original_hw, side, divisor) < 1:
+        raise ValueError(f"sizes must be positive, got frame {original_hw}, side {side}, divisor {divisor}")
+    rounded = max(divisor, divisor * round(side / divisor))
+    return ImageGeometry(original_hw=original_hw, resized_hw=(rounded, rounded), padded_hw=(rounded, rounded))
+
+
 def prepare(
     frames: UInt8[Tensor, "B H0 W0 3"],
     geometry: ImageGeometry,
@@ -117,9 +145,7 @@ def proposal_images(
     frames: UInt8[Tensor, "B H0 W0 3"], wanted: ImageInput
 ) -> tuple[Float[Tensor, "B 3 H W"], ImageGeometry]:
     """RGB frames as a proposal network wants to see them, and how masks of these images map to the frames."""
-    shape = geometry(
-        (frames.shape[1], frames.shape[2]), short_side=wanted.short_side, max_side=wanted.max_side
-    )
+    shape = wanted.geometry_of((frames.shape[1], frames.shape[2]))
     return prepare(frames, shape, mean=wanted.mean, std=wanted.std, resize=wanted.resize), shape
 
 

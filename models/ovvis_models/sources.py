@@ -6,8 +6,9 @@ Nothing here opens a connection. A checksum that the publisher does not give is 
 from dataclasses import dataclass
 from typing import Final, Literal
 
-Part = Literal["proposals", "clip", "clip-vis"]
-"""What of a model a published file holds: the proposal network, both towers of CLIP, or all of a CLIP-VIS."""
+Part = Literal["proposals", "rf-detr", "clip", "clip-vis"]
+"""What of a model a published file holds: a Mask2Former or an RF-DETR, which find proposals, both towers of
+CLIP, or all of a CLIP-VIS."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,10 +20,10 @@ class WebFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HubFile:
-    """A file of a repository on a model hub, at one revision: a pinned one where it is known."""
+    """A file of a repository on a model hub."""
 
     repository: str
-    revision: str
+    revision: str | None  # None: the newest, where the checksum of none is known
     path: str
 
 
@@ -89,7 +90,7 @@ def minvis_r50(data_set: str) -> WeightsSource:
     file_name = f"minvis_{data_set}_R50.pth"
     return WeightsSource(
         part="proposals",
-        location=HubFile(repository="deahuang/MinVIS-Model-Zoo", revision="main", path=file_name),
+        location=HubFile(repository="deahuang/MinVIS-Model-Zoo", revision=None, path=file_name),
         file_name=file_name,
         sha256=None,
         md5_start=None,
@@ -97,4 +98,19 @@ def minvis_r50(data_set: str) -> WeightsSource:
         approximate_bytes=12 * 43_970_000,  # not listed: with the two moments of an optimizer
         licence="CC BY-NC-SA 4.0 (not for commercial use)",
         trained_on=f"COCO 2017 instances, then frames of {data_set}",
+    )
+
+
+def rf_detr_seg(size: str, *, num_parameters: int) -> WeightsSource:
+    """RF-DETR-Seg of its authors in a size that they name, as the transformers library stores it."""
+    return WeightsSource(
+        part="rf-detr",
+        location=HubFile(repository=f"Roboflow/rf-detr-seg-{size}", revision=None, path="model.safetensors"),
+        file_name=f"rf_detr_seg_{size}.safetensors",
+        sha256=None,
+        md5_start=None,
+        size_bytes=None,
+        approximate_bytes=4 * num_parameters,
+        licence="Apache-2.0",
+        trained_on="COCO 2017 instances, 80 categories",
     )

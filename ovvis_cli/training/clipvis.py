@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from ovvis_cli.training.checkpoint import load_average
 from ovvis_cli.training.instformer import Run, StageName, trained_clip
@@ -83,7 +84,7 @@ def _train_decoders(recipe: ClipVisRecipe, spec: ClipVisSpec, run: Run) -> None:
     fit(stage, checkpoint=run.checkpoint("clipvis"), on_step=run.on_step)
 
 
-def start_decoders(fresh: Mask2Former, *, trained: Mask2Former) -> None:
+def start_decoders(fresh: Mask2Former, *, trained: nn.Module) -> None:
     """Gives `fresh`, in place, the weights of all that both networks have alike behind their backbones."""
     own = fresh.state_dict()
     alike = {

@@ -24,6 +24,8 @@ from ovvis_models.text.encoder import TextEncoder
 class ClipVis(FrameNetwork):
     """The networks of CLIP-VIS. `predict` is stateless and takes many frames at once."""
 
+    proposals: Mask2Former
+
     def __init__(
         self,
         *,

@@ -1,8 +1,9 @@
 """InstFormer: class-agnostic proposals, and a token of CLIP's space for each of them.
 
 Paper: OpenVIS: Open-vocabulary Video Instance Segmentation, Fig. 3.
-Data flow: frames -> Mask2Former -> Q masks, object scores and queries; frames and masks -> InstCLIP ->
-Q instance tokens; (query, token) -> rollout tracker -> tracks; tokens . text embeddings -> names.
+Data flow: frames -> proposal network (Mask2Former in the paper, or RF-DETR) -> Q masks, object scores and
+queries; frames and masks -> InstCLIP -> Q instance tokens; (query, token) -> rollout tracker -> tracks;
+tokens . text embeddings -> names.
 This file is the part that looks at each frame alone; `segmenter.py` runs the tracker over them.
 Siblings: MinVIS has no tokens and names by a closed head; CLIP-VIS shares one convolutional CLIP.
 Deviation: CLIP sees the frame resized to whole patches, proposals the padded one; the paper does not say.
@@ -13,7 +14,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from ovvis_models.heads.classifier import InstanceEncoder
-from ovvis_models.networks.mask2former import Mask2Former
+from ovvis_models.networks.proposals import ProposalNetwork
 from ovvis_models.networks.video_network import FrameNetwork
 from ovvis_models.preprocess import ImageInput, image_area, prepare, proposal_images, unpadded_geometry
 from ovvis_models.structures import FramePredictions, ImageGeometry, Proposals
@@ -27,7 +28,7 @@ class InstFormer(FrameNetwork):
     def __init__(
         self,
         *,
-        proposals: Mask2Former,
+        proposals: ProposalNetwork,
         instance_encoder: InstanceEncoder,
         text_encoder: TextEncoder,
         tracker: RolloutTracker | None,

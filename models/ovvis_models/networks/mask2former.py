@@ -8,6 +8,7 @@ Deviations from the original: none in what is computed with learned queries and 
 by the parity fixture); guided queries and the class-agnostic head are other modules in the same places.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -18,6 +19,7 @@ from ovvis_models.backbones.clip_maps import ClipMaps
 from ovvis_models.backbones.swin import SwinBackbone, SwinSpec
 from ovvis_models.backbones.timm_features import Norm, TimmBackbone
 from ovvis_models.blocks.decoder_output import DecoderOutput, LayerOutput
+from ovvis_models.converters.mask2former import from_published
 from ovvis_models.decoders.object_heads import (
     ClassAgnosticHead,
     ClosedSetHead,
@@ -28,12 +30,14 @@ from ovvis_models.decoders.object_heads import (
 from ovvis_models.decoders.pixel_decoder import PixelDecoder
 from ovvis_models.decoders.queries import GuidedQueries, LearnedQueries, QuerySource
 from ovvis_models.decoders.query_decoder import QueryDecoder
+from ovvis_models.networks.proposals import ProposalNetwork, ProposalSpec, ProposalStage
+from ovvis_models.sources import Part
 from ovvis_models.structures import Proposals
 
 BackboneArgument = int | float | bool | str | tuple[int, ...]
 
 
-class Mask2Former(nn.Module):
+class Mask2Former(ProposalNetwork):
     """Composition of backbone, pixel decoder and query decoder."""
 
     def __init__(
@@ -72,6 +76,14 @@ class Mask2Former(nn.Module):
             mask_quality=None if quality is None else quality.sigmoid(),
         )
 
+    def stages(self) -> Mapping[ProposalStage, nn.Module]:
+        """See `ProposalNetwork.stages`."""
+        return {
+            "backbone": self.backbone,
+            "pixel decoder": self.pixel_decoder,
+            "query decoder": self.query_decoder,
+        }
+
     def last(self, images: Float[Tensor, "B 3 H W"]) -> LayerOutput:
         """Return the heads after the last layer only; images are normalised and padded to /32."""
         return self.query_decoder.last(self.pixel_decoder(self.backbone(images)))
@@ -87,21 +99,40 @@ class BackboneSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mask2FormerSpec:
+class Mask2FormerSpec(ProposalSpec):
     """The numbers of one Mask2Former."""
 
     backbone: BackboneSpec | SwinSpec | None  # None: another network's maps are shared (CLIP-VIS)
-    width: int
     num_heads: int
     encoder_layers: int
     encoder_ffn_dim: int
     num_points: int  # read by each head at each level in the encoder
-    decoder_layers: int
     decoder_ffn_dim: int
     queries: Literal["learned", "guided"]
-    num_queries: int
     num_classes: int | None  # None: class-agnostic
     predicts_quality: bool = False  # with the object head and the mask-IoU head of CLIP-VIS
+
+    @property
+    def backbone_name(self) -> str:
+        """The backbone by its name in timm, or its size."""
+        if self.backbone is None:
+            return "the vision tower of its CLIP"
+        if not isinstance(self.backbone, SwinSpec):
+            return self.backbone.name
+        return f"swin of width {self.backbone.width} with {sum(self.backbone.depths)} blocks"
+
+    @property
+    def part(self) -> Part:
+        """A Mask2Former checkpoint."""
+        return "proposals"
+
+    def build(self) -> Mask2Former:
+        """See `ProposalSpec.build`; only where it has a backbone of its own."""
+        return build_mask2former(self)
+
+    def convert(self, published: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """See `ProposalSpec.convert`."""
+        return from_published(published, expected)
 
 
 def build_mask2former(spec: Mask2FormerSpec, *, backbone: ClipMaps | None = None) -> Mask2Former:

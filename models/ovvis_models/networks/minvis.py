@@ -21,6 +21,8 @@ from ovvis_models.structures import FramePredictions
 class MinVIS(FrameNetwork):
     """The network of MinVIS. `predict` is stateless and takes many frames at once."""
 
+    proposals: Mask2Former
+
     def __init__(self, proposals: Mask2Former, *, image_input: ImageInput) -> None:
         super().__init__()
         self.proposals = proposals
