@@ -2,8 +2,8 @@
 
     python -m benchmarks.weighting --data DATA --output RUNS [--model clipvis-tiny] [--tracker top-k ...]
 
-Every row is a run of `ovvis evaluate --rules published` with parts of the score left out; a run that is
-there already is read. AP in percent.
+Every row is a run of `ovvis evaluate --rules published` with parts of the score left out; existing runs
+are read. AP in percent.
 """
 
 import argparse

@@ -2,16 +2,18 @@
 
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from ovvis_cli.choices import DEFAULT_BATCH_SIZE, ExportFormat
 from ovvis_cli.errors import UsageError
-from ovvis_cli.exporters import ExportFormat
 from ovvis_cli.inference.engine import start_engine
-from ovvis_cli.inference.job import DEFAULT_BATCH_SIZE, AnalyseOptions, plan_job
+from ovvis_cli.inference.job import AnalyseOptions, plan_job
+from ovvis_cli.inference.result_names import named_sources
 from ovvis_cli.inference.tracker_options import TrackerOptions
 from ovvis_cli.labelling.class_query import ClassQuery, make_query
 from ovvis_cli.labelling.class_rows import read_text_embeddings
@@ -20,7 +22,6 @@ from ovvis_cli.pipeline import AnalysedFrame, analyse_frames, label_and_export
 from ovvis_cli.record.reader import Record, instance_mask
 from ovvis_cli.record.schema import MASKS_NAME, FrameLine
 from ovvis_cli.record.serialise import frame_from_text
-from ovvis_cli.video.inputs import expand_inputs
 from ovvis_cli.vocabulary.names import Vocabulary, parse_classes, resolve_vocabulary, vocabulary_of_names
 from ovvis_models.systems.spec import ClassifierName, Rules, TrackerName
 
@@ -105,7 +106,8 @@ class Segmentation:
                 yield self._from_line(frame_from_text(line, where=f"{path}:{number}"))
 
     def _from_line(self, line: FrameLine) -> SegmentedFrame:
-        masks = np.zeros((len(line.instances), *self._frame_hw), dtype=np.bool_)
+        frame_hw = self._frame_hw if line.image is None else line.image.size_hw
+        masks = np.zeros((len(line.instances), *frame_hw), dtype=np.bool_)
         for row, instance in enumerate(line.instances):
             masks[row] = instance_mask(instance)
         return SegmentedFrame(
@@ -134,6 +136,7 @@ def segment(  # noqa: PLR0913  one parameter for each option of the command
     start_s: float = 0.0,
     end_s: float | None = None,
     stride: int = 1,
+    fps: float | Fraction | None = None,
     batch_size: int = DEFAULT_BATCH_SIZE,
     model: str | Path | None = None,
     adapter: str | Path | None = None,
@@ -169,6 +172,7 @@ def segment(  # noqa: PLR0913  one parameter for each option of the command
         start_s: where to begin, in seconds.
         end_s: where to end; None for the end of the video.
         stride: analyse every so many frames.
+        fps: frames a second of images and of raw streams, which have no times of their own.
         batch_size: frames computed together.
         model: a name of the catalog, or the path of a weights file; None for OVVIS_MODEL, or the best one
             installed.
@@ -187,7 +191,7 @@ def segment(  # noqa: PLR0913  one parameter for each option of the command
         CoreError: the model is unknown, or its weights cannot be used.
     """
     names = _vocabulary(classes, vocabulary)
-    sources = expand_inputs([str(source)])
+    sources = named_sources([str(source)], output=Path(output))
     if len(sources) != 1:
         raise UsageError(f"{source} holds {len(sources)} videos", hint="call segment() for each of them")
     chosen = default_model() if model is None else model
@@ -209,7 +213,9 @@ def segment(  # noqa: PLR0913  one parameter for each option of the command
         max_tracks=max_tracks,
         text_embeddings=None if text_embeddings is None else read_text_embeddings(Path(text_embeddings)),
     )
-    options = AnalyseOptions(start_s=start_s, end_s=end_s, stride=stride, batch_size=batch_size)
+    options = AnalyseOptions(
+        start_s=start_s, end_s=end_s, stride=stride, rate=_rate(fps), batch_size=batch_size
+    )
     job = plan_job(sources[0].location, engine=engine, options=options)
     folder = Path(output) / sources[0].name
     return Segmentation(
@@ -219,6 +225,10 @@ def segment(  # noqa: PLR0913  one parameter for each option of the command
         query=query,
         save=save,
     )
+
+
+def _rate(fps: float | Fraction | None) -> Fraction | None:
+    return None if fps is None else Fraction(str(fps))
 
 
 def _vocabulary(classes: Sequence[str] | str | None, table: str | None) -> Vocabulary:

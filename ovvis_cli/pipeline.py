@@ -12,7 +12,7 @@ bytes as one that was not.
 """
 
 import logging
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +44,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnalysedFrame:
-    """One analysed frame: its picture, at the size of the video, and its provisional result."""
+    """One analysed frame: its picture, at the size of its masks, and its provisional result."""
 
     frame: Frame
     result: FrameResult
@@ -102,7 +102,7 @@ def analyse_frames(
         return Record.open(folder)
     segmenter = job.engine.new_segmenter()
     report = ReadReport()
-    with RecordWriter(folder, fingerprint=job.fingerprint, overwrite=overwrite) as writer:
+    with RecordWriter(folder, fingerprint=job.fingerprint, overwrite=overwrite, source=job.source) as writer:
         next_frame = _resume(segmenter, writer, device=job.engine.device)
         frames = _prefetched_frames(job, next_frame=next_frame, report=report, profiler=profiler)
         batches = segment_frames(
@@ -114,8 +114,7 @@ def analyse_frames(
         )
         with closing(frames), BackgroundRecordWriter(writer, profiler=profiler) as record_writer:
             for batch in batches:
-                times_s = [frame.time_s for frame in batch.frames]
-                record_writer.write(batch.results, times_s=times_s, state=segmenter.state_dict())
+                record_writer.write(batch.results, frames=batch.frames, state=segmenter.state_dict())
                 yield from _analysed(batch, segmenter=segmenter, query=query, live=job.options.live)
                 if stop is not None and stop():
                     break
@@ -163,12 +162,15 @@ def _prefetched_frames(
         stride=options.stride,
         # images that are skipped are not decoded: damage among them would be missing in the report
         skip_frames=0 if job.info.kind == "images" else next_frame,
+        rate=job.rate,
         report=report,
     )
     decoded = profile_items(frames, profiler=profiler, name="decode")
-    wanted = (frame for frame in decoded if frame.frame_index >= next_frame)
+    wanted: Iterator[Frame] = (frame for frame in decoded if frame.frame_index >= next_frame)
+    if job.info.kind != "images":  # images keep their own sizes: a batch ends where the size changes
+        wanted = of_one_size(wanted, frame_hw=job.frame_hw, name=display_name(job.location))
     return prefetch(
-        of_one_size(wanted, frame_hw=job.frame_hw, name=display_name(job.location)),
+        wanted,
         capacity=2 * options.batch_size,
         when_full="drop-oldest" if options.live and job.info.kind == "stream" else "wait",
     )

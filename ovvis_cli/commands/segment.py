@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ovvis_cli import __version__
+from ovvis_cli.choices import DEFAULT_BATCH_SIZE
 from ovvis_cli.commands.options import (
-    DEFAULT_BATCH_SIZE,
     AdapterOption,
     BatchSizeOption,
     ClassesFileOption,
@@ -32,6 +32,7 @@ from ovvis_cli.commands.options import (
     TrackerOption,
     VocabularyOption,
     parse_formats,
+    parse_rate,
     parse_time_s,
 )
 from ovvis_cli.console import Console, JsonValue
@@ -49,7 +50,7 @@ def segment(  # noqa: PLR0913  each option is a parameter
         list[str],
         typer.Argument(
             metavar="INPUT",
-            help="Videos, folders, image folders, URLs or camera numbers.",
+            help="Videos, folders, image folders, URLs, camera numbers, or - for standard input.",
             show_default=False,
         ),
     ],
@@ -76,6 +77,10 @@ def segment(  # noqa: PLR0913  each option is a parameter
     end: Annotated[
         str | None, typer.Option("--end", metavar="TIME", help="End here: seconds, or M:SS.")
     ] = None,
+    fps: Annotated[
+        str | None,
+        typer.Option("--fps", metavar="RATE", help="Frames a second of images and of raw streams."),
+    ] = None,
     stride: Annotated[int, typer.Option("--stride", min=1, help="Look at every N-th frame only.")] = 1,
     live: Annotated[
         bool,
@@ -100,7 +105,7 @@ def segment(  # noqa: PLR0913  each option is a parameter
     """Find, segment and track every object of the named categories."""
     from ovvis_cli.atomic import make_folder
     from ovvis_cli.inference.many_inputs import process_each
-    from ovvis_cli.video.inputs import expand_inputs
+    from ovvis_cli.inference.result_names import named_sources
     from ovvis_cli.vocabulary.names import resolve_vocabulary
 
     console = Console(quiet=quiet, json=json)
@@ -108,8 +113,9 @@ def segment(  # noqa: PLR0913  each option is a parameter
     formats = parse_formats(save, option="--save")
     start_s = parse_time_s(start, option="--start")
     end_s = None if end is None else parse_time_s(end, option="--end")
-    sources = expand_inputs(inputs)
+    rate = None if fps is None else parse_rate(fps, option="--fps")
     make_folder(output)
+    sources = named_sources(inputs, output=output)
 
     # What takes seconds to import comes after everything that the user may have mistyped.
     from ovvis_cli.commands.segment_input import RunOptions, segment_video
@@ -119,7 +125,9 @@ def segment(  # noqa: PLR0913  each option is a parameter
     from ovvis_cli.labelling.class_query import make_query
     from ovvis_cli.labelling.class_rows import read_text_embeddings
 
-    analysis = AnalyseOptions(start_s=start_s, end_s=end_s, stride=stride, batch_size=batch_size, live=live)
+    analysis = AnalyseOptions(
+        start_s=start_s, end_s=end_s, stride=stride, rate=rate, batch_size=batch_size, live=live
+    )
     options = RunOptions(output=output, formats=formats, analysis=analysis, overwrite=overwrite)
     engine = start_engine(
         model or default_model(),

@@ -111,6 +111,7 @@ def _live_overlay(job: Job, *, folder: Path) -> LiveOverlay:
         source=None if job.info.kind == "stream" else job.location,
         start_s=job.options.start_s,
         end_s=job.options.end_s,
+        sample_aspect=job.info.sample_aspect,
     )
 
 

@@ -2,19 +2,17 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, get_args
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ovvis_cli.choices import STAGE_NAMES, StageName
 from ovvis_cli.commands.options import DeviceOption, QuietOption
 from ovvis_cli.console import Console, Progress
 from ovvis_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from ovvis_cli.training.loop import StepReport
-
-Stage = Literal["clip", "proposals", "instclip", "rollout", "clipvis"]
-STAGES: tuple[Stage, ...] = get_args(Stage)
 
 _LOG_EVERY = 20  # steps
 
@@ -30,7 +28,9 @@ def train(  # noqa: PLR0913  each option is a parameter
     ] = None,
     stage: Annotated[
         list[str] | None,  # Typer takes no list of literals
-        typer.Option("--stage", help=f"Only this of {', '.join(STAGES)}; may be given again. [default: all]"),
+        typer.Option(
+            "--stage", help=f"Train only this stage, of {', '.join(STAGE_NAMES)}; repeatable. [default: all]"
+        ),
     ] = None,
     budget: Annotated[
         float, typer.Option("--budget", help="Train on so many times as many samples as the recipe says.")
@@ -82,7 +82,7 @@ def train(  # noqa: PLR0913  each option is a parameter
         console.write(f"weights: {weights}")
 
 
-def _stage(name: str, stages: Sequence[Stage]) -> Stage:
+def _stage(name: str, stages: Sequence[StageName]) -> StageName:
     for known in stages:
         if name == known:
             return known

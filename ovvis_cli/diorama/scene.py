@@ -1,7 +1,7 @@
-"""Short films of several objects in front of a background, with exact masks.
+"""Short videos of several objects in front of a background, with exact masks.
 
-One frame is 1/12 s. Everything random hangs on generators of its own for camera, background, effects and each
-object, so that a scene moves the same way whatever the number, the start and the stride of its frames.
+A frame lasts 1/12 s. Camera, background, effects and each object have their own random generators, so that a
+scene moves the same way whatever the number, start and stride of its frames.
 """
 
 import math
@@ -31,8 +31,8 @@ from ovvis_cli.diorama.textures import Texture
 FRAMES_PER_S = 12
 MAX_OBJECTS = 6
 MIN_VISIBLE_PX = 12
-_MIN_SIDE, _MAX_SIDE = 0.18, 0.6  # longer side of an object in frame heights, before it scales
-_DRAWN_SHARE = 0.9  # a kind fills about this part of its canvas
+_MIN_SIDE, _MAX_SIDE = 0.18, 0.6  # longer side of an object in frame heights, before scaling
+_DRAWN_SHARE = 0.9  # share of the canvas that a kind fills, about
 _MIN_CANVAS_PX = 24
 _REPEAT_SHARE = 0.25
 _MAX_START_FRAME = 3 * FRAMES_PER_S
@@ -42,7 +42,7 @@ _BACKDROP = math.exp(MAX_LOG_ZOOM) + 2.0 * MAX_PAN  # size of the background tha
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clip:
-    """A film of N objects; a row of `masks` is all False where its object is not seen in that frame."""
+    """A video of N objects; a row of `masks` is all False where its object is not visible in that frame."""
 
     frames: UInt8[np.ndarray, "T H W 3"]  # RGB
     masks: Bool[np.ndarray, "T N H W"]  # visible parts, so no two overlap
@@ -70,10 +70,10 @@ def render_clip(
     stride: int = 1,
     start_frame: int | None = None,
 ) -> Clip:
-    """A clip of objects of random `kinds`; 1 to 6 of them unless `num_objects` says.
+    """Render a clip of objects of random `kinds`; 1 to 6 of them unless `num_objects` is given.
 
-    Frames are `stride` twelfths of a second apart and begin at `start_frame`. At frame 0 objects are mostly
-    apart, later they cross; so by default a clip begins at any moment of the first three seconds.
+    Frames are `stride` twelfths of a second apart and start at `start_frame`. At frame 0 objects are mostly
+    apart, later they cross; by default a clip starts at a random moment of the first three seconds.
 
     Raises:
         ValueError: there are no kinds, objects or frames to draw.
@@ -88,7 +88,7 @@ def render_clip(
 def draw_cast(
     rng: np.random.Generator, *, kinds: Sequence[Kind], num_objects: int | None
 ) -> tuple[Kind, ...]:
-    """The kinds of a scene; at times one of them comes several times."""
+    """Choose the kinds of a scene; sometimes one of them appears several times."""
     num = num_objects if num_objects is not None else int(rng.integers(1, MAX_OBJECTS + 1))
     if not kinds or num < 1:
         raise ValueError(f"a scene needs kinds and objects, got {len(kinds)} and {num}")
@@ -108,10 +108,10 @@ def film(
     frame_indices: range,
     texture: Texture | None = None,
 ) -> Clip:
-    """A clip of one object for each kind of `cast`, in that order; on the background `texture` if given."""
+    """Render a clip with one object per kind of `cast`, in order, on the background `texture` if given."""
     if not cast or len(frame_indices) < 1:
         raise ValueError(f"nothing to film: {len(cast)} objects, {len(frame_indices)} frames")
-    # the moments of the frames, then those 1/12 s later, which tell how fast things move
+    # the times of the frames, then 1/12 s later, to know how fast things move
     indices = np.asarray(frame_indices, dtype=np.float64)
     times_s = np.concatenate([indices, indices + 1.0]) / FRAMES_PER_S
     camera_rng, background_rng, effects_rng, layout_rng = (_child(rng) for _ in range(4))
@@ -159,7 +159,7 @@ def _actor(
 def _backdrop(
     rng: np.random.Generator, *, camera: CameraMotion, frame_hw: tuple[int, int], texture: Texture | None
 ) -> UInt8[np.ndarray, "H W 3"]:
-    """The background, larger than the frame if the camera moves."""
+    """Paint the background, larger than the frame if the camera moves."""
     reach = _BACKDROP if camera.moves else 1.0
     size_hw = (math.ceil(frame_hw[0] * reach), math.ceil(frame_hw[1] * reach))
     return paint_background(rng, frame_hw=size_hw, texture=texture)
@@ -168,7 +168,7 @@ def _backdrop(
 def _views(
     backdrop: UInt8[np.ndarray, "P Q 3"], *, camera: CameraMotion, num_frames: int, frame_hw: tuple[int, int]
 ) -> UInt8[np.ndarray, "T H W 3"]:
-    """What the camera sees of the background in each frame."""
+    """Return the camera's view of the background in each frame."""
     height, width = frame_hw
     back_hw = backdrop.shape[0], backdrop.shape[1]
     views = np.empty((num_frames, height, width, 3), dtype=np.uint8)

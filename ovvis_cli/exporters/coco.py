@@ -7,7 +7,7 @@ from typing import IO
 
 from ovvis_cli.atomic import atomic_path
 from ovvis_cli.exporters.tracks import VIDEO_ID, categories, category_ids, labelled_tracks
-from ovvis_cli.record.reader import Record
+from ovvis_cli.record.reader import Record, frame_size_hw
 from ovvis_cli.rle import rle_area
 
 _Json = dict[str, object]
@@ -45,11 +45,13 @@ def _images(record: Record) -> Iterator[_Json]:
     source = record.header.source
     folder = Path(source.path).stem
     for frame in record.frames():
+        invented_name = f"{folder}/{frame.frame_index:06d}.jpg"
+        height, width = frame_size_hw(frame, header=record.header)
         yield {
             "id": frame.frame_index + 1,
-            "file_name": f"{folder}/{frame.frame_index:06d}.jpg",
-            "width": source.width,
-            "height": source.height,
+            "file_name": invented_name if frame.image is None else frame.image.name,
+            "width": width,
+            "height": height,
             "video_id": VIDEO_ID,
             "frame_id": frame.frame_index,
             "time": frame.time_s,

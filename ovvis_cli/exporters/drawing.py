@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 
 from ovvis_cli.exporters.colors import Rgb, text_color, track_color
+from ovvis_cli.rle import encode_masks, rle_box
 
 _FILL_OPACITY: Final = 0.45
 _MIN_TEXT_PX: Final = 11
@@ -24,6 +25,12 @@ class DrawnInstance:
     caption: str
     mask: Bool[np.ndarray, "H0 W0"]
     box_xywh: tuple[int, int, int, int]  # tight box of the mask [px]
+
+
+def boxed(mask: Bool[np.ndarray, "H0 W0"], *, track_id: int, caption: str) -> DrawnInstance:
+    """An instance with the box of its mask."""
+    (rle,) = encode_masks(mask[None])
+    return DrawnInstance(track_id=track_id, caption=caption, mask=mask, box_xywh=rle_box(rle))
 
 
 class Painter:

@@ -1,4 +1,4 @@
-"""MOTS text format: one line an instance, `frame id class_id height width rle`; masks do not overlap."""
+"""MOTS text format: one line per instance, `frame id class_id height width rle`; masks do not overlap."""
 
 from pathlib import Path
 
@@ -6,14 +6,14 @@ from ovvis_cli.atomic import atomic_path
 from ovvis_cli.errors import RecordError
 from ovvis_cli.exporters.flatten import flatten
 from ovvis_cli.exporters.tracks import category_ids, labelled_tracks
-from ovvis_cli.record.reader import Record
+from ovvis_cli.record.reader import Record, frame_size_hw
 from ovvis_cli.rle import encode_masks
 
 _IDS_A_CLASS = 1000  # id = class_id * 1000 + instance
 
 
 def export_mots(record: Record, output: Path) -> Path:
-    """Writes the labelled tracks to `output`; instance number n is the n-th labelled track.
+    """Write the labelled tracks to `output`; instance number n is the n-th labelled track.
 
     Raises:
         RecordError: the record is damaged, or has more tracks than the format can number.
@@ -22,13 +22,13 @@ def export_mots(record: Record, output: Path) -> Path:
     tracks, category_of = labelled_tracks(record.header), category_ids(record.header)
     if len(tracks) >= _IDS_A_CLASS:
         raise RecordError(
-            f"{len(tracks)} labelled tracks, MOTS can number {_IDS_A_CLASS - 1}",
+            f"{len(tracks)} labelled tracks, but MOTS can number only {_IDS_A_CLASS - 1}",
             hint="relabel with a higher --score-threshold or with --max-tracks",
         )
     numbers = {track_id: number for number, track_id in enumerate(tracks, start=1)}
-    frame_hw = (record.header.source.height, record.header.source.width)
     with atomic_path(output) as partial, partial.open("w", encoding="ascii", newline="\n") as out:
         for frame in record.frames():
+            frame_hw = frame_size_hw(frame, header=record.header)
             flat = flatten(frame, values=numbers, frame_hw=frame_hw)
             for track_id in sorted(entry.track_id for entry in frame.instances if entry.track_id in numbers):
                 number = numbers[track_id]

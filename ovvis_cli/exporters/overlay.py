@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -10,11 +11,12 @@ from jaxtyping import UInt8
 
 from ovvis_cli.atomic import atomic_path
 from ovvis_cli.errors import RecordError
-from ovvis_cli.exporters.drawing import DrawnInstance, Painter
+from ovvis_cli.exporters.drawing import DrawnInstance, Painter, boxed
+from ovvis_cli.exporters.letterbox import letterbox_image, letterbox_mask
 from ovvis_cli.exporters.tracks import labelled_tracks
 from ovvis_cli.record.identity import source_stamp
 from ovvis_cli.record.reader import Record, instance_mask
-from ovvis_cli.record.schema import FrameLine, RecordHeader, TrackEntry
+from ovvis_cli.record.schema import FrameLine, InstanceLine, RecordHeader, TrackEntry
 from ovvis_cli.video.reader import Frame, prefetch, read_frames
 from ovvis_cli.video.writer import OverlayWriter
 
@@ -26,8 +28,9 @@ def export_overlay(
 ) -> Path:
     """Writes the analysed part of the video with its labelled tracks: H.264, original size, times and sound.
 
-    Frames between two analysed ones (`--stride`) keep the masks of the one before, because masks that come
-    and go flicker; other frames without instances are left untouched. Memory does not grow with the video.
+    Images of several sizes are fitted into the size of the first, with black beside them. Frames between two
+    analysed ones (`--stride`) keep the masks of the one before, because masks that come and go flicker; other
+    frames without instances are left untouched. Memory does not grow with the video.
 
     Args:
         record: what to draw.
@@ -46,7 +49,10 @@ def export_overlay(
     tracks = labelled_tracks(header)
     lines = _LineByFrame(record.frames(), stride=header.analysed.stride)
     start_s, end_s = header.analysed.start_s, header.analysed.end_s
-    frames = prefetch(read_frames(location, start_s=start_s, end_s=end_s), capacity=_PREFETCHED_FRAMES)
+    frames = prefetch(
+        read_frames(location, start_s=start_s, end_s=end_s, rate=_given_rate(header)),
+        capacity=_PREFETCHED_FRAMES,
+    )
     with (
         closing(frames),
         atomic_path(output) as partial,
@@ -63,7 +69,7 @@ def export_overlay(
             image = _drawn(
                 frame, line=lines.at(frame.frame_index), tracks=tracks, painter=painter, header=header
             )
-            writer.write(image, time_s=frame.time_s)
+            writer.write(image, time_s=frame.time_s, offset_s=frame.offset_s)
             if progress is not None:
                 progress(num_done)
         lines.expect_end(location)
@@ -106,23 +112,30 @@ def _drawn(
 ) -> UInt8[np.ndarray, "H0 W0 3"]:
     """The frame at the size of the record (a video may change its size midway) with its instances."""
     image, width, height = frame.image, header.source.width, header.source.height
-    if image.shape[:2] != (height, width):
+    if header.source.image_names is not None:
+        image = letterbox_image(image, frame_hw=(height, width))
+    elif image.shape[:2] != (height, width):
         image = np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
     shown = [] if line is None else [entry for entry in line.instances if entry.track_id in tracks]
     if not shown:
         return image
-    return painter.draw(
-        image,
-        [
-            DrawnInstance(
-                track_id=entry.track_id,
-                caption=caption(tracks[entry.track_id]),
-                mask=instance_mask(entry),
-                box_xywh=entry.box_xywh,
-            )
-            for entry in shown
-        ],
-    )
+    instances = [
+        _drawn_instance(entry, track=tracks[entry.track_id], frame_hw=(height, width)) for entry in shown
+    ]
+    return painter.draw(image, instances)
+
+
+def _drawn_instance(entry: InstanceLine, *, track: TrackEntry, frame_hw: tuple[int, int]) -> DrawnInstance:
+    mask, text = instance_mask(entry), caption(track)
+    if mask.shape != frame_hw:
+        return boxed(letterbox_mask(mask, frame_hw=frame_hw), track_id=entry.track_id, caption=text)
+    return DrawnInstance(track_id=entry.track_id, caption=text, mask=mask, box_xywh=entry.box_xywh)
+
+
+def _given_rate(header: RecordHeader) -> Fraction | None:
+    """The frame rate that the analysis was told, if any."""
+    rate = header.settings.get("fps")
+    return None if rate is None else Fraction(str(rate))
 
 
 def caption(track: TrackEntry) -> str:

@@ -1,4 +1,4 @@
-"""masks.jsonl with labels: the record's lines, with the name and its score in every instance."""
+"""masks.jsonl with labels: the record's lines, with label and label score in every instance."""
 
 import json
 from pathlib import Path
@@ -6,14 +6,14 @@ from pathlib import Path
 from ovvis_cli.atomic import atomic_path
 from ovvis_cli.record.reader import Record
 from ovvis_cli.record.schema import MASKS_NAME
-from ovvis_cli.record.serialise import instance_to_json
+from ovvis_cli.record.serialise import frame_to_json, instance_to_json
 
 
 def export_rle(record: Record, output: Path) -> Path:
-    """Writes every kept track, labelled or not, one line a frame.
+    """Write every kept track, labelled or not, one line per frame.
 
-    The record's own masks.jsonl already is this format without the labels, which stand in record.json: asked
-    to write there, this leaves it as it is.
+    The record's own masks.jsonl has this format without the labels, which are in record.json. If `output` is
+    that file, it is left unchanged.
 
     Raises:
         RecordError: the record is damaged.
@@ -30,6 +30,6 @@ def export_rle(record: Record, output: Path) -> Path:
                 for instance in frame.instances
                 if instance.track_id in tracks
             ]
-            line = {"frame": frame.frame_index, "time": frame.time_s, "instances": instances}
+            line = frame_to_json(frame) | {"instances": instances}
             out.write(json.dumps(line, separators=(",", ":"), ensure_ascii=False) + "\n")
     return output

@@ -9,7 +9,9 @@ from torch import Tensor
 
 from ovvis_cli.inference.profiler import NO_PROFILER, Profiler
 from ovvis_cli.record.encoding import encode_frame
+from ovvis_cli.record.schema import ImageEntry
 from ovvis_cli.record.writer import RecordWriter
+from ovvis_cli.video.reader import Frame
 from ovvis_models.structures import FrameResult
 
 
@@ -27,15 +29,18 @@ class BackgroundRecordWriter:
         self._in_hand: Future[None] | None = None
 
     def write(
-        self, results: Sequence[FrameResult], *, times_s: Sequence[float], state: Mapping[str, Tensor]
+        self, results: Sequence[FrameResult], *, frames: Sequence[Frame], state: Mapping[str, Tensor]
     ) -> None:
-        """Takes over the next frames, and the state after them, from which a stopped run would go on.
+        """Takes over the next results, and the state after them, from which a stopped run would go on.
+
+        Of `frames` only their times, names and sizes are kept, not their pictures.
 
         Raises:
             ResourceError: the disk was full when the batch before was written.
         """
         self._finish_batch()
-        self._in_hand = self._pool.submit(self._write, list(results), list(times_s), state)
+        times_s, images = [frame.time_s for frame in frames], [_image_entry(frame) for frame in frames]
+        self._in_hand = self._pool.submit(self._write, list(results), times_s, images, state)
 
     def __enter__(self) -> Self:
         return self
@@ -54,11 +59,24 @@ class BackgroundRecordWriter:
             self._in_hand.result()
             self._in_hand = None
 
-    def _write(self, results: list[FrameResult], times_s: list[float], state: Mapping[str, Tensor]) -> None:
-        for result, time_s in zip(results, times_s, strict=True):
+    def _write(
+        self,
+        results: list[FrameResult],
+        times_s: list[float],
+        images: list[ImageEntry | None],
+        state: Mapping[str, Tensor],
+    ) -> None:
+        for result, time_s, image in zip(results, times_s, images, strict=True):
             with self._profiler.stage("encode", num_frames=1):
-                line = encode_frame(result, time_s=time_s)
+                line = encode_frame(result, time_s=time_s, image=image)
             with self._profiler.stage("write", num_frames=1):
                 self._writer.append(line)
         with self._profiler.stage("checkpoint", num_frames=len(results)):
             self._writer.checkpoint(state, results[-1].frame_index + 1)
+
+
+def _image_entry(frame: Frame) -> ImageEntry | None:
+    if frame.image_name is None:
+        return None
+    height, width, _ = frame.image.shape
+    return ImageEntry(name=frame.image_name, size_hw=(height, width))

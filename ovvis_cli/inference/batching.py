@@ -40,7 +40,7 @@ def of_one_size(frames: Iterable[Frame], *, frame_hw: tuple[int, int], name: str
 
 
 def batches(frames: Iterable[Frame], *, size: int) -> Iterator[list[Frame]]:
-    """Lists of `size` frames in order; the last one may be shorter.
+    """Lists of `size` frames of one picture size, in order; the last one before another size may be shorter.
 
     Raises:
         ValueError: `size` is below 1.
@@ -49,6 +49,9 @@ def batches(frames: Iterable[Frame], *, size: int) -> Iterator[list[Frame]]:
         raise ValueError(f"a batch needs at least one frame, got {size}")
     batch: list[Frame] = []
     for frame in frames:
+        if batch and frame.image.shape != batch[0].image.shape:
+            yield batch
+            batch = []
         batch.append(frame)
         if len(batch) == size:
             yield batch

@@ -1,20 +1,22 @@
 """What is to be analysed, and how: everything that decides about masks and tracks, and nothing else."""
 
 import hashlib
+import logging
 import math
 import time
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
-from typing import Final
 
+from ovvis_cli.choices import DEFAULT_BATCH_SIZE
 from ovvis_cli.errors import UsageError
 from ovvis_cli.inference.engine import Engine
-from ovvis_cli.record.identity import fingerprint, source_stamp
+from ovvis_cli.record.identity import fingerprint, names_digest, source_stamp
 from ovvis_cli.record.schema import AnalysedRange, SettingValue, SourceInfo
-from ovvis_cli.video.inputs import location_kind
+from ovvis_cli.video.inputs import display_name, images_of, location_kind
 from ovvis_cli.video.reader import ReadReport, VideoInfo, probe
 
-DEFAULT_BATCH_SIZE: Final = 4
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,12 +26,15 @@ class AnalyseOptions:
     start_s: float = 0.0
     end_s: float | None = None
     stride: int = 1
+    rate: Fraction | None = None  # frames a second of images and raw streams
     batch_size: int = DEFAULT_BATCH_SIZE
     live: bool = False  # stay at the present of a stream: skip frames rather than fall behind
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
             raise UsageError(f"--batch-size {self.batch_size} is not possible", hint="give 1 or more")
+        if self.rate is not None and self.rate <= 0:
+            raise UsageError(f"--fps {self.rate} is not possible", hint="give a number above 0")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +50,13 @@ class Job:
 
     @property
     def frame_hw(self) -> tuple[int, int]:
-        """Size of every frame that is analysed."""
+        """Size of the first frame, and of every frame that is analysed but for a folder of images."""
         return self.info.height, self.info.width
+
+    @property
+    def rate(self) -> Fraction | None:
+        """Frames a second as given, where the source has no times of its own."""
+        return self.info.average_rate if self.info.rate_origin == "given" else None
 
     @property
     def settings(self) -> dict[str, SettingValue]:
@@ -60,6 +70,8 @@ class Job:
             "end_s": options.end_s,
             "stride": options.stride,
         }
+        if self.rate is not None:
+            settings["fps"] = str(self.rate)
         if self.session is not None:
             settings["session"] = self.session
         return settings
@@ -87,7 +99,12 @@ class Job:
             num_frames = self.info.num_frames_estimate  # counted: images that were left out are not decoded
         else:
             num_frames = report.frames_decoded if self.options.end_s is None else None
-        return replace(self.source, num_frames=num_frames, damage=report.message() or None)
+        return replace(
+            self.source,
+            num_frames=num_frames,
+            damage=report.message() or None,
+            damaged_images=tuple(report.damaged_images),
+        )
 
     def analysed(self, num_frames: int) -> AnalysedRange:
         """The range that was analysed, with this many frames."""
@@ -103,22 +120,39 @@ def plan_job(location: str, *, engine: Engine, options: AnalyseOptions | None = 
     Raises:
         VideoError: it cannot be opened, or no frame of it decoded.
     """
-    info = probe(location)
+    options = options or AnalyseOptions()
+    info = probe(location, rate=options.rate)
+    _warn_of_assumptions(location, info, options=options)
     return Job(
         location=location,
         info=info,
         source=_source_info(location, info),
         engine=engine,
-        options=options or AnalyseOptions(),
+        options=options,
         session=time.time_ns() if info.kind == "stream" else None,
     )
 
 
+def _warn_of_assumptions(location: str, info: VideoInfo, *, options: AnalyseOptions) -> None:
+    """Says what the source leaves open or is not read of it."""
+    name = display_name(location)
+    if info.rate_origin == "assumed" and info.num_frames_estimate != 1:
+        logger.warning(
+            "%s: no frame rate is stated, so %s frames a second are assumed (--fps sets it)",
+            name,
+            info.average_rate,
+        )
+    if options.rate is not None and info.rate_origin == "time stamps" and info.kind != "stream":
+        logger.warning("%s: has times of its own, so --fps is not used", name)
+    if info.left_out:
+        logger.warning("%s: %s", name, info.left_out)
+
+
 def _source_info(location: str, info: VideoInfo) -> SourceInfo:
-    is_local = location_kind(location) in ("file", "images")
+    is_local = location_kind(location) in ("file", "images", "animation")
     size_bytes, modified_ns = source_stamp(Path(location)) if is_local else (None, None)
     return SourceInfo(
-        path=str(Path(location).resolve()) if is_local else location,
+        path=str(Path(location).absolute()) if is_local else location,
         kind=info.kind,
         width=info.width,
         height=info.height,
@@ -130,4 +164,9 @@ def _source_info(location: str, info: VideoInfo) -> SourceInfo:
         rotation_deg=info.rotation_deg,
         has_audio=info.has_audio,
         damage=None,
+        image_names=_names_digest(Path(location)) if info.kind == "images" else None,
     )
+
+
+def _names_digest(path: Path) -> str:
+    return names_digest(image.name for image in images_of(path))

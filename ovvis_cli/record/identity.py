@@ -1,15 +1,15 @@
-"""When are two runs the same run: the fingerprint of source, weights and analysis settings."""
+"""Fingerprint of source, weights and analysis settings: equal fingerprints mean equal masks."""
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ovvis_cli.record.schema import FORMAT_VERSION, ModelInfo, SettingValue, SourceInfo
 
 
 def source_stamp(path: Path) -> tuple[int | None, int | None]:
-    """(size_bytes, modified_ns) of a file or of all files of an image folder; (None, None) of all else."""
+    """Return (size_bytes, modified_ns) of a file or of all files of an image folder; else (None, None)."""
     if path.is_file():
         stat = path.stat()
         return stat.st_size, stat.st_mtime_ns
@@ -19,11 +19,16 @@ def source_stamp(path: Path) -> tuple[int | None, int | None]:
     return None, None
 
 
-def fingerprint(*, source: SourceInfo, model: ModelInfo, settings: Mapping[str, SettingValue]) -> str:
-    """Hex digest that is equal exactly where the masks and tokens will be.
+def names_digest(names: Iterable[str]) -> str:
+    """Digest of file names in their order."""
+    return hashlib.sha256(json.dumps(list(names)).encode("ascii")).hexdigest()
 
-    The vocabulary and whatever only chooses or names tracks afterwards (score threshold, export formats) must
-    not be in `settings`: a change of those is a relabel, not another analysis. The folder of the source does
+
+def fingerprint(*, source: SourceInfo, model: ModelInfo, settings: Mapping[str, SettingValue]) -> str:
+    """Return a hex digest that is equal if and only if masks and tokens will be.
+
+    The vocabulary and settings that only select or label tracks afterwards (score threshold, export formats)
+    must not be in `settings`: changing them is a relabel, not another analysis. The folder of the source does
     not count, so that a moved video keeps its record.
     """
     identity = {
@@ -36,5 +41,7 @@ def fingerprint(*, source: SourceInfo, model: ModelInfo, settings: Mapping[str, 
         "model": [model.name, model.weights_sha256],
         "settings": dict(settings),
     }
+    if source.image_names is not None:
+        identity["image_names"] = source.image_names
     canonical = json.dumps(identity, sort_keys=True, ensure_ascii=True, allow_nan=False)
     return hashlib.sha256(canonical.encode("ascii")).hexdigest()

@@ -1,4 +1,4 @@
-"""Record values to JSON and back; numbers are rounded in one place, so that equal runs give equal bytes."""
+"""Conversion of record values to JSON and back. All rounding is here, so that equal runs give equal bytes."""
 
 import json
 from typing import cast, get_args
@@ -9,6 +9,7 @@ from ovvis_cli.record.schema import (
     FORMAT_VERSION,
     AnalysedRange,
     FrameLine,
+    ImageEntry,
     InstanceLine,
     LabelScore,
     ModelInfo,
@@ -27,7 +28,7 @@ Json = dict[str, object]
 
 
 def header_to_text(header: RecordHeader) -> str:
-    """record.json: indented, in a fixed order, ending in a newline."""
+    """Format record.json: indented, keys in a fixed order, with a final newline."""
     source, model, vocabulary = header.source, header.model, header.vocabulary
     content: Json = {
         "format_version": FORMAT_VERSION,
@@ -50,7 +51,7 @@ def header_to_text(header: RecordHeader) -> str:
 
 
 def header_from_text(text: str, *, where: str) -> RecordHeader:
-    """The inverse of `header_to_text`.
+    """Parse record.json.
 
     Raises:
         RecordError: not JSON, another format version, or a field is missing or of the wrong type.
@@ -76,17 +77,23 @@ def header_from_text(text: str, *, where: str) -> RecordHeader:
 
 
 def frame_to_text(frame: FrameLine) -> str:
-    """One line of masks.jsonl with its newline."""
-    content: Json = {
-        "frame": int(frame.frame_index),
-        "time": _rounded(frame.time_s, _TIME_DECIMALS),
-        "instances": [instance_to_json(instance) for instance in frame.instances],
+    """Format one line of masks.jsonl, with its newline."""
+    content = frame_to_json(frame) | {
+        "instances": [instance_to_json(instance) for instance in frame.instances]
     }
     return json.dumps(content, separators=(",", ":"), allow_nan=False) + "\n"
 
 
+def frame_to_json(frame: FrameLine) -> Json:
+    """Return the fields of the frame itself: index, time, and the image it comes from."""
+    content: Json = {"frame": int(frame.frame_index), "time": _rounded(frame.time_s, _TIME_DECIMALS)}
+    if frame.image is not None:
+        content["image"] = {"name": frame.image.name, "size": list(frame.image.size_hw)}
+    return content
+
+
 def instance_to_json(instance: InstanceLine) -> Json:
-    """One entry of `instances`."""
+    """Format one entry of `instances`."""
     return {
         "track": int(instance.track_id),
         "score": _rounded(instance.score, _SCORE_DECIMALS),
@@ -96,7 +103,7 @@ def instance_to_json(instance: InstanceLine) -> Json:
 
 
 def frame_from_text(line: str, *, where: str) -> FrameLine:
-    """The inverse of `frame_to_text`.
+    """Parse one line of masks.jsonl.
 
     Raises:
         RecordError: not JSON, or a field is missing or of the wrong type.
@@ -106,6 +113,7 @@ def frame_from_text(line: str, *, where: str) -> FrameLine:
         frame_index=root.integer("frame"),
         time_s=root.real("time"),
         instances=tuple(_instance_from_json(entry) for entry in root.children("instances")),
+        image=_image_from_json(root.child("image")) if "image" in root else None,
     )
 
 
@@ -167,6 +175,9 @@ def _source_from_json(fields: Fields) -> SourceInfo:
         rotation_deg=fields.integer("rotation_deg"),
         has_audio=fields.boolean("has_audio"),
         damage=fields.optional("damage", fields.string),
+        # records of version 0.1 have neither of these
+        damaged_images=fields.strings("damaged_images") if "damaged_images" in fields else (),
+        image_names=fields.optional("image_names", fields.string) if "image_names" in fields else None,
     )
 
 
@@ -188,6 +199,11 @@ def _vocabulary_from_json(fields: Fields) -> VocabularyInfo:
         score_threshold=fields.real("score_threshold"),
         max_tracks=fields.optional("max_tracks", fields.integer),
     )
+
+
+def _image_from_json(fields: Fields) -> ImageEntry:
+    height, width = fields.integers("size", length=2)
+    return ImageEntry(name=fields.string("name"), size_hw=(height, width))
 
 
 def _instance_from_json(fields: Fields) -> InstanceLine:

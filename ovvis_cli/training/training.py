@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ovvis_cli.choices import StageName
 from ovvis_cli.training import clipvis, instformer
-from ovvis_cli.training.instformer import Run, StageName
+from ovvis_cli.training.instformer import Run
 from ovvis_cli.training.recipe import ClipVisRecipe, Scale, load_recipe
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from ovvis_cli.errors import VideoError
 from ovvis_cli.video.frames import Frame, ReadReport, VideoInfo
+from ovvis_cli.video.images import quiet_decoder
 from ovvis_cli.video.selection import Selection
 
 
@@ -69,9 +70,8 @@ def read_camera(index: int, *, selection: Selection, report: ReadReport) -> Iter
 
 @contextmanager
 def _opened(index: int) -> Iterator[cv2.VideoCapture]:
-    log_level = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # the error below says it in one line
-    capture = cv2.VideoCapture(index)
+    with quiet_decoder():
+        capture = cv2.VideoCapture(index)
     try:
         if not capture.isOpened():
             raise VideoError(
@@ -81,7 +81,6 @@ def _opened(index: int) -> Iterator[cv2.VideoCapture]:
         yield capture
     finally:
         capture.release()
-        cv2.utils.logging.setLogLevel(log_level)
 
 
 def _no_picture(index: int) -> VideoError:

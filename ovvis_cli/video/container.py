@@ -5,21 +5,25 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import av
 import av.error
 from av.container import InputContainer
+from av.format import Flags
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from ovvis_cli.errors import VideoError
 from ovvis_cli.video.frames import SourceKind
-from ovvis_cli.video.inputs import display_name, location_kind, no_such_file
+from ovvis_cli.video.image_types import is_motion_jpeg
+from ovvis_cli.video.inputs import IMAGE_SUFFIXES, display_name, location_kind, no_such_file
 
 _TEXT_FORMATS = frozenset(
     {"tty", "bin", "xbin", "adf", "idf"}
 )  # libavformat draws text files as terminal art
 _NETWORK_TIMEOUT_S = (15.0, 15.0)  # to open, to read
+_NO_TIMESTAMPS = cast(int, Flags.no_timestamps.value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,9 +62,25 @@ def duration_of(video: OpenVideo) -> Fraction | None:
     return Fraction(video.container.duration, av.time_base) if video.container.duration else None
 
 
-def rate_of(stream: VideoStream) -> Fraction | None:
-    """Average frames a second by the header."""
-    return fraction(stream.average_rate or stream.guessed_rate) or None
+def has_timestamps(video: OpenVideo) -> bool:
+    """Whether the format stores times: raw streams (.h264, .h265, .mjpeg, .obu) do not."""
+    return not video.container.format.flags & _NO_TIMESTAMPS
+
+
+def rate_of(video: OpenVideo) -> Fraction | None:
+    """Average frames a second by the header; of a raw stream only what it states itself, else None."""
+    if not has_timestamps(video):  # FFmpeg's average is its own assumption there
+        return fraction(video.stream.codec_context.framerate) or None
+    return fraction(video.stream.average_rate or video.stream.guessed_rate) or None
+
+
+def unread_streams(video: OpenVideo) -> str:
+    """In words, the picture streams beside the one that is read; empty where there are none."""
+    num_others = len(_moving_pictures(video.container)) - 1
+    if num_others < 1:
+        return ""
+    others = "another picture stream is" if num_others == 1 else f"{num_others} other picture streams are"
+    return f"stream {video.stream.index} is read, {others} left out"
 
 
 def kind_of(video: OpenVideo) -> SourceKind:
@@ -79,9 +99,10 @@ def fraction(value: Fraction | None) -> Fraction:
 def _open_container(location: str | Path) -> Iterator[InputContainer]:
     is_url = location_kind(location) == "url"
     try:
-        container = av.open(
+        container = av.open(  # FFmpeg would take the first picture of Motion JPEG for all if named .jpg
             # the prefix keeps names like "take:2.mp4" from being read as protocols
             str(location) if is_url else f"file:{location}",
+            format="mjpeg" if not is_url and is_motion_jpeg(Path(location)) else None,
             timeout=_NETWORK_TIMEOUT_S if is_url else None,
             options={"rtsp_transport": "tcp"} if str(location).startswith("rtsp") else {},
             metadata_errors="replace",  # titles in unknown encodings must not stop anyone
@@ -106,14 +127,14 @@ def _open_error(location: str | Path, error: Exception) -> VideoError:
         return VideoError(f"{name}: may not be read", hint="check its permissions")
     if path.is_file() and path.stat().st_size == 0:
         return VideoError(f"{name}: the file is empty", hint="copy or download it again")
+    what = "an image" if path.suffix.lower() in IMAGE_SUFFIXES else "a video"
     return VideoError(
-        f"{name}: not a video, or cut off before its index", hint="try to play it, or copy it again"
+        f"{name}: not {what}, or cut off before its index", hint="try to play it, or copy it again"
     )
 
 
 def _picture_stream(container: InputContainer, *, name: str) -> VideoStream:
-    covers = Disposition.attached_pic | Disposition.timed_thumbnails
-    pictures = [stream for stream in container.streams.video if not stream.disposition & covers]
+    pictures = _moving_pictures(container)
     if not pictures:
         if container.streams.audio:
             raise VideoError(f"{name}: has sound but no picture", hint="give a file with moving pictures")
@@ -123,6 +144,15 @@ def _picture_stream(container: InputContainer, *, name: str) -> VideoStream:
         raise VideoError(f"{name}: no decoder for its picture", hint="convert it to H.264 first")
     best = container.streams.best("video")
     return next((stream for stream in decodable if stream is best), decodable[0])
+
+
+def _moving_pictures(container: InputContainer) -> list[VideoStream]:
+    """The picture streams without covers and, where one moves, without the still picture beside it (AVIF)."""
+    covers = Disposition.attached_pic | Disposition.timed_thumbnails
+    pictures = [stream for stream in container.streams.video if not stream.disposition & covers]
+    if any(stream.frames > 1 for stream in pictures):
+        return [stream for stream in pictures if stream.frames != 1]
+    return pictures
 
 
 def _origin_s(container: InputContainer, *, stream: VideoStream) -> Fraction:

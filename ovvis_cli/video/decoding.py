@@ -1,6 +1,7 @@
 """Decoding video with PyAV: every frame that can be decoded, upright, as 8-bit RGB, with its time."""
 
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import cast
 
@@ -12,20 +13,29 @@ from av.video.reformatter import Colorspace, VideoReformatter
 from jaxtyping import UInt8
 
 from ovvis_cli.errors import VideoError
-from ovvis_cli.video.container import OpenVideo, duration_of, fraction, kind_of, open_video, rate_of
-from ovvis_cli.video.frames import Frame, ReadReport, VideoInfo
+from ovvis_cli.video.container import (
+    OpenVideo,
+    duration_of,
+    fraction,
+    has_timestamps,
+    kind_of,
+    open_video,
+    rate_of,
+    unread_streams,
+)
+from ovvis_cli.video.frames import Frame, RateOrigin, ReadReport, VideoInfo
 from ovvis_cli.video.inputs import display_name
 from ovvis_cli.video.orientation import Orientation, orientation_of
 from ovvis_cli.video.selection import Selection
-from ovvis_cli.video.timing import FrameClock
+from ovvis_cli.video.timing import DEFAULT_RATE, Timeline
 
 _KNOWN_SPACES = frozenset(int(space) for space in Colorspace)  # AVColorSpace numbers the same matrices alike
 _HD_HEIGHT_PX = 720
 _LOSS_TOLERANCE_S = 0.5  # where the header has a duration, but no count of frames
 
 
-def probe_video(location: str | Path) -> VideoInfo:
-    """Describes a video by its header and its first frame.
+def probe_video(location: str | Path, *, rate: Fraction | None = None) -> VideoInfo:
+    """Describes a video by its header and its first frame; `rate` is that of a raw stream, if given.
 
     Raises:
         VideoError: it cannot be opened, has no picture, or no frame of it can be decoded.
@@ -34,49 +44,85 @@ def probe_video(location: str | Path) -> VideoInfo:
         frame = next(_decoded(video, report=ReadReport()))
         orientation = _orientation(frame)
         height, width = (frame.width, frame.height) if orientation.transpose else (frame.height, frame.width)
-        duration_s, rate = duration_of(video), rate_of(video.stream)
-        estimate = video.stream.frames or (round(duration_s * rate) if duration_s and rate else None)
+        average_rate, rate_origin = _rate(video, given=rate)
+        duration_s = duration_of(video)
+        estimate = video.stream.frames or (
+            round(duration_s * average_rate) if duration_s and average_rate else None
+        )
+        sample_aspect = fraction(video.stream.sample_aspect_ratio) or Fraction(1)
         return VideoInfo(
             width=width,
             height=height,
             duration_s=float(duration_s) if duration_s else None,
             num_frames_estimate=estimate,
-            average_rate=rate,
+            average_rate=average_rate,
+            rate_origin=rate_origin,
+            sample_aspect=1 / sample_aspect if orientation.transpose else sample_aspect,
             time_base=fraction(video.stream.time_base) or None,
             rotation_deg=orientation.rotation_deg,
             has_audio=bool(video.container.streams.audio),
             codec=video.stream.codec_context.codec.canonical_name,
             kind=kind_of(video),
+            left_out=unread_streams(video),
         )
 
 
-def read_video(location: str | Path, *, selection: Selection, report: ReadReport) -> Iterator[Frame]:
+def read_video(
+    location: str | Path, *, selection: Selection, report: ReadReport, rate: Fraction | None = None
+) -> Iterator[Frame]:
     """Yields the selected frames; the others, up to the last, are decoded and counted, but not converted.
 
-    Damage is counted in `report` and reading goes on behind it.
+    Damage is counted in `report` and reading goes on behind it. `rate` is that of a raw stream, if given.
 
     Raises:
         VideoError: as `probe_video`.
     """
     with open_video(location) as video:
-        clock = FrameClock(
-            time_base=fraction(video.stream.time_base), rate=rate_of(video.stream), origin_s=video.origin_s
-        )
         reformatter = VideoReformatter()
         end_s = 0.0
         report.expected_frames = video.stream.frames or None
-        for frame in _decoded(video, report=report):
+        step_s, frames = _timed(video, report=report, rate=rate)
+        for exact_time_s, offset_s, frame in frames:
             frame_index = report.frames_decoded
             report.frames_decoded += 1
-            time_s = clock.time_s(frame.pts if frame.pts is not None else frame.dts)
-            end_s = time_s + max(_duration_s(frame), clock.step_s)
+            time_s = float(exact_time_s)
+            end_s = time_s + max(_duration_s(frame), step_s)
             choice = selection.choose(frame_index=frame_index, time_s=time_s)
             if choice == "stop":
                 return
             if choice == "take":
                 image = _rgb(frame, reformatter=reformatter)
-                yield Frame(frame_index=frame_index, time_s=time_s, image=image)
-        _account_for_loss(video, report=report, end_s=end_s, step_s=clock.step_s)
+                yield Frame(frame_index=frame_index, time_s=time_s, image=image, offset_s=offset_s)
+        _account_for_loss(video, report=report, end_s=end_s, step_s=step_s)
+
+
+def _rate(video: OpenVideo, *, given: Fraction | None) -> tuple[Fraction | None, RateOrigin]:
+    """Average frames a second, and how it is known; None only where time stamps replace it."""
+    stated = rate_of(video)
+    if has_timestamps(video):
+        return stated, "time stamps"
+    if given is not None:
+        return given, "given"
+    return (DEFAULT_RATE, "assumed") if stated is None else (stated, "stated")
+
+
+def _timed(
+    video: OpenVideo, *, report: ReadReport, rate: Fraction | None
+) -> tuple[float, Iterator[tuple[Fraction, Fraction, av.VideoFrame]]]:
+    """The usual time between frames, and every decodable frame with its time and offset, in seconds."""
+    known_rate, origin = _rate(video, given=rate)
+    step_s = 1 / (known_rate or DEFAULT_RATE)
+    time_base = fraction(video.stream.time_base)
+
+    def stamp_s(frame: av.VideoFrame) -> Fraction | None:
+        stamp = frame.pts if frame.pts is not None else frame.dts
+        if stamp is None or origin in {"given", "assumed"}:  # stamps by FFmpeg's own assumption
+            return None
+        return stamp * time_base - video.origin_s
+
+    timeline: Timeline[av.VideoFrame] = Timeline(step_s=step_s, start_at_zero=True)
+    timed = timeline.timed(_decoded(video, report=report), stamp_s=stamp_s)
+    return float(step_s), ((time_s, timeline.offset_s, frame) for time_s, frame in timed)
 
 
 def _decoded(video: OpenVideo, *, report: ReadReport) -> Iterator[av.VideoFrame]:

@@ -1,7 +1,7 @@
 """What reading a video gives: its description, its frames, and an account of what could not be read."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal
 
@@ -9,7 +9,9 @@ import numpy as np
 from jaxtyping import UInt8
 
 SourceKind = Literal["video", "images", "stream"]
+RateOrigin = Literal["time stamps", "stated", "given", "assumed"]
 RotationDeg = Literal[0, 90, 180, 270]
+_MAX_NAMES_SHOWN = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +20,8 @@ class VideoInfo:
 
     Sizes are those of the upright picture in stored pixels: rotation is applied, the sample aspect ratio is
     not (an anamorphic video stays as narrow as it is stored). `kind` is "stream" when the source cannot be
-    read twice.
+    read twice. `rate_origin` says where the times of frames come from: time stamps of their own, a rate that
+    a raw stream states, the one given by the caller, or none of these.
     """
 
     width: int
@@ -26,11 +29,14 @@ class VideoInfo:
     duration_s: float | None
     num_frames_estimate: int | None  # for progress only; frames are counted by decoding
     average_rate: Fraction | None  # frames a second
+    rate_origin: RateOrigin = "time stamps"
+    sample_aspect: Fraction = Fraction(1)  # width : height of an upright pixel as it is to be shown
     time_base: Fraction | None  # unit of the source's own frame times, in seconds
     rotation_deg: RotationDeg  # clockwise, already applied to width and height
     has_audio: bool
     codec: str
     kind: SourceKind
+    left_out: str = ""  # what of the source is not read, in words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +46,8 @@ class Frame:
     frame_index: int  # 0-based in decoded order of the whole source, whatever start and stride
     time_s: float  # from the start of the source; strictly increasing
     image: UInt8[np.ndarray, "H0 W0 3"]
+    image_name: str | None = None  # file name of an image of a folder
+    offset_s: Fraction = Fraction(0)  # what `time_s` is later than its stamp, in recordings that were joined
 
 
 @dataclass(slots=True, kw_only=True)
@@ -50,6 +58,7 @@ class ReadReport:
     expected_frames: int | None = None  # by the header
     errors: int = 0  # packets or images that could not be decoded
     first_error: str = ""
+    damaged_images: list[str] = field(default_factory=list)  # their file names
     lost_s: float = 0.0  # missing at the end, by the header's duration
 
     @property
@@ -62,15 +71,25 @@ class ReadReport:
         self.errors += 1
         self.first_error = self.first_error or getattr(error, "strerror", None) or str(error)
 
+    def add_damaged_image(self, name: str, error: BaseException) -> None:
+        """Counts an image file that cannot be read."""
+        self.add_error(error)
+        self.damaged_images.append(name)
+
     def message(self) -> str:
         """One line for the user, empty when nothing was lost."""
+        if not self.damaged:
+            return ""
+        expected = f" of {self.expected_frames}" if self.expected_frames else ""
+        if self.damaged_images:
+            shown = ", ".join(self.damaged_images[:_MAX_NAMES_SHOWN])
+            num_others = len(self.damaged_images) - _MAX_NAMES_SHOWN
+            others = f" and {num_others} more" if num_others > 0 else ""
+            return f"{self.frames_decoded}{expected} images read, damaged: {shown}{others}"
         parts: Iterable[str] = (
             f"{self.errors} damaged {'packet' if self.errors == 1 else 'packets'} skipped"
             if self.errors
             else "",
             f"the last {self.lost_s:.1f} s are missing" if self.lost_s > 0 else "",
         )
-        if not self.damaged:
-            return ""
-        expected = f" of {self.expected_frames}" if self.expected_frames else ""
         return f"{self.frames_decoded}{expected} frames decoded: " + ", ".join(part for part in parts if part)

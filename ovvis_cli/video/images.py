@@ -1,6 +1,7 @@
 """Reading a folder of images as a video."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,26 +13,27 @@ from ovvis_cli.errors import VideoError
 from ovvis_cli.video.frames import Frame, ReadReport, VideoInfo
 from ovvis_cli.video.inputs import images_of, no_media_in, no_such_file
 from ovvis_cli.video.selection import Selection
+from ovvis_cli.video.timing import DEFAULT_RATE
 
-IMAGE_RATE = Fraction(25)  # images carry no times, so they are shown like film
 
-
-def probe_images(path: Path) -> VideoInfo:
-    """Describes a folder of images (or one image) by its first readable one.
+def probe_images(path: Path, *, rate: Fraction | None = None) -> VideoInfo:
+    """Describes a folder of images (or one image) by its first readable one; `rate` is images a second.
 
     Raises:
         VideoError: there is no such path, no image in it, or none that can be read.
     """
     frame = next(read_images(path, selection=Selection(), report=ReadReport()))
+    used_rate = rate or DEFAULT_RATE
     num_images = len(images_of(path))
     height, width, _ = frame.image.shape
     return VideoInfo(
         width=width,
         height=height,
-        duration_s=float(num_images / IMAGE_RATE),
+        duration_s=float(num_images / used_rate),
         num_frames_estimate=num_images,
-        average_rate=IMAGE_RATE,
-        time_base=1 / IMAGE_RATE,
+        average_rate=used_rate,
+        rate_origin="given" if rate else "assumed",
+        time_base=1 / used_rate,
         rotation_deg=0,
         has_audio=False,
         codec=path.suffix.lower().lstrip(".") if path.is_file() else "images",
@@ -39,11 +41,13 @@ def probe_images(path: Path) -> VideoInfo:
     )
 
 
-def read_images(path: Path, *, selection: Selection, report: ReadReport) -> Iterator[Frame]:
+def read_images(
+    path: Path, *, selection: Selection, report: ReadReport, rate: Fraction | None = None
+) -> Iterator[Frame]:
     """Yields the selected images in natural order, each at its own size, upright by its EXIF orientation.
 
-    `frame_index` is the place in the folder: an unreadable image is counted in `report` and leaves its index
-    out.
+    `frame_index` is the place in the folder: an unreadable image is named in `report` and leaves its index
+    out. Images carry no times: `rate` says how many are shown a second.
 
     Raises:
         VideoError: as `probe_images`.
@@ -55,7 +59,7 @@ def read_images(path: Path, *, selection: Selection, report: ReadReport) -> Iter
         raise no_media_in(path)
     report.expected_frames = len(images)
     for frame_index, image_path in enumerate(images):
-        time_s = float(frame_index / IMAGE_RATE)
+        time_s = float(frame_index / (rate or DEFAULT_RATE))
         choice = selection.choose(frame_index=frame_index, time_s=time_s)
         if choice == "stop":
             break
@@ -64,10 +68,10 @@ def read_images(path: Path, *, selection: Selection, report: ReadReport) -> Iter
         try:
             image = _read_image(image_path)
         except (OSError, cv2.error) as error:
-            report.add_error(error)
+            report.add_damaged_image(image_path.name, error)
             continue
         report.frames_decoded += 1
-        yield Frame(frame_index=frame_index, time_s=time_s, image=image)
+        yield Frame(frame_index=frame_index, time_s=time_s, image=image, image_name=image_path.name)
     if report.errors == len(images):
         raise VideoError(f"{path.name}: no image can be read", hint=report.first_error)
 
@@ -76,7 +80,25 @@ def _read_image(path: Path) -> UInt8[np.ndarray, "H0 W0 3"]:
     # decoded from memory: cv2.imread cannot open names beyond ASCII on Windows
     encoded = np.fromfile(path, dtype=np.uint8)
     # IMREAD_COLOR turns by EXIF, drops alpha, spreads grey and brings 16 bits to 8
-    image = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if encoded.size else None
+    with quiet_decoder():
+        image = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if encoded.size else None
     if image is None:
         raise OSError(f"{path.name} is not a readable image")
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+    return rgb_image(image)
+
+
+def rgb_image(image: np.ndarray) -> UInt8[np.ndarray, "H0 W0 3"]:
+    """RGB of what OpenCV decoded as BGR or BGRA."""
+    code = cv2.COLOR_BGRA2RGB if image.shape[2] == 4 else cv2.COLOR_BGR2RGB
+    return np.asarray(cv2.cvtColor(image, code), dtype=np.uint8)
+
+
+@contextmanager
+def quiet_decoder() -> Iterator[None]:
+    """Keeps OpenCV from writing about damaged files to stderr: the report says it in one line."""
+    log_level = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        yield
+    finally:
+        cv2.utils.logging.setLogLevel(log_level)

@@ -1,9 +1,11 @@
 """Reading any source: `probe` describes it, `read_frames` yields its frames, `prefetch` decodes ahead."""
 
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 
 from ovvis_cli.errors import UsageError
+from ovvis_cli.video.animation import probe_animation, read_animation
 from ovvis_cli.video.camera import probe_camera, read_camera
 from ovvis_cli.video.decoding import probe_video, read_video
 from ovvis_cli.video.frames import Frame, ReadReport, SourceKind, VideoInfo
@@ -15,19 +17,23 @@ from ovvis_cli.video.selection import Selection
 __all__ = ["Frame", "ReadReport", "SourceKind", "VideoInfo", "probe", "read_frames", "prefetch"]
 
 
-def probe(location: str | Path) -> VideoInfo:
+def probe(location: str | Path, *, rate: Fraction | None = None) -> VideoInfo:
     """Describes a video file, image folder, image, URL or camera number; decodes its first frame.
+
+    `rate` is used where the source has no times of its own; `VideoInfo.rate_origin` tells.
 
     Raises:
         VideoError: it does not exist, is no video, or no frame of it can be decoded.
     """
     match location_kind(location):
         case "images":
-            return probe_images(Path(location))
+            return probe_images(Path(location), rate=rate)
+        case "animation":
+            return probe_animation(Path(location), rate=rate)
         case "camera":
             return probe_camera(int(str(location)))
         case "file" | "url":
-            return probe_video(location)
+            return probe_video(location, rate=rate)
 
 
 def read_frames(
@@ -37,6 +43,7 @@ def read_frames(
     end_s: float | None = None,
     stride: int = 1,
     skip_frames: int = 0,
+    rate: Fraction | None = None,
     report: ReadReport | None = None,
 ) -> Iterator[Frame]:
     """Yields the frames whose time is in [start_s, end_s), every `stride`-th of them from the first on.
@@ -51,6 +58,7 @@ def read_frames(
         stride: Which of the remaining frames come.
         skip_frames: Frames with a smaller `frame_index` are left out, without changing which others come;
             this is how a killed run goes on.
+        rate: Frames a second of images and of raw streams; None for the stream's own, or 25.
         report: Filled with what was read and lost; damage raises only when no frame at all can be decoded.
 
     Raises:
@@ -58,16 +66,21 @@ def read_frames(
         VideoError: as `probe`.
     """
     selection = Selection(start_s=start_s, end_s=end_s, stride=stride, skip_frames=skip_frames)
-    return _read(location, selection=selection, report=ReadReport() if report is None else report)
+    report = ReadReport() if report is None else report
+    return _read(location, selection=selection, report=report, rate=rate)
 
 
-def _read(location: str | Path, *, selection: Selection, report: ReadReport) -> Iterator[Frame]:
+def _read(
+    location: str | Path, *, selection: Selection, report: ReadReport, rate: Fraction | None
+) -> Iterator[Frame]:
     match location_kind(location):
         case "images":
-            yield from read_images(Path(location), selection=selection, report=report)
+            yield from read_images(Path(location), selection=selection, report=report, rate=rate)
+        case "animation":
+            yield from read_animation(Path(location), selection=selection, report=report, rate=rate)
         case "camera":
             yield from read_camera(int(str(location)), selection=selection, report=report)
         case "file" | "url":
-            yield from read_video(location, selection=selection, report=report)
+            yield from read_video(location, selection=selection, report=report, rate=rate)
     if selection.is_empty:
         raise UsageError(f"{display_name(location)}: no frame {selection}")

@@ -1,63 +1,79 @@
-"""Carrying the sound of a source over into a written video."""
+"""Carrying the sound of a source over into a written video: every track, in its order."""
 
 from __future__ import annotations  # PyAV's Packet is generic for type checkers only
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
-from typing import Literal
+from typing import Literal, Protocol, TypeAlias, cast
 
 import av
 import av.error
+import numpy as np
 from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
+from av.stream import Disposition
 
 from ovvis_cli.video.container import OpenVideo, fraction
+from ovvis_cli.video.inputs import display_name
+from ovvis_cli.video.timing import Timeline
 
 logger = logging.getLogger(__name__)
 
-SoundMode = Literal["copied", "transcoded", "none"]
+SoundMode = Literal["copied", "transcoded"]
+SoundPacket: TypeAlias = "Packet[AudioStream]"
 
 # those that players take in MP4
 _COPIED_CODECS = frozenset({"aac", "mp3", "ac3", "eac3", "alac", "flac", "opus"})
 _AAC_RATES_HZ = frozenset({8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000})
 _AAC_RATE_HZ = 48_000
 _AAC_BITS_PER_CHANNEL = 96_000
+_PACKET_S = Fraction(1, 50)  # where a packet does not say how long it lasts
+_KEPT_METADATA = ("language", "title")
 
 
-class SoundTrack:
-    """The first sound stream of a source as a stream of the output, fed in step with the pictures.
+class SoundTracks:
+    """The sound streams of a source as streams of the output, fed in step with the pictures.
 
     Packets are read only as far as the pictures have come, so that memory does not grow with the video. The
-    output stream is added at once: a container takes no new stream after its first packet.
+    output streams are added at once: a container takes no new stream after its first packet.
     """
 
     def __init__(
         self,
-        stream: AudioStream,
         *,
         source: OpenVideo,
         output: OutputContainer,
         start_s: Fraction,
         end_s: Fraction | None,
     ) -> None:
-        self._container = source.container
         self._output = output
-        self._start_s = source.origin_s + start_s
-        self._end_s = None if end_s is None else source.origin_s + end_s
-        self._is_cut = start_s > 0
-        self._waiting: Packet[AudioStream] | None = None
+        self._start_s = start_s
+        self._end_s = end_s
+        self._offset_s: Fraction | None = Fraction(0)  # of the pictures; None when they have ended
+        self._waiting: SoundPacket | None = None
         self._num_damaged = 0
-        if stream.codec_context.codec.canonical_name in _COPIED_CODECS:
-            self.mode: SoundMode = "copied"
-            self._packets = self._copied(stream, target=output.add_stream_from_template(stream))
-        else:
-            self.mode = "transcoded"
-            self._packets = self._transcoded(stream, target=_add_aac_stream(output, like=stream))
+        streams = _usable_streams(source.container)
+        self._tracks = {stream.index: _track(stream, output=output) for stream in streams}
+        self._packets: Iterator[SoundPacket | None] = (
+            self._converted(source, streams) if streams else iter(())
+        )
+        _warn_of_losses(source, num_kept=len(streams))
+
+    @property
+    def modes(self) -> tuple[SoundMode, ...]:
+        """What becomes of each track."""
+        return tuple(track.mode for track in self._tracks.values())
+
+    def follow(self, offset_s: Fraction) -> None:
+        """Notes by how much the pictures are later than their stamps: joined sound is moved as far."""
+        self._offset_s = offset_s
 
     def mux_until(self, time_s: float | None) -> None:
         """Writes the sound up to a time of the output; None for all that is left."""
+        if time_s is None:
+            self._offset_s = None
         while True:
             if self._waiting is None:
                 self._waiting = next(self._packets, None)
@@ -75,54 +91,162 @@ class SoundTrack:
         if time_s is None and self._num_damaged:
             logger.warning("%d damaged pieces of sound are left out", self._num_damaged)
 
-    def _copied(self, stream: AudioStream, *, target: AudioStream) -> Iterator[Packet[AudioStream]]:
-        time_base = fraction(stream.time_base)
-        shift = round(self._start_s / time_base)
-        last_pts: int | None = None
-        for packet in self._read(stream):
-            if packet.pts is None or (last_pts is not None and packet.pts <= last_pts):
-                continue  # time running backwards is damage that no container stores
-            last_pts = packet.pts
-            packet.pts = packet.dts = packet.pts - shift
-            packet.stream = target
+    def _converted(self, source: OpenVideo, streams: list[AudioStream]) -> Iterator[SoundPacket | None]:
+        """Yields packets of the output from the packets in the range; None to wait for the pictures."""
+        ended: set[int] = set()
+        for time_s, packet in _timed(source, streams, offset_s=lambda: self._offset_s):
+            if packet is None:
+                yield None
+                continue
+            index = packet.stream.index
+            if self._end_s is not None and time_s >= self._end_s:
+                ended.add(index)
+                if len(ended) == len(streams):
+                    break
+            elif time_s >= self._start_s or self._start_s == 0:
+                packet.pts = packet.dts = round((time_s - self._start_s) / fraction(packet.time_base))
+                yield from self._convert(packet, track=self._tracks[index])
+        for track in self._tracks.values():
+            yield from self._convert(None, track=track)
+
+    def _convert(self, packet: SoundPacket | None, *, track: _Track) -> Iterator[SoundPacket]:
+        try:
+            yield from track.convert(packet)
+        except (av.error.FFmpegError, ValueError):  # ValueError: the form of the sound changed
+            self._num_damaged += 1
+
+
+class _Track(Protocol):
+    """One sound stream of the output."""
+
+    mode: SoundMode
+
+    def convert(self, packet: SoundPacket | None) -> Iterator[SoundPacket]:
+        """Yields packets of the output for one of the source; for None, those that are left."""
+        ...
+
+
+class _CopiedTrack:
+    mode: SoundMode = "copied"
+
+    def __init__(self, source: AudioStream, *, output: OutputContainer) -> None:
+        self._target = output.add_stream_from_template(source)
+        _keep_description(source, target=self._target)
+
+    def convert(self, packet: SoundPacket | None) -> Iterator[SoundPacket]:
+        if packet is not None:
+            packet.stream = self._target
             yield packet
 
-    def _transcoded(self, stream: AudioStream, *, target: AudioStream) -> Iterator[Packet[AudioStream]]:
-        for packet in self._read(stream):
-            try:
-                for frame in stream.decode(packet):
-                    if frame.pts is not None and frame.time_base:
-                        frame.pts -= round(self._start_s / fraction(frame.time_base))
-                    yield from target.encode(frame)
-            except (av.error.FFmpegError, ValueError):  # ValueError: the form of the sound changed
-                self._num_damaged += 1
-        yield from target.encode(None)
 
-    def _read(self, stream: AudioStream) -> Iterator[Packet[AudioStream]]:
-        """Yields the packets with a time in the range; damage ends the sound, not the video."""
-        time_base = fraction(stream.time_base)
-        try:
-            if self._is_cut:
-                self._container.seek(int(self._start_s / time_base), stream=stream)
-            for packet in self._container.demux(stream):
-                if packet.pts is None or not packet.size:
-                    continue
-                time_s = packet.pts * time_base
-                if self._end_s is not None and time_s >= self._end_s:
-                    return
-                if time_s >= self._start_s or not self._is_cut:
-                    yield packet
-        except av.error.FFmpegError as error:
-            logger.warning("the sound ends early: %s", error)
+class _TranscodedTrack:
+    mode: SoundMode = "transcoded"
+
+    def __init__(self, source: AudioStream, *, output: OutputContainer) -> None:
+        self._source = source
+        self._target = _add_aac_stream(output, like=source)
+        self._next_sample: int | None = None
+        _keep_description(source, target=self._target)
+
+    def convert(self, packet: SoundPacket | None) -> Iterator[SoundPacket]:
+        for frame in self._source.decode(packet):
+            for gapless in self._without_gaps(frame):
+                yield from self._target.encode(gapless)
+        if packet is None:
+            yield from self._target.encode(None)
+
+    def _without_gaps(self, frame: av.AudioFrame) -> Iterator[av.AudioFrame]:
+        """Yields the frame at the place where the last one ended, as the encoder wants it.
+
+        A gap of a frame or more is filled with silence; a frame that lies wholly before that place is left
+        out.
+        """
+        rate, samples = frame.sample_rate, frame.samples
+        place = None if frame.pts is None else round(frame.pts * fraction(frame.time_base) * rate)
+        if self._next_sample is None:
+            self._next_sample = place or 0
+        place = self._next_sample if place is None else place
+        if place + samples <= self._next_sample:
+            return
+        while place - self._next_sample >= samples:
+            yield self._placed(_silence(like=frame))
+        yield self._placed(frame)
+
+    def _placed(self, frame: av.AudioFrame) -> av.AudioFrame:
+        frame.pts, frame.time_base = self._next_sample, Fraction(1, frame.sample_rate)
+        self._next_sample = (self._next_sample or 0) + frame.samples
+        return frame
 
 
-def sound_stream(container: InputContainer) -> AudioStream | None:
-    """The sound stream to carry over: the first that is known how to be decoded and has a sound header."""
-    for stream in container.streams.audio:
-        context = stream.codec_context
-        if context is not None and context.sample_rate > 0 and context.channels > 0:
-            return stream
-    return None
+def _silence(*, like: av.AudioFrame) -> av.AudioFrame:
+    silent = np.zeros_like(like.to_ndarray())
+    frame = av.AudioFrame.from_ndarray(silent, format=like.format.name, layout=like.layout.name)
+    frame.sample_rate = like.sample_rate
+    return frame
+
+
+def _track(source: AudioStream, *, output: OutputContainer) -> _Track:
+    if source.codec_context.codec.canonical_name in _COPIED_CODECS:
+        return _CopiedTrack(source, output=output)
+    return _TranscodedTrack(source, output=output)
+
+
+def _keep_description(source: AudioStream, *, target: AudioStream) -> None:
+    target.disposition = source.disposition & Disposition.default
+    for name in _KEPT_METADATA:
+        if name in source.metadata:
+            target.metadata[name] = source.metadata[name]
+
+
+def _timed(
+    source: OpenVideo, streams: list[AudioStream], *, offset_s: Callable[[], Fraction | None]
+) -> Iterator[tuple[Fraction, SoundPacket | None]]:
+    """Yields the packets of all streams with their times on the clock of the pictures; damage ends them.
+
+    `offset_s` is the present offset of the pictures. At a join, None comes until the pictures are there.
+    """
+    timelines: dict[int, Timeline[SoundPacket]] = {}
+    try:
+        for packet in source.container.demux(streams):
+            if packet.pts is None or not packet.size:
+                continue
+            time_base, index = fraction(packet.time_base), packet.stream.index
+            if index not in timelines:
+                step_s = (packet.duration or 0) * time_base or _PACKET_S
+                timelines[index] = Timeline(step_s=step_s, leading_offset_s=offset_s)
+            stamp_s = packet.pts * time_base - source.origin_s
+            yield from timelines[index].add(cast("SoundPacket", packet), stamp_s=stamp_s)
+            while timelines[index].is_waiting:
+                yield stamp_s, None
+            yield from timelines[index].decided()
+    except av.error.FFmpegError as error:
+        logger.warning("the sound ends early: %s", error)
+    for timeline in timelines.values():
+        yield from timeline.rest()
+
+
+def _usable_streams(container: InputContainer) -> list[AudioStream]:
+    """The sound streams that are known how to be decoded and have a sound header."""
+    return [
+        stream
+        for stream in container.streams.audio
+        if stream.codec_context is not None
+        and stream.codec_context.sample_rate > 0
+        and stream.codec_context.channels > 0
+    ]
+
+
+def _warn_of_losses(source: OpenVideo, *, num_kept: int) -> None:
+    """Says which sound and subtitles the written video will lack."""
+    name = display_name(source.location)
+    losses = {
+        "undecodable sound": len(source.container.streams.audio) - num_kept,
+        "subtitle": len(source.container.streams.subtitles),
+    }
+    for what, count in losses.items():
+        if count:
+            tracks = "track is" if count == 1 else "tracks are"
+            logger.warning("%s: %d %s %s left out of the overlay", name, count, what, tracks)
 
 
 def _add_aac_stream(output: OutputContainer, *, like: AudioStream) -> AudioStream:
@@ -138,5 +262,5 @@ def _add_aac_stream(output: OutputContainer, *, like: AudioStream) -> AudioStrea
     return stream
 
 
-def _time_s(packet: Packet[AudioStream]) -> float:
+def _time_s(packet: SoundPacket) -> float:
     return float((packet.pts or 0) * fraction(packet.time_base))

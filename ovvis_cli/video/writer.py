@@ -26,8 +26,9 @@ from jaxtyping import UInt8
 
 from ovvis_cli.errors import OvvisError, ResourceError, VideoError
 from ovvis_cli.video.container import OpenVideo, fraction, open_video, rate_of
+from ovvis_cli.video.decoding import probe_video
 from ovvis_cli.video.inputs import location_kind
-from ovvis_cli.video.sound import SoundMode, SoundTrack, sound_stream
+from ovvis_cli.video.sound import SoundMode, SoundTracks
 
 _TIME_BASE = Fraction(1, 90_000)  # where no source gives one; that of MPEG, finer than any frame rate
 _RATE = Fraction(25)
@@ -60,6 +61,7 @@ class OverlayWriter:
         source: str | Path | None = None,
         start_s: float = 0.0,
         end_s: float | None = None,
+        sample_aspect: Fraction | None = None,
     ) -> None:
         """Prepares a writer for upright pictures of one size.
 
@@ -71,6 +73,7 @@ class OverlayWriter:
                 live stream.
             start_s: Time in the source that becomes zero in the file.
             end_s: Where the sound ends, in the source's time; None for its whole length.
+            sample_aspect: Width : height of a pixel as it is to be shown; None for that of the source.
         """
         self._path = path
         self._part_path = path.with_name(path.name + ".part")
@@ -78,19 +81,20 @@ class OverlayWriter:
         self._source = source
         self._start_s = Fraction(start_s)
         self._end_s = None if end_s is None else Fraction(end_s)
+        self._sample_aspect = sample_aspect
         self._reformatter = VideoReformatter()
         self._time_base = _TIME_BASE
         self._last_pts: int | None = None
         self._step = 0
         self._open = ExitStack()
-        self._sound: SoundTrack | None = None
+        self._sound: SoundTracks | None = None
         self._output: av.container.OutputContainer
         self._stream: VideoStream
 
     @property
-    def sound(self) -> SoundMode:
-        """What became of the source's sound."""
-        return self._sound.mode if self._sound else "none"
+    def sound(self) -> tuple[SoundMode, ...]:
+        """What became of each sound track of the source that is in the file."""
+        return self._sound.modes if self._sound else ()
 
     def __enter__(self) -> Self:
         """Opens the files.
@@ -106,8 +110,12 @@ class OverlayWriter:
             raise
         return self
 
-    def write(self, image: UInt8[np.ndarray, "H0 W0 3"], *, time_s: float) -> None:
+    def write(
+        self, image: UInt8[np.ndarray, "H0 W0 3"], *, time_s: float, offset_s: Fraction = Fraction(0)
+    ) -> None:
         """Adds a picture, shown from `time_s` of the source on; times must increase.
+
+        `offset_s` is that of `Frame`, by which the sound of joined recordings stays with the pictures.
 
         Raises:
             ValueError: the picture has another size.
@@ -123,6 +131,7 @@ class OverlayWriter:
         self._last_pts = pts
         with self._translated_errors():
             if self._sound:
+                self._sound.follow(offset_s)
                 self._sound.mux_until(float(pts * self._time_base))
             self._mux_pictures(self._encodable(image, pts=pts))
 
@@ -143,22 +152,22 @@ class OverlayWriter:
                 f"file:{self._part_path}", "w", format="mp4", options={"movflags": "+faststart"}
             )
             self._open.callback(self._close_quietly)
-        rate = (rate_of(video.stream) if video else None) or _RATE
+        rate = (rate_of(video) if video else None) or _RATE
         self._step = round(1 / rate / self._time_base)
         self._stream = self._output.add_stream("libx264", rate=rate, options=_OPTIONS)
         context = self._stream.codec_context
         context.height, context.width = (length + length % 2 for length in self._hw)
         context.pix_fmt = "yuv420p"
         context.time_base = self._time_base
+        context.sample_aspect_ratio = self._shown_aspect(video)
         context.thread_type = "AUTO"
         context.color_range = ColorRange.MPEG
         context.colorspace = Colorspace.ITU709
         context.color_primaries = ColorPrimaries.BT709
         context.color_trc = ColorTrc.BT709
-        sound = sound_stream(video.container) if video else None
-        if video and sound:
-            self._sound = SoundTrack(
-                sound, source=video, output=self._output, start_s=self._start_s, end_s=self._end_s
+        if video:
+            self._sound = SoundTracks(
+                source=video, output=self._output, start_s=self._start_s, end_s=self._end_s
             )
         with self._translated_errors():
             self._output.start_encoding()  # opens the file now, so that an unwritable place is known
@@ -169,6 +178,11 @@ class OverlayWriter:
         video = self._open.enter_context(open_video(self._source))
         self._time_base = fraction(video.stream.time_base) or _TIME_BASE
         return video
+
+    def _shown_aspect(self, video: OpenVideo | None) -> Fraction:
+        if self._sample_aspect is not None or video is None:
+            return self._sample_aspect or Fraction(1)
+        return probe_video(video.location).sample_aspect
 
     def _encodable(self, image: UInt8[np.ndarray, "H0 W0 3"], *, pts: int) -> av.VideoFrame:
         height, width = self._hw

@@ -1,4 +1,4 @@
-"""What no longer learns multiplied into the layers beside it: the same result in fewer passes over maps."""
+"""Folding of frozen norms and activations into adjacent layers: same result, fewer passes over the maps."""
 
 from typing import Final
 
@@ -16,13 +16,13 @@ QUICK_GELU_SLOPE: Final = 1.702
 
 @torch.no_grad()
 def fold_norms(module: nn.Module) -> None:
-    """Folds each batch norm in `module` into the convolution before it.
+    """Fold each batch norm in `module` into the convolution before it.
 
-    A norm belongs to the nearest convolution that its parent holds before it, as in every ResNet of timm and
-    open_clip; afterwards the module can neither be trained nor take the weights that it took before.
+    A norm belongs to the nearest convolution before it in its parent, as in every ResNet of timm and
+    open_clip. Afterwards the module can no longer be trained, nor load its former weights.
 
     Raises:
-        ValueError: a norm stands where no convolution of as many channels goes before.
+        ValueError: a norm has no convolution with as many channels before it.
     """
     for parent in list(module.modules()):
         convolution: nn.Conv2d | None = None
@@ -53,9 +53,9 @@ def _fold(convolution: nn.Conv2d, norm: nn.BatchNorm2d | FrozenBatchNorm2d) -> N
 
 @torch.no_grad()
 def fold_quick_gelus(module: nn.Module) -> None:
-    """Turns each QuickGELU between two linear layers into torch's SiLU: one pass instead of three.
+    """Replace each QuickGELU between two linear layers by torch's SiLU: one pass instead of three.
 
-    Afterwards the module cannot take the weights that it took before.
+    Afterwards the module can no longer load its former weights.
     """
     for parent in module.modules():
         if not isinstance(parent, nn.Sequential) or len(parent) != 3:

@@ -1,6 +1,6 @@
-"""Is a query any object, and how good is its mask?
+"""Heads for objectness and mask quality of each query.
 
-One class-agnostic logit, the two columns of CLIP-VIS, or a closed set of classes with a no-object column.
+Objectness is one class-agnostic logit, CLIP-VIS's two columns, or a closed set of classes plus no-object.
 """
 
 from typing import Protocol
@@ -11,11 +11,11 @@ from torch import Tensor, nn
 
 from ovvis_models.blocks.mlp import MLP
 
-HEAD_LAYERS = 3  # of the heads of CLIP-VIS
+HEAD_LAYERS = 3  # in the heads of CLIP-VIS
 
 
 class ObjectHead(Protocol):
-    """Maps queries to object logits, and those to one logit a query."""
+    """A head from queries to object logits, and from those to one logit per query."""
 
     def __call__(self, query_embeds: Float[Tensor, "B Q C"]) -> Float[Tensor, "B Q O"]:
         """Return the head's raw columns."""
@@ -27,7 +27,7 @@ class ObjectHead(Protocol):
 
 
 class ClassAgnosticHead(nn.Module):
-    """One logit a query."""
+    """One logit per query."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class ClassAgnosticHead(nn.Module):
 
 
 class ClosedSetHead(nn.Module):
-    """K class logits and, last, the logit of no object; a softmax over all of them gives probabilities."""
+    """K class logits and, last, a no-object logit; their softmax gives probabilities."""
 
     def __init__(self, width: int, *, num_classes: int) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class ClosedSetHead(nn.Module):
 
 
 class ObjectOrNothingHead(nn.Module):
-    """Two logits, object and nothing, of which a softmax gives probabilities (CLIP-VIS)."""
+    """Two logits, object and nothing, whose softmax gives probabilities (CLIP-VIS)."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -78,7 +78,7 @@ class ObjectOrNothingHead(nn.Module):
 
 
 class MaskQualityHead(nn.Module):
-    """One logit a query, whose sigmoid is the expected overlap of its mask with the object (CLIP-VIS)."""
+    """One logit per query, whose sigmoid is the expected overlap of its mask with the object (CLIP-VIS)."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

@@ -1,10 +1,11 @@
-"""The loss of the proposal network with guided queries, which know where they start.
+"""Loss of the proposal network with guided queries, which start at points of an objectness map.
 
-Learned queries must first agree on who takes which object (`SetCriterion`). A guided query is simply taught
-the object that it starts on, together with all others that do: with several queries an object and no
-assignment that changes from step to step, a small network learns faster. Which of them stands for the object
-is told by the object logit: it predicts the IoU of the query's own mask with the object, so that the best
-mask comes first and the others are dropped as its duplicates (`proposal_selection`).
+Learned queries must first agree on who takes which object (`SetCriterion`). A guided query is trained on the
+object that it starts on, together with all others that start there. With several queries per object, and no
+assignment that changes from step to step, a small network learns faster. The object logit predicts the IoU of
+the query's own mask with the object, so that the best mask ranks first and the others are dropped as
+duplicates (`proposal_selection`). Queries on one object are therefore exempt from the margin loss L_SC (Eq. 2
+of InstFormer), which the paper applies to all pairs.
 """
 
 from collections.abc import Sequence
@@ -28,18 +29,18 @@ from ovvis_models.losses.targets import Target, gather_objects
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuidedWeights:
-    """What each loss is multiplied with."""
+    """Weights of the losses."""
 
     object: float = 2.0
     mask_bce: float = 5.0
     dice: float = 5.0
     margin: float = 0.5
     heatmap: float = 1.0
-    quality: float = 2.0  # where the network predicts it
+    quality: float = 2.0  # if the network predicts it
 
 
 class GuidedCriterion:
-    """Losses of a batch; holds numbers only, no parameters."""
+    """Losses of a batch; has no parameters."""
 
     def __init__(self, *, sampling: PointSampling, weights: GuidedWeights, margin: float = 0.8) -> None:
         self.sampling = sampling
@@ -53,16 +54,16 @@ class GuidedCriterion:
         *,
         generator: torch.Generator | None = None,
     ) -> dict[str, Float[Tensor, ""]]:
-        """Return the weighted losses by name; their sum is what to minimise.
+        """Return the weighted losses by name; their sum is to be minimized.
 
-        Randomness (points) comes from `generator`, or from torch's global one. Mask losses are means over the
+        Random points come from `generator`, or from torch's global one. Mask losses are means over the
         queries that start on an object, summed over layers.
 
         Raises:
             ValueError: the queries are not guided.
         """
         if output.origin is None:
-            raise ValueError("these queries do not know where they start: use SetCriterion")
+            raise ValueError("these queries are not guided: use SetCriterion")
         layers, weights = output.layers, self.weights
         dtype = torch.promote_types(layers[0].mask_logits.dtype, torch.float32)
         objects = gather_objects(targets, dtype=dtype)
@@ -109,6 +110,6 @@ def own_iou(
 
 
 def _same_in_all(layers: Sequence[LayerOutput], pairs: QueryTargets) -> Assignment:
-    """Return the pairs as an assignment, the same in every layer."""
+    """Return the pairs as an assignment that is the same in every layer."""
     query_index = pairs.query_index.expand(len(layers), -1)
     return Assignment(query_index=query_index, assigned=torch.ones_like(query_index, dtype=torch.bool))

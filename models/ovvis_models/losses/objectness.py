@@ -1,4 +1,4 @@
-"""Is a query an object: cross-entropy over all queries."""
+"""Objectness loss: cross-entropy over all queries."""
 
 import torch
 import torch.nn.functional as F
@@ -11,7 +11,7 @@ def objectness_loss(
 ) -> Float[Tensor, ""]:
     """Return the weighted mean cross-entropy of each layer, summed over layers.
 
-    `wanted` is how much of an object each query is, in [0, 1]. Queries without an object (0) count
+    `wanted` is the objectness target of each query, in [0, 1]. Queries with target 0 have weight
     `no_object_weight`, the others 1; the mean is over these weights.
     """
     weight = torch.where(wanted > 0, 1.0, no_object_weight)

@@ -1,4 +1,4 @@
-"""Which guided queries start on an object: their place lies on its visible part."""
+"""Assignment of guided queries to the objects whose visible part they start on."""
 
 from dataclasses import dataclass
 
@@ -12,17 +12,18 @@ from ovvis_models.losses.targets import ObjectBatch
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueryTargets:
-    """The M pairs of a query and the object that it starts on; an object may stand in many of them."""
+    """The M pairs of a query and the object it starts on; an object may occur in several pairs."""
 
     query_index: Int[Tensor, " M"]  # within the image
-    objects: ObjectBatch  # one row a pair, ordered by image
-    same_object: Bool[Tensor, "B Q Q"]  # queries that start on one and the same object
+    objects: ObjectBatch  # one row per pair, ordered by image
+    same_object: Bool[Tensor, "B Q Q"]  # queries that start on the same object
 
 
 def query_targets(points: Float[Tensor, "B Q 2"], objects: ObjectBatch) -> QueryTargets:
-    """Return the pairs; `points` are (x, y) in [0, 1] of the padded input, the places of the queries.
+    """Return the pairs; `points` are the starting points of the queries, (x, y) in [0, 1] of the padded
+    input.
 
-    Visible parts do not overlap, so that a query starts on one object at most.
+    Visible parts do not overlap, so a query starts on at most one object.
     """
     covered = read_points(objects.masks, points[objects.image_index])[:, 0] > 0.5  # G Q
     row, query_index = covered.nonzero(as_tuple=True)

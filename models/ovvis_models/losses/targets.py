@@ -1,4 +1,4 @@
-"""What a training image should give, and the objects of a batch in one row."""
+"""Training targets of images, and their objects gathered into one batch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,35 +14,35 @@ class Target:
 
     masks: Bool[Tensor, "n H W"] | Float[Tensor, "n H W"]  # visible part, at the padded input size
     centers: Float[Tensor, "n 2"]  # (x, y) of the most interior visible point, in input pixels
-    radii: Float[Tensor, " n"]  # distance from there to the edge of the visible part, in input pixels
+    radii: Float[Tensor, " n"]  # distance from the center to the edge of the visible part, in input pixels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectBatch:
-    """The G objects of all images of a batch in one row, ordered by image."""
+    """The G objects of all images of a batch, ordered by image."""
 
     num_images: int
     image_index: Int[Tensor, " G"]
-    position: Int[Tensor, " G"]  # of the object within its image
-    counts: tuple[int, ...]  # objects of each image; known without asking the device
+    position: Int[Tensor, " G"]  # index of the object within its image
+    counts: tuple[int, ...]  # objects per image, on the host
     masks: Float[Tensor, "G 1 H W"]
     centers: Float[Tensor, "G 2"]
     radii: Float[Tensor, " G"]
 
     @property
     def num_objects(self) -> int:
-        """Objects of the whole batch."""
+        """Number of objects in the batch."""
         return sum(self.counts)
 
 
 def gather_objects(targets: Sequence[Target], *, dtype: torch.dtype) -> ObjectBatch:
-    """Return the objects of `targets` in one row; masks become `dtype` for sampling.
+    """Gather the objects of `targets`; masks become `dtype` for sampling.
 
     Raises:
         ValueError: there is no target.
     """
     if not targets:
-        raise ValueError("a batch needs at least one target (of an image without objects, perhaps)")
+        raise ValueError("a batch needs at least one target, even if it is of an image without objects")
     device = targets[0].masks.device
     counts = tuple(target.masks.shape[0] for target in targets)
     counts_tensor = torch.tensor(counts, device=device)

@@ -18,6 +18,7 @@ from ovvis_cli.pipeline import analyse, analyse_frames
 from ovvis_cli.record.reader import Record, instance_mask
 from ovvis_cli.record.writer import RecordWriter
 from ovvis_models.systems.spec import TrackerChoice
+from tests import media
 
 from .conftest import EMBED_DIM, FRAME_HW, NUM_FRAMES, write_images
 
@@ -202,9 +203,9 @@ def test_writing_overlaps_with_computing(job, query, tmp_path, monkeypatch):
         predicting.called = True
         return predict(engine, segmenter, images)
 
-    def encoding(result, *, time_s):
+    def encoding(result, *, time_s, image):
         assert computing.wait(timeout=30)
-        return encode(result, time_s=time_s)
+        return encode(result, time_s=time_s, image=image)
 
     predicting.called = False
     monkeypatch.setattr(Engine, "encode", predicting)
@@ -255,16 +256,49 @@ def test_one_frame(engine, query, tmp_path):
     assert len(list(record.frames())) == 1
 
 
-def test_frames_that_change_size_are_resized_and_told_once(engine, query, tmp_path, caplog):
-    (tmp_path / "images").mkdir()
-    write_images(tmp_path / "images", [(40, 56)] * 2 + [(80, 60)] * 2 + [(20, 28)])
-    job = plan_job(str(tmp_path / "images"), engine=engine, options=AnalyseOptions(batch_size=3))
+def test_frames_of_a_video_that_change_size_are_resized_and_told_once(engine, query, tmp_path, caplog):
+    parts = [
+        media.write_video(tmp_path / f"{hw[0]}.ts", media.numbered_images(3, hw))
+        for hw in [(40, 56), (80, 60)]
+    ]
+    (tmp_path / "clip.ts").write_bytes(b"".join(part.read_bytes() for part in parts))
+    job = plan_job(str(tmp_path / "clip.ts"), engine=engine, options=AnalyseOptions(batch_size=3))
     with caplog.at_level(logging.WARNING):
         record = analyse(job, query=query, folder=tmp_path / "r")
     warnings = [entry.getMessage() for entry in caplog.records if entry.levelno >= logging.WARNING]
-    assert warnings == ["images: frames of 60x80 from 0.08 s on are resized to the first size, 56x40"]
+    assert warnings == ["clip.ts: frames of 60x80 from 0.10 s on are resized to the first size, 56x40"]
     sizes = {instance.rle.size_hw for frame in record.frames() for instance in frame.instances}
     assert sizes == {(40, 56)}
+
+
+def test_images_keep_their_names_and_sizes(engine, query, tmp_path):
+    (tmp_path / "images").mkdir()
+    sizes = [(40, 56)] * 2 + [(80, 60)] * 4 + [(20, 28), (40, 56)]
+    write_images(tmp_path / "images", sizes)
+    job = plan_job(str(tmp_path / "images"), engine=engine, options=AnalyseOptions(batch_size=3))
+    frames = list(analyse(job, query=query, folder=tmp_path / "r").frames())
+    assert [frame.image.name for frame in frames] == [f"{index:03}.png" for index in range(8)]
+    assert [frame.image.size_hw for frame in frames] == sizes
+    assert all(
+        instance.rle.size_hw == hw
+        for frame, hw in zip(frames, sizes, strict=True)
+        for instance in frame.instances
+    )
+    assert len({instance.rle.size_hw for frame in frames for instance in frame.instances}) == 3
+
+
+def test_a_stop_among_images_of_several_sizes_changes_nothing(engine, query, tmp_path):
+    (tmp_path / "images").mkdir()
+    write_images(tmp_path / "images", [(40, 56)] * 2 + [(80, 60)] * 4 + [(20, 28)])
+    job = plan_job(str(tmp_path / "images"), engine=engine, options=AnalyseOptions(batch_size=3))
+    analyse(job, query=query, folder=tmp_path / "whole")
+    for num_frames in range(1, 7):
+        frames = analyse_frames(job, query=query, folder=tmp_path / f"r{num_frames}")
+        for _ in range(num_frames):
+            next(frames)
+        frames.close()
+        analyse(job, query=query, folder=tmp_path / f"r{num_frames}")
+        assert contents(tmp_path / f"r{num_frames}") == contents(tmp_path / "whole")
 
 
 def test_damage_is_reported_by_a_resumed_run_too(engine, query, tmp_path):
@@ -274,7 +308,8 @@ def test_damage_is_reported_by_a_resumed_run_too(engine, query, tmp_path):
     job = plan_job(str(tmp_path / "images"), engine=engine, options=AnalyseOptions(batch_size=1))
     whole = analyse(job, query=query, folder=tmp_path / "whole")
     assert [frame.frame_index for frame in whole.frames()] == [0, 2, 3, 4]
-    assert "1 damaged packet skipped" in whole.header.source.damage
+    assert whole.header.source.damage == "4 of 5 images read, damaged: 001.png"
+    assert whole.header.source.damaged_images == ("001.png",)
 
     frames = analyse_frames(job, query=query, folder=tmp_path / "r")
     for _ in range(3):

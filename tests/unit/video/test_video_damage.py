@@ -85,7 +85,7 @@ def test_damaged_sound_does_not_spoil_the_overlay(tmp_path):
         for index, image in enumerate(media.numbered_images(30)):
             writer.write(image, time_s=index / 30)
 
-    assert writer.sound == "transcoded"
+    assert writer.sound == ("transcoded",)
     assert len(list(read_frames(tmp_path / "out.mp4"))) == 30
 
 

@@ -1,11 +1,14 @@
 """What the arguments of a command stand for, and how results are named."""
 
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
-from ovvis_cli.errors import UsageError
-from ovvis_cli.video.inputs import display_name, expand_inputs, location_kind, natural_key
+from ovvis_cli.errors import UsageError, VideoError
+from ovvis_cli.video.inputs import display_name, expand_inputs, location_kind
+from ovvis_cli.video.reader import probe, read_frames
+from tests import media
 
 
 @pytest.fixture
@@ -51,19 +54,15 @@ def test_the_current_folder_gives_its_name(here):
     assert expanded(".") == [(".", here.name)]
 
 
-def test_equal_names_get_numbers(here):
-    touch("a/clip.mp4", "b/clip.mp4", "c/Clip.mov", "d/clip-2.mp4")
-
-    names = [name for _, name in expanded("a/clip.mp4", "b/clip.mp4", "c/Clip.mov", "d/clip-2.mp4")]
-
-    assert names == ["clip", "clip-2", "Clip-3", "clip-2-2"]
-    assert len({name.casefold() for name in names}) == 4
-
-
-def test_the_same_file_twice_is_one_source(here):
+def test_the_same_file_twice_is_one_source_and_said(here, caplog):
     touch("a/clip.mp4")
+    Path("link.mp4").symlink_to("a/clip.mp4")
 
-    assert expanded("a/clip.mp4", "./a/clip.mp4", "a") == [("a/clip.mp4", "clip")]
+    assert expanded("a/clip.mp4", "./a/clip.mp4", "a", "link.mp4") == [("a/clip.mp4", "clip")]
+    assert [entry.getMessage() for entry in caplog.records] == [
+        "./a/clip.mp4 is the same as a/clip.mp4 and is left out",
+        "link.mp4 is the same as a/clip.mp4 and is left out",
+    ]
 
 
 def test_patterns_that_the_shell_left(here):
@@ -112,15 +111,63 @@ def test_no_input():
         expand_inputs([])
 
 
-def test_natural_order():
-    names = ["frame10.png", "frame9.png", "Frame1.png", "10", "9", "a", "frame9b.png"]
+def write_gif(path, num_frames):
+    spec = media.VideoSpec(codec="gif", pix_fmt="rgb8", time_base=Fraction(1, 100), rate=Fraction(10))
+    return media.write_video(path, media.numbered_images(num_frames), spec)
 
-    assert sorted(names, key=natural_key) == [
-        "9",
-        "10",
-        "a",
-        "Frame1.png",
-        "frame9.png",
-        "frame9b.png",
-        "frame10.png",
+
+def test_a_folder_of_moving_images_is_that_many_videos(here):
+    Path("in").mkdir()
+    write_gif(Path("in/a.gif"), 3)
+    write_gif(Path("in/b.GIF"), 3)
+
+    assert [location for location, _ in expanded("in")] == [str(Path("in/a.gif")), str(Path("in/b.GIF"))]
+
+
+def test_stills_beside_videos_are_left_out_with_a_word(here, caplog):
+    touch("in/v.mp4", "in/1.png", "in/2.png")
+
+    assert expanded("in") == [(str(Path("in/v.mp4")), "v")]
+    assert [entry.getMessage() for entry in caplog.records] == [
+        "in: the videos are read, 2 images are left out"
     ]
+
+
+def test_a_moving_image_among_many_stills_is_named(here, caplog):
+    media.write_images(Path("in"), media.numbered_images(3))
+    write_gif(Path("in/wave.gif"), 3)
+
+    assert expanded("in") == [("in", "in")]
+    assert [entry.getMessage() for entry in caplog.records] == [
+        "in: of moving images only the first picture is read: wave.gif"
+    ]
+    assert len(list(read_frames("in"))) == 4
+
+
+def test_a_still_gif_is_an_image(here):
+    Path("in").mkdir()
+    write_gif(Path("in/a.gif"), 1)
+
+    assert [source.kind for source in expand_inputs(["in", "in/a.gif"])] == ["images", "images"]
+
+
+def test_links_to_nothing_are_passed_on_and_named(here):
+    touch("in/a.mp4")
+    Path("in/b.mp4").symlink_to("gone.mp4")
+
+    assert [location for location, _ in expanded("in")] == [str(Path("in/a.mp4")), str(Path("in/b.mp4"))]
+    with pytest.raises(VideoError, match=r"b\.mp4: links to nothing \(gone\.mp4 is gone\)"):
+        probe("in/b.mp4")
+
+
+@pytest.mark.parametrize("name", ["clip.mp4", "take 2.mp4", "größe.mp4", "100%.mp4"])
+def test_file_addresses_are_paths(here, name):
+    touch(name)
+
+    assert expanded((here / name).as_uri()) == [(str(here / name), Path(name).stem)]
+
+
+def test_a_file_address_of_nothing_is_no_stream(here):
+    (source,) = expand_inputs(["file:///gone/clip.mp4"])
+
+    assert (source.kind, source.name) == ("file", "clip")
