@@ -2,7 +2,8 @@
 
 The resize is Pillow's antialiased bilinear filter on 8-bit pixels, which the published weights were trained
 with: exactly where a model asks for it, else by torch, one grey level off on a pixel in a thousand on the CPU
-and within one level elsewhere.
+and within one level elsewhere. RF-DETR was trained behind another one: bilinear without antialiasing, which
+gives values between the grey levels.
 """
 
 from dataclasses import dataclass
@@ -24,14 +25,13 @@ COARSEST_STRIDE = 32
 
 Channels = tuple[float, float, float]
 
-Resize = Literal["torch", "pillow"]
-"""Which resize a network was trained behind: torch's, or Pillow's to the last bit."""
-
-_PIXELS_AT_ONCE = 1 << 25  # of full-size float logits: 128 MiB, however many masks are asked for
-
+Resize = Literal["torch", "pillow", "plain"]
+"""Which resize a network was trained behind: torch's, Pillow's to the last bit, or without antialiasing."""
 
 Fit = Literal["padded", "square"]
 """`padded`: the aspect ratio is kept, and padding fills up. `square`: both sides become the short side."""
+
+_PIXELS_AT_ONCE = 1 << 25  # of full-size float logits: 128 MiB, however many masks are asked for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +133,9 @@ def prepare(
         raise ValueError(f"frames are {tuple(frames.shape[1:3])}, the geometry is for {geometry.original_hw}")
     if resize == "pillow":
         pixels = resize_like_pillow(frames, geometry.resized_hw).float()
+    elif resize == "plain":
+        floats = frames.permute(0, 3, 1, 2).float()
+        pixels = F.interpolate(floats, size=geometry.resized_hw, mode="bilinear", align_corners=False)
     else:
         pixels = _resize(frames.permute(0, 3, 1, 2), geometry.resized_hw)
     normalised = (pixels - pixels.new_tensor(mean)[:, None, None]) / pixels.new_tensor(std)[:, None, None]

@@ -32,9 +32,9 @@ Converter = Callable[[Mapping[str, Tensor], Mapping[str, Tensor]], dict[str, Ten
 
 _PART_WORDS: Final[Mapping[Part, str]] = {
     "proposals": "a Mask2Former checkpoint",
-    "rf-detr": "an RF-DETR checkpoint",
     "clip": "a CLIP checkpoint",
     "clip-vis": "a CLIP-VIS checkpoint",
+    "rf-detr": "an RF-DETR checkpoint",
 }
 
 

@@ -24,7 +24,7 @@ from ovvis_models.structures import Proposals
 if TYPE_CHECKING:
     from transformers import RfDetrConfig, RfDetrForInstanceSegmentation
 
-REQUIREMENT: Final = "transformers>=5.9"
+REQUIREMENT: Final = "transformers>=5.24"
 _NUM_SHOWN: Final = 3  # names in a mismatch report, of each kind
 _MLP_RATIO: Final = 4  # of the mask head: hidden width by width
 

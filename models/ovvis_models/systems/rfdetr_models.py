@@ -25,7 +25,7 @@ def _instformer_rfdetr(
             INSTFORMER_R50.proposal_input,
             short_side=proposals.image_size,
             max_side=proposals.image_size,
-            resize="torch",
+            resize="plain",
             fit="square",
             divisor=proposals.window_px,
         ),
