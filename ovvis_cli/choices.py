@@ -17,7 +17,9 @@ ExportFormat = Literal["overlay", "ytvis", "coco", "rle", "csv", "mots", "davis"
 DataSetName = Literal["ytvis2019", "ytvis2021", "ytvis2022", "ovis", "burst", "lvvis", "uvo", "diorama"]
 SplitName = Literal["train", "val", "test"]
 TableName = Literal["coco", "lvis", "lvvis", "burst", "ovis", "ytvis2019", "ytvis2021", "uvo", "diorama"]
-StageName = Literal["clip", "proposals", "instclip", "rollout", "clipvis"]  # of training
+StageName = Literal[  # of training
+    "clip", "proposals", "instclip", "rollout", "clipvis", "photographs", "names"
+]
 DioramaSplit = Literal["train", "val"]
 DioramaFormat = Literal["frames", "mp4"]
 

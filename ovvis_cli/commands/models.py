@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _TEXT_DOMAINS = {
     "web": "photographs and captions of the web",
+    "photographs": "labelled photographs: the words of a list",
     "diorama": "drawings of the procedural diorama world only",
 }
 _MB = 1_000_000

@@ -26,6 +26,10 @@ def train(  # noqa: PLR0913  each option is a parameter
         Path | None,
         typer.Option("--output", "-o", help="Folder of checkpoints and weights. [default: runs/MODEL]"),
     ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", help="Folder of photographs with masks, for a model that learns from them."),
+    ] = None,
     stage: Annotated[
         list[str] | None,  # Typer takes no list of literals
         typer.Option(
@@ -61,7 +65,7 @@ def train(  # noqa: PLR0913  each option is a parameter
     from ovvis_cli.training.recipe import Scale
     from ovvis_cli.training.training import load_training
 
-    training = load_training(model, Scale(budget=budget, batch=batch, workers=workers))
+    training = load_training(model, Scale(budget=budget, batch=batch, workers=workers), data=data)
     stages = tuple(_stage(name, training.stages) for name in stage) if stage else training.stages
     folder = output or Path("runs") / model
     if threads is not None:

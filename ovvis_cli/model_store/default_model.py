@@ -7,12 +7,14 @@ from ovvis_cli.errors import ModelError
 
 MODEL_VARIABLE: Final = "OVVIS_MODEL"
 
+_ORDER: Final = ("diorama", "photographs", "web")  # of what models know, the best last
+
 
 def default_model() -> str:
     """Return the model named by OVVIS_MODEL, else the name of the best installed one.
 
-    Models trained on web data come before models of the diorama; among them the published accuracy decides.
-    Models with a closed set of classes are never the default, because they know no other names.
+    Models that learnt from the web come first, then labelled photographs, then the diorama; of several the
+    one with the best published accuracy. A model of a closed set of classes is never the default.
 
     Raises:
         ModelError: no model has weights.
@@ -29,4 +31,4 @@ def default_model() -> str:
         raise ModelError(
             "no installed model has weights", hint="install ovvis again, or name a file with --model"
         )
-    return max(installed, key=lambda spec: (spec.text_domain == "web", spec.proposal_ap or 0.0)).name
+    return max(installed, key=lambda spec: (_ORDER.index(spec.text_domain), spec.proposal_ap or 0.0)).name

@@ -4,6 +4,7 @@ from typing import Final
 
 import torch
 from open_clip.transformer import QuickGELU
+from timm.layers import BatchNormAct2d
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 from torchvision.ops import FrozenBatchNorm2d
@@ -20,6 +21,7 @@ def fold_norms(module: nn.Module) -> None:
 
     A norm belongs to the nearest convolution before it in its parent, as in every ResNet of timm and
     open_clip. Afterwards the module can no longer be trained, nor load its former weights.
+    The activation at the end of a norm of timm stays.
 
     Raises:
         ValueError: a norm has no convolution with as many channels before it.
@@ -33,7 +35,7 @@ def fold_norms(module: nn.Module) -> None:
                 if convolution is None or convolution.out_channels != child.weight.shape[0]:
                     raise ValueError(f"norm '{name}' of {type(parent).__name__} follows no convolution")
                 _fold(convolution, child)
-                setattr(parent, name, nn.Identity())
+                setattr(parent, name, child.act if isinstance(child, BatchNormAct2d) else nn.Identity())
                 convolution = None
 
 

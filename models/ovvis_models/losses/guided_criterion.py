@@ -9,7 +9,7 @@ of InstFormer), which the paper applies to all pairs.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -23,8 +23,9 @@ from ovvis_models.losses.mask_quality import assigned_quality, mask_quality_loss
 from ovvis_models.losses.masks import PointSampling, dice_loss, mask_bce_loss, read_masks
 from ovvis_models.losses.matcher import Assignment
 from ovvis_models.losses.objectness import objectness_loss
+from ovvis_models.losses.points import read_points
 from ovvis_models.losses.query_targets import QueryTargets, query_targets
-from ovvis_models.losses.targets import Target, gather_objects
+from ovvis_models.losses.targets import Target, gather_objects, gather_unlabelled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,10 +43,27 @@ class GuidedWeights:
 class GuidedCriterion:
     """Losses of a batch; has no parameters."""
 
-    def __init__(self, *, sampling: PointSampling, weights: GuidedWeights, margin: float = 0.8) -> None:
+    def __init__(
+        self,
+        *,
+        sampling: PointSampling,
+        weights: GuidedWeights,
+        margin: float = 0.8,
+        crowd_exponent: float = 0.0,
+    ) -> None:
+        """Holds the numbers.
+
+        Args:
+            sampling: where masks are compared.
+            weights: of the losses.
+            margin: of the margin loss.
+            crowd_exponent: weight n ** -crowd_exponent of each of n queries on one object in the mask losses;
+                0 weights all queries alike, 1 all objects alike.
+        """
         self.sampling = sampling
         self.weights = weights
         self.margin = margin
+        self.crowd_exponent = crowd_exponent
 
     def __call__(
         self,
@@ -68,20 +86,30 @@ class GuidedCriterion:
         dtype = torch.promote_types(layers[0].mask_logits.dtype, torch.float32)
         objects = gather_objects(targets, dtype=dtype)
         pairs = query_targets(output.origin.points.to(dtype), objects)
-        num_pairs = max(pairs.objects.num_objects, 1)
         assignment = _same_in_all(layers, pairs)
         reads = read_masks(layers, pairs.objects, assignment, sampling=self.sampling, generator=generator)
+        share = pair_weights(pairs, exponent=self.crowd_exponent)
+        reads = replace(reads, weight=reads.weight * share)
+        num_pairs = max(float(share.sum()), 1.0)
+        unlabelled = gather_unlabelled(targets, dtype=dtype)
         object_logits = torch.stack([layer.object_logits[..., 0] for layer in layers]).to(dtype)
         decoded = torch.stack([layer.query_embeds for layer in layers[1:]])
         heatmap_logits = output.origin.heatmap_logits.to(dtype)
         heatmap = heatmap_targets(objects, hw=(heatmap_logits.shape[1], heatmap_logits.shape[2]))
         wanted = own_iou(layers, pairs, like=object_logits)
+        unknown_queries = unknown_places = None
+        if unlabelled is not None:
+            unknown_queries = read_points(unlabelled, output.origin.points.to(dtype))[:, 0] > 0.5
+            unknown_places = F.interpolate(unlabelled, size=heatmap.shape[1:], mode="area")[:, 0] > 0.5
         losses = {
-            "object": weights.object * objectness_loss(object_logits, wanted, no_object_weight=1.0),
+            "object": weights.object
+            * objectness_loss(object_logits, wanted, no_object_weight=1.0, unknown=unknown_queries),
             "mask_bce": weights.mask_bce * mask_bce_loss(reads, num_objects=num_pairs),
             "dice": weights.dice * dice_loss(reads, num_objects=num_pairs),
             "heatmap": weights.heatmap
-            * heatmap_loss(heatmap_logits, heatmap, num_objects=max(objects.num_objects, 1)),
+            * heatmap_loss(
+                heatmap_logits, heatmap, num_objects=max(objects.num_objects, 1), unknown=unknown_places
+            ),
         }
         if weights.margin > 0:
             losses["margin"] = weights.margin * margin_loss(
@@ -107,6 +135,12 @@ def own_iou(
         shared = torch.minimum(own, objects).sum(dim=1)
         row[images, queries] = shared / torch.maximum(own, objects).sum(dim=1)
     return wanted
+
+
+def pair_weights(pairs: QueryTargets, *, exponent: float) -> Float[Tensor, " M"]:
+    """Return n to the power -exponent for each pair, n being how many queries start on its object."""
+    companions = pairs.same_object[pairs.objects.image_index, pairs.query_index].sum(dim=1)
+    return companions.clamp(min=1).to(pairs.objects.masks.dtype) ** -exponent
 
 
 def _same_in_all(layers: Sequence[LayerOutput], pairs: QueryTargets) -> Assignment:

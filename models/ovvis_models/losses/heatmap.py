@@ -2,7 +2,7 @@
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from ovvis_models.losses.targets import ObjectBatch
@@ -32,11 +32,20 @@ def heatmap_targets(objects: ObjectBatch, *, hw: tuple[int, int]) -> Float[Tenso
 
 
 def heatmap_loss(
-    logits: Float[Tensor, "B h w"], wanted: Float[Tensor, "B h w"], *, num_objects: float
+    logits: Float[Tensor, "B h w"],
+    wanted: Float[Tensor, "B h w"],
+    *,
+    num_objects: float,
+    unknown: Bool[Tensor, "B h w"] | None = None,
 ) -> Float[Tensor, ""]:
-    """Return the focal loss, summed over places and divided by `num_objects`."""
+    """Return the focal loss, summed over places and divided by `num_objects`.
+
+    Places that are `unknown` (on an unlabelled part of the image) are not negatives.
+    """
     probs = logits.sigmoid()
     centers = wanted == 1
     positive = (1 - probs) ** FOCUS * F.softplus(-logits)
     negative = (1 - wanted) ** NEARNESS * probs**FOCUS * F.softplus(logits)
+    if unknown is not None:
+        negative = negative.masked_fill(unknown, 0.0)
     return torch.where(centers, positive, negative).sum() / num_objects

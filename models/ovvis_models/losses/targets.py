@@ -15,6 +15,7 @@ class Target:
     masks: Bool[Tensor, "n H W"] | Float[Tensor, "n H W"]  # visible part, at the padded input size
     centers: Float[Tensor, "n 2"]  # (x, y) of the most interior visible point, in input pixels
     radii: Float[Tensor, " n"]  # distance from the center to the edge of the visible part, in input pixels
+    unlabelled: Bool[Tensor, "H W"] | None = None  # where objects may be missing; None: nowhere
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,3 +58,13 @@ def gather_objects(targets: Sequence[Target], *, dtype: torch.dtype) -> ObjectBa
         centers=torch.cat([target.centers for target in targets]).to(dtype),
         radii=torch.cat([target.radii for target in targets]).to(dtype),
     )
+
+
+def gather_unlabelled(targets: Sequence[Target], *, dtype: torch.dtype) -> Float[Tensor, "B 1 H W"] | None:
+    """Return where objects of each image may be missing from its target, 1 or 0; None: in no image."""
+    areas = [target.unlabelled for target in targets]
+    known = next((area for area in areas if area is not None), None)
+    if known is None:
+        return None
+    empty = torch.zeros_like(known)
+    return torch.stack([empty if area is None else area for area in areas]).to(dtype)[:, None]

@@ -16,6 +16,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ovvis_models.backbones.clip_maps import ClipMaps
+from ovvis_models.backbones.efficientnet_maps import EfficientNetMaps
 from ovvis_models.backbones.swin import SwinBackbone, SwinSpec
 from ovvis_models.backbones.timm_features import Norm, TimmBackbone
 from ovvis_models.blocks.decoder_output import DecoderOutput, LayerOutput
@@ -135,7 +136,9 @@ class Mask2FormerSpec(ProposalSpec):
         return from_published(published, expected)
 
 
-def build_mask2former(spec: Mask2FormerSpec, *, backbone: ClipMaps | None = None) -> Mask2Former:
+def build_mask2former(
+    spec: Mask2FormerSpec, *, backbone: ClipMaps | EfficientNetMaps | None = None
+) -> Mask2Former:
     """Return the untrained network of `spec`.
 
     Args:
