@@ -29,7 +29,7 @@ Resize = Literal["torch", "pillow", "plain"]
 """Resize filter of a network's input: torch's, exactly Pillow's, or bilinear without antialiasing."""
 
 Fit = Literal["padded", "square"]
-"""`padded`: keeps the aspect ratio and pads. `square`: resizes both sides to the short side, without padding."""
+"""`padded`: keeps the aspect ratio and pads. `square`: resizes both sides to the short side."""
 
 _PIXELS_AT_ONCE = 1 << 25  # limit of full-size float logits in memory (128 MiB), for any number of masks
 
