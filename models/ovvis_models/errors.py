@@ -15,7 +15,8 @@ raise plain `ValueError`s.
 
 from typing import Final
 
-_JOINERS: Final = frozenset("\u200c\u200d")  # zero-width joiners; used in some scripts
+_JOINERS: Final = frozenset({"\u200c", "\u200d", *map(chr, range(0xE0020, 0xE0080))})
+"""Zero-width joiners, used in some scripts and in emoji, and the tags of flags."""
 
 
 def printable(text: str) -> str:

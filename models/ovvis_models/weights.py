@@ -161,7 +161,7 @@ def _stored(name: str, tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
 
 def _require(path: Path) -> None:
     if not path.is_file():
-        raise MissingWeightsError(f"no weights file {path}", hint="check the path")
+        raise MissingWeightsError(f"the weights file {path} does not exist", hint="check the path")
 
 
 def _corrupt(path: Path, error: Exception) -> CorruptWeightsError:
