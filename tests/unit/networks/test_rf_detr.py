@@ -13,7 +13,7 @@ from ovvis_models.errors import MismatchedWeightsError, MissingPackageError
 from ovvis_models.loading import ready
 from ovvis_models.precision import round_weights
 from ovvis_models.preprocess import proposal_images
-from tests.unit.networks.rf_detr_specs import SMALL, random_network, require_library
+from tests.small_rf_detr import SMALL, random_network, require_library
 
 SIZES = ("nano", "small", "medium", "large")
 MILLIONS = {"nano": 33.6, "small": 33.7, "medium": 35.7, "large": 36.2}  # parameters, as its authors count

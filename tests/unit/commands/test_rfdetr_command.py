@@ -20,8 +20,8 @@ from ovvis_models.sources import CLIP_VIT_B_32
 from ovvis_models.systems.instformer_models import INSTFORMER_R50, INSTFORMER_TINY
 from ovvis_models.systems.rfdetr_models import INSTFORMER_RFDETR_MEDIUM
 from ovvis_models.weights import read_tensors, save_weights
-from tests.unit.models.conftest import CLIP, Served, assert_equal, under
-from tests.unit.networks.rf_detr_specs import SMALL, random_network, require_library
+from tests.published_site import CLIP, Served, assert_equal, under
+from tests.small_rf_detr import SMALL, random_network, require_library
 
 NAME = "instformer-rfdetr-medium"
 HUB_PATH = "/hub/Roboflow/rf-detr-seg-medium/resolve/main/model.safetensors"
