@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ovvis_models.backbones.clip_maps import clip_maps
-from ovvis_models.converters.clip_vis import decoder_state, split, with_counters
+from ovvis_models.converters.clip_vis import split, with_counters, without_backbone
 from ovvis_models.converters.mask2former import from_detectron2
 from ovvis_models.heads.mask_pooling import MaskedMeanPool, inside_at, mask_pooling
 from ovvis_models.heads.vocabulary_scores import class_logits
@@ -100,7 +100,7 @@ def build_clip_vis(fixture: Fixture) -> ClipVis:
         text_encoder=TextEncoder(clip),
         image_input=fixture.image_input,
     )
-    decoders = from_detectron2(parts.decoders, decoder_state(network))
+    decoders = from_detectron2(parts.decoders, without_backbone(network.proposals.state_dict()))
     network.proposals.load_state_dict(decoders, strict=False)  # the backbone has its weights
     return network.eval()
 

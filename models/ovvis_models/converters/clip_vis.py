@@ -8,7 +8,6 @@ from torch import Tensor
 
 from ovvis_models.converters.clip import from_open_clip
 from ovvis_models.converters.mask2former import to_detectron2
-from ovvis_models.networks.clip_vis import ClipVis
 
 CLIP: Final = "backbone.clip_model."
 _TEXT: Final = f"{CLIP}text_projection"
@@ -52,12 +51,11 @@ def with_counters(clip: Mapping[str, Tensor], expected: Mapping[str, Tensor]) ->
     return from_open_clip({**counters, **clip}, expected)
 
 
-def decoder_state(network: ClipVis) -> dict[str, Tensor]:
-    """Return the state of `network.proposals` without its backbone, which converts as a Mask2Former."""
-    state = network.proposals.state_dict()
-    return {name: value for name, value in state.items() if not name.startswith(_BACKBONE)}
+def without_backbone(proposals: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return a proposal network's state without its backbone; it converts as a Mask2Former."""
+    return {name: value for name, value in proposals.items() if not name.startswith(_BACKBONE)}
 
 
-def to_official(network: ClipVis, clip: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the network under the official names; `clip` is the state dict of its CLIP."""
-    return {f"{CLIP}{name}": value for name, value in clip.items()} | to_detectron2(decoder_state(network))
+def to_official(proposals: Mapping[str, Tensor], clip: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the states of a proposal network and its CLIP under the official names."""
+    return {f"{CLIP}{name}": x for name, x in clip.items()} | to_detectron2(without_backbone(proposals))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from open_clip.model import CLIP
 
 from ovvis_models.backbones.clip_maps import clip_maps
-from ovvis_models.converters.clip_vis import decoder_state, has_text, split, with_counters
+from ovvis_models.converters.clip_vis import has_text, split, with_counters, without_backbone
 from ovvis_models.converters.mask2former import from_published
 from ovvis_models.converters.parts import PublishedFile, PublishedFiles, convert_part, require_parts
 from ovvis_models.errors import MissingWeightsError
@@ -81,7 +81,7 @@ class ClipVisSpec(SystemSpec[ClipVis]):
             )
         clip.load_state_dict(convert_part(clip_file, with_counters, clip.state_dict()))
         network = self.compose(clip=clip)
-        state = decoder_state(network)
+        state = without_backbone(network.proposals.state_dict())
         network.proposals.load_state_dict(
             convert_part((path, parts.decoders), from_published, state), strict=False
         )

@@ -152,7 +152,7 @@ def checkpoint(clip):
     spec = small(RESNET if clip.visual.__class__.__name__ == "ModifiedResNet" else CONVNEXT)
     torch.manual_seed(5)
     network = spec.compose(clip=clip)
-    return spec, network, to_official(network, clip.state_dict())
+    return spec, network, to_official(network.proposals.state_dict(), clip.state_dict())
 
 
 def saved(path, tensors):
