@@ -102,6 +102,7 @@ class NameStage:
     schedule: Schedule
     num_frames: int  # that tokens are collected from
     row_penalty: float  # on the square of the new rows
+    keep_weight: float  # of the divergence from what the classifier said among its own classes
     class_penalty: float  # on the square of the change of the classifier's rows
 
 
