@@ -34,7 +34,6 @@ from ovvis_cli.record.encoding import track_entries
 from ovvis_cli.record.reader import Record, finished_header
 from ovvis_cli.record.schema import RecordHeader, TrackLabel
 from ovvis_cli.record.writer import RecordWriter, remove_checkpoint
-from ovvis_cli.video.inputs import display_name
 from ovvis_cli.video.reader import Frame, ReadReport, prefetch, read_frames
 from ovvis_models.segmenter import VideoSegmenter
 from ovvis_models.structures import FrameResult, TrackSummary
@@ -168,7 +167,7 @@ def _prefetched_frames(
     decoded = profile_items(frames, profiler=profiler, name="decode")
     wanted: Iterator[Frame] = (frame for frame in decoded if frame.frame_index >= next_frame)
     if job.info.kind != "images":  # images keep their own sizes: a batch ends where the size changes
-        wanted = of_one_size(wanted, frame_hw=job.frame_hw, name=display_name(job.location))
+        wanted = of_one_size(wanted, frame_hw=job.frame_hw, name=job.location.display_name)
     return prefetch(
         wanted,
         capacity=2 * options.batch_size,

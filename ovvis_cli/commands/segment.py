@@ -178,7 +178,7 @@ def _conclude(outcomes: "Sequence[Done[VideoRun] | Failed]", *, console: Console
 
     failures = [outcome for outcome in outcomes if isinstance(outcome, Failed)]
     if failures and len(outcomes) > 1:
-        rows = [(failure.source.location, str(failure.error)) for failure in failures]
+        rows = [(str(failure.source.location), str(failure.error)) for failure in failures]
         console.table(("failed", "why"), rows)
     console.emit({"ovvis": __version__, "inputs": [_as_json(outcome) for outcome in outcomes]})
     raise_failures(failures, num_inputs=len(outcomes))
@@ -224,7 +224,7 @@ def _as_json(outcome: "Done[VideoRun] | Failed") -> dict[str, JsonValue]:
     from ovvis_cli.exporters.summary import summary_json
     from ovvis_cli.inference.many_inputs import Failed
 
-    named: dict[str, JsonValue] = {"input": outcome.source.location, "name": outcome.source.name}
+    named: dict[str, JsonValue] = {"input": str(outcome.source.location), "name": outcome.source.name}
     if isinstance(outcome, Failed):
         error = outcome.error
         told: dict[str, JsonValue] = {

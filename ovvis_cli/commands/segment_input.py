@@ -17,7 +17,7 @@ from ovvis_cli.inference.job import AnalyseOptions, Job, plan_job
 from ovvis_cli.labelling.class_query import ClassQuery
 from ovvis_cli.pipeline import AnalysedFrame, analyse, label_and_export
 from ovvis_cli.record.reader import Record
-from ovvis_cli.video.inputs import Source, display_name
+from ovvis_cli.video.inputs import Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +98,7 @@ def _possible_formats(job: Job, *, options: RunOptions, console: Console) -> tup
     if job.info.kind != "stream" or options.analysis.live or "overlay" not in options.formats:
         return options.formats
     console.warning(
-        f"{display_name(job.location)} cannot be read twice, so there will be no overlay"
+        f"{job.location.display_name} cannot be read twice, so there will be no overlay"
         " (with --live it is drawn while reading)"
     )
     return tuple(name for name in options.formats if name != "overlay")

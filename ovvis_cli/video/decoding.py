@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from fractions import Fraction
-from pathlib import Path
 from typing import cast
 
 import av
@@ -24,7 +23,7 @@ from ovvis_cli.video.container import (
     unread_streams,
 )
 from ovvis_cli.video.frames import Frame, RateOrigin, ReadReport, VideoInfo
-from ovvis_cli.video.inputs import display_name
+from ovvis_cli.video.location import Location
 from ovvis_cli.video.orientation import Orientation, orientation_of
 from ovvis_cli.video.selection import Selection
 from ovvis_cli.video.timing import DEFAULT_RATE, Timeline
@@ -34,7 +33,7 @@ _HD_HEIGHT_PX = 720
 _LOSS_TOLERANCE_S = 0.5  # where the header has a duration, but no count of frames
 
 
-def probe_video(location: str | Path, *, rate: Fraction | None = None) -> VideoInfo:
+def probe_video(location: Location, *, rate: Fraction | None = None) -> VideoInfo:
     """Describes a video by its header and its first frame; `rate` is that of a raw stream, if given.
 
     Raises:
@@ -68,7 +67,7 @@ def probe_video(location: str | Path, *, rate: Fraction | None = None) -> VideoI
 
 
 def read_video(
-    location: str | Path, *, selection: Selection, report: ReadReport, rate: Fraction | None = None
+    location: Location, *, selection: Selection, report: ReadReport, rate: Fraction | None = None
 ) -> Iterator[Frame]:
     """Yields the selected frames; the others, up to the last, are decoded and counted, but not converted.
 
@@ -148,7 +147,7 @@ def _decoded(video: OpenVideo, *, report: ReadReport) -> Iterator[av.VideoFrame]
         yield from frames
     if not num_frames:
         reason = f": {report.first_error}" if report.first_error else ""
-        name = display_name(video.location)
+        name = video.location.display_name
         raise VideoError(f"{name}: no frame could be decoded{reason}", hint="it is empty or damaged")
 
 

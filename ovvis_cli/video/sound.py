@@ -16,7 +16,6 @@ from av.packet import Packet
 from av.stream import Disposition
 
 from ovvis_cli.video.container import OpenVideo, fraction
-from ovvis_cli.video.inputs import display_name
 from ovvis_cli.video.timing import Timeline
 
 logger = logging.getLogger(__name__)
@@ -238,7 +237,7 @@ def _usable_streams(container: InputContainer) -> list[AudioStream]:
 
 def _warn_of_losses(source: OpenVideo, *, num_kept: int) -> None:
     """Says which sound and subtitles the written video will lack."""
-    name = display_name(source.location)
+    name = source.location.display_name
     losses = {
         "undecodable sound": len(source.container.streams.audio) - num_kept,
         "subtitle": len(source.container.streams.subtitles),

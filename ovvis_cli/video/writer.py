@@ -27,7 +27,7 @@ from jaxtyping import UInt8
 from ovvis_cli.errors import OvvisError, ResourceError, VideoError
 from ovvis_cli.video.container import OpenVideo, fraction, open_video, rate_of
 from ovvis_cli.video.decoding import probe_video
-from ovvis_cli.video.inputs import location_kind
+from ovvis_cli.video.location import Location, parse_location
 from ovvis_cli.video.sound import SoundMode, SoundTracks
 
 _TIME_BASE = Fraction(1, 90_000)  # where no source gives one; that of MPEG, finer than any frame rate
@@ -58,7 +58,7 @@ class OverlayWriter:
         *,
         width: int,
         height: int,
-        source: str | Path | None = None,
+        source: str | Path | Location | None = None,
         start_s: float = 0.0,
         end_s: float | None = None,
         sample_aspect: Fraction | None = None,
@@ -78,7 +78,7 @@ class OverlayWriter:
         self._path = path
         self._part_path = path.with_name(path.name + ".part")
         self._hw = (height, width)
-        self._source = source
+        self._source = None if source is None else parse_location(source)
         self._start_s = Fraction(start_s)
         self._end_s = None if end_s is None else Fraction(end_s)
         self._sample_aspect = sample_aspect
@@ -173,7 +173,7 @@ class OverlayWriter:
             self._output.start_encoding()  # opens the file now, so that an unwritable place is known
 
     def _opened_source(self) -> OpenVideo | None:
-        if self._source is None or location_kind(self._source) not in {"file", "url"}:
+        if self._source is None or self._source.kind not in {"file", "url"}:
             return None
         video = self._open.enter_context(open_video(self._source))
         self._time_base = fraction(video.stream.time_base) or _TIME_BASE

@@ -159,7 +159,14 @@ def test_live_draws_every_frame_of_a_file_while_reading(
     assert any(np.abs(a.image.astype(int) - b.image).max() > 40 for a, b in zip(drawn, plain, strict=True))
 
 
-@pytest.mark.parametrize("method", [("--tracker", "adjacent"), ("--classifier", "masked-crops")])
+@pytest.mark.parametrize(
+    "method",
+    [
+        ("--tracker", "adjacent"),
+        ("--classifier", "masked-crops"),
+        ("--rules", "published", "--short-side", "96"),
+    ],
+)
 def test_other_methods_fit_in(
     ovvis: Ovvis, clip: Path, weights: Path, tmp_path: Path, method: tuple[str, str]
 ) -> None:

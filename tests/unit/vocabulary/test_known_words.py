@@ -53,9 +53,12 @@ def test_warnings_name_unknown_words_and_names_that_are_one() -> None:
     assert vocabulary_warnings(["dogs", "skateboard"], model_name="instformer-tiny") == []
     assert vocabulary_warnings(["zeppelin"], model_name="instformer-r50") == []
     (unknown,) = vocabulary_warnings(["dog", "zeppelin", "warthog"], model_name="clipvis-tiny")
-    assert unknown == "clipvis-tiny never read these words, their labels mean little: zeppelin, warthog"
+    assert (
+        unknown
+        == "clipvis-tiny was not trained on these words, their labels are unreliable: zeppelin, warthog"
+    )
     (same,) = vocabulary_warnings(["dog", "cat", "dogs"], model_name="instformer-tiny")
-    assert same == "instformer-tiny cannot tell these names apart, they share a score: dog = dogs"
+    assert same == "instformer-tiny cannot distinguish these names, they share a score: dog = dogs"
 
 
 def test_long_lists_of_unknown_words_are_cut() -> None:
