@@ -33,9 +33,9 @@ class AnalyseOptions:
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
-            raise UsageError(f"--batch-size {self.batch_size} is not possible", hint="give 1 or more")
+            raise UsageError(f"--batch-size {self.batch_size} is not valid", hint="give 1 or more")
         if self.rate is not None and self.rate <= 0:
-            raise UsageError(f"--fps {self.rate} is not possible", hint="give a number above 0")
+            raise UsageError(f"--fps {self.rate} is not valid", hint="give a number above 0")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Where a video is and what kind of source that is: parsed once, then passed on as a `Location`."""
+"""Location of a video and kind of source, parsed once and then passed on as a `Location`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +8,7 @@ from urllib.parse import urlsplit, urlunsplit
 from ovvis_cli.video.image_types import ImageType, image_type
 
 LocationKind = Literal["file", "images", "animation", "camera", "url"]
-"""`images` is a folder of images or a single one; `file` is everything that FFmpeg opens."""
+"""`images` is a folder of images or a single image; `file` is any file that FFmpeg opens."""
 
 IMAGE_SUFFIXES: Final = frozenset(
     {
@@ -52,9 +52,9 @@ class Location:
 
 
 def parse_location(given: str | Path | Location) -> Location:
-    """Find out what kind of source a path, URL or camera number is; a `Location` is returned unchanged.
+    """Return the location and source kind of a path, URL or camera number; a `Location` is unchanged.
 
-    Files are recognized by their content. A file that is named like a camera number or URL is a file.
+    Files are recognized by their content. An existing file takes precedence over a camera number or URL.
     """
     return given if isinstance(given, Location) else Location(text=str(given), kind=_kind_of(given))
 

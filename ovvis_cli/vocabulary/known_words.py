@@ -4,16 +4,27 @@ A tower that was trained on a short list of names knows "dog", but its embedding
 a name is embedded in the spelling used in training, if there is one, and shown in the user's spelling.
 """
 
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 from ovvis_cli.vocabulary.distractors import ClosedName, diorama_world
-from ovvis_cli.vocabulary.words import fold, possible_singulars, prompt_text, spellings
+from ovvis_cli.vocabulary.word_list import word_list
+from ovvis_cli.vocabulary.words import (
+    compact,
+    fold,
+    possible_singulars,
+    prompt_text,
+    spellings,
+    without_accents,
+)
 
 DIORAMA_MODELS: Final = frozenset({"instformer-tiny", "clipvis-tiny"})
 """Models whose text tower was trained only on the names of the diorama (listed to avoid loading them)."""
+
+WORD_LISTS: Final[Mapping[str, str]] = MappingProxyType({"clipvis-camera": "photographs"})
+"""The table of words of each model of the catalog that knows a list of words."""
 
 _MAX_SHOWN: Final = 8
 
@@ -32,7 +43,7 @@ class KnownWords:
         any known word is returned in prompt form.
         """
         text = prompt_text(name)
-        keys = [key for spelling in spellings(text) for key in (spelling, _key(spelling))]
+        keys = [key for spelling in spellings(text) for key in (spelling, compact(spelling))]
         listed = (self.names.get(key) for key in keys)
         found = next((known for known in listed if known is not None), None)
         if found is not None:
@@ -50,7 +61,7 @@ class KnownWords:
 
     def _known_word(self, word: str) -> str | None:
         guesses = (word, *possible_singulars(word))
-        plain = (_without_accents(guess) for guess in guesses)
+        plain = (without_accents(guess) for guess in guesses)
         return next((guess for guess in (*guesses, *plain) if guess in self.words), None)
 
 
@@ -58,13 +69,15 @@ def known_words(world: Sequence[ClosedName]) -> KnownWords:
     """Return the known words of a text tower that was trained on the names and synonyms of `world`."""
     names = [name for entry in world for name in (entry.name, *entry.synonyms)]
     return KnownWords(
-        names={_key(name): name for name in names} | {fold(name): name for name in names},
+        names={compact(name): name for name in names} | {fold(name): name for name in names},
         words=frozenset(word for name in names for word in fold(name).split(" ")),
     )
 
 
 def vocabulary_warnings(names: Sequence[str], *, model_name: str) -> list[str]:
     """Return warnings about names that this model cannot interpret, one line each."""
+    if model_name in WORD_LISTS:
+        return word_list(WORD_LISTS[model_name]).warnings(names, model_name=model_name)
     if model_name not in DIORAMA_MODELS:
         return []
     known = known_words(diorama_world())
@@ -72,7 +85,7 @@ def vocabulary_warnings(names: Sequence[str], *, model_name: str) -> list[str]:
     unknown = known.unknown(names)
     if unknown:
         warnings.append(
-            f"{model_name} was not trained on these words, their labels are unreliable: {_shown(unknown)}"
+            f"{model_name} never read these words in training, their labels are unreliable: {_shown(unknown)}"
         )
     by_spelling: dict[str, list[str]] = {}
     for name in names:
@@ -81,17 +94,6 @@ def vocabulary_warnings(names: Sequence[str], *, model_name: str) -> list[str]:
     if same:
         warnings.append(f"{model_name} cannot distinguish these names, they share a score: {_shown(same)}")
     return warnings
-
-
-def _key(name: str) -> str:
-    return _without_accents(fold(name)).replace(" ", "")
-
-
-def _without_accents(word: str) -> str:
-    """Return a word without the accents of Latin letters; marks of other scripts are kept."""
-    if not any("LATIN" in unicodedata.name(letter, "") for letter in word):
-        return word
-    return "".join(sign for sign in unicodedata.normalize("NFKD", word) if not unicodedata.combining(sign))
 
 
 def _shown(entries: Sequence[str]) -> str:

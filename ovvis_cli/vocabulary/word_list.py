@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-from ovvis_cli.vocabulary.words import readings, spellings
+from ovvis_cli.vocabulary.words import compact, readings, spellings
 
 _MAX_SHOWN = 8
 
@@ -17,10 +17,18 @@ class WordList:
 
     row_names: tuple[str, ...]
     rows_of: Mapping[str, frozenset[int]]  # by folded word
+    words: Mapping[str, str]  # the folded words by their compact spelling
 
     def reading(self, name: str) -> str | None:
-        """Return the listed word for a name: itself, its singular or its head noun; None if unknown."""
-        return next((reading for reading in readings(name) if reading in self.rows_of), None)
+        """Return the listed word for a name: itself, its singular or its head noun; None if unknown.
+
+        Hyphens, accents and spaces within a compound make no difference: `skate boards` is `skateboard`.
+        """
+        whole = (
+            word for spelling in spellings(name) for word in (spelling, self.words.get(compact(spelling)))
+        )
+        candidates = (*whole, *readings(name))
+        return next((word for word in candidates if word in self.rows_of), None)
 
     def rows(self, names: Sequence[str]) -> list[tuple[int, ...]]:
         """Return the rows of each name in ascending order; an empty tuple for an unknown name.
@@ -52,11 +60,13 @@ class WordList:
         lines = []
         unknown = [name for name in names if self.reading(name) is None]
         if unknown:
-            lines.append(f"{model_name} does not know these words and cannot find them: {_shown(unknown)}")
+            lines.append(
+                f"{model_name} never read these words in training and cannot find them: {_shown(unknown)}"
+            )
         heads = [
             f"{name} as {reading}"
             for name in names
-            if (reading := self.reading(name)) is not None and reading not in spellings(name)
+            if (reading := self.reading(name)) is not None and not self._is_whole(name, reading)
         ]
         if heads:
             lines.append(f"{model_name} uses only the head noun of these names: {_shown(heads)}")
@@ -67,6 +77,9 @@ class WordList:
         if same:
             lines.append(f"{model_name} cannot distinguish these names, they share a score: {_shown(same)}")
         return lines
+
+    def _is_whole(self, name: str, reading: str) -> bool:
+        return compact(reading) in map(compact, spellings(name))
 
     def _meaning(self, name: str) -> frozenset[int]:
         reading = self.reading(name)
@@ -81,6 +94,7 @@ def word_list(table: str) -> WordList:
     return WordList(
         row_names=tuple(content["rows"]),
         rows_of={word: parse_rows(text) for word, text in content["words"].items()},
+        words={compact(word): word for word in content["words"]},
     )
 
 

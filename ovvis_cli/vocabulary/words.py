@@ -55,6 +55,18 @@ def fold(name: str) -> str:
     return " ".join(re.sub(rf"[_{_DASHES}\s]+", " ", text).split())
 
 
+def compact(name: str) -> str:
+    """Return a folded name without spaces and accents, so that "ice cream" equals "icecream"."""
+    return without_accents(fold(name)).replace(" ", "")
+
+
+def without_accents(word: str) -> str:
+    """Return a word without the accents of Latin letters; marks of other scripts are kept."""
+    if not any("LATIN" in unicodedata.name(letter, "") for letter in word):
+        return word
+    return "".join(sign for sign in unicodedata.normalize("NFKD", word) if not unicodedata.combining(sign))
+
+
 def without_qualifier(name: str) -> str:
     """Return a name without its parentheses: `bat_` for `bat_(animal)`; the whole name if nothing remains."""
     bare = re.sub(r"\([^)]*\)", " ", name)

@@ -115,7 +115,7 @@ def test_what_a_cut_off_animation_lacks_is_counted(tmp_path):
     try:
         frames = list(read_frames(path, report=report))
     except VideoError as error:
-        assert "no picture can be read" in str(error)
+        assert "no frame is readable" in str(error)
     else:
         assert len(frames) == 6 or report.damaged
 
@@ -124,5 +124,5 @@ def test_a_damaged_animation_is_refused_in_one_line(tmp_path):
     path = write_animation(tmp_path / "a.webp", ".webp")
     path.write_bytes(path.read_bytes()[:60])
 
-    with pytest.raises(VideoError, match=r"a\.webp: no picture can be read"):
+    with pytest.raises(VideoError, match=r"a\.webp: no frame is readable"):
         probe(path)
