@@ -52,14 +52,15 @@ CLIPVIS_CAMERA: Final = WordClipVisSpec(
     association=AssociationSpec(
         hidden_dim=None,
         untrained="top-k",
-        rules=AssociationRules(match_threshold=0.3, birth_threshold=0.3),
-        score_floor=0.2,
+        rules=AssociationRules(match_threshold=0.3, birth_threshold=0.2),
+        weight_by_mask_confidence=True,
+        score_floor=0.1,
         duplicate_overlap=0.6,
     ),
     text_domain="photographs",
     weights=ZooWeights(
         file_name="clipvis_camera.safetensors",
-        sha256="10097fb4cb5deb07d730d07724379d659b8694f12180db446a35103a45fafe32",
+        sha256="09f59fefd97eb9e100ecd50977b15ce1f37da4e6e3acd3d0e4a13b0cbfe4739b",
     ),
     licence="Apache-2.0",
 )
