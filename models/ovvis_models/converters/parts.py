@@ -2,6 +2,7 @@
 
     proposals: Mask2Former as detectron2 wrote it, or as the transformers library names it
                (MinVIS is the same network)
+    rf-detr:   RF-DETR-Seg as the transformers library writes it
     clip:      CLIP as open_clip or OpenAI wrote it
     clip-vis:  a whole CLIP-VIS as detectron2 wrote it
 
@@ -18,6 +19,7 @@ from ovvis_models.converters.checkpoint_files import read_checkpoint
 from ovvis_models.converters.clip import is_clip
 from ovvis_models.converters.clip_vis import is_clip_vis
 from ovvis_models.converters.mask2former import is_mask2former
+from ovvis_models.converters.rf_detr import is_rf_detr
 from ovvis_models.errors import MismatchedWeightsError, MissingWeightsError
 from ovvis_models.sources import Part
 
@@ -32,6 +34,7 @@ _PART_WORDS: Final[Mapping[Part, str]] = {
     "proposals": "a Mask2Former checkpoint",
     "clip": "a CLIP checkpoint",
     "clip-vis": "a CLIP-VIS checkpoint",
+    "rf-detr": "an RF-DETR checkpoint",
 }
 
 
@@ -92,6 +95,8 @@ def _part_of(path: Path, tensors: Mapping[str, Tensor]) -> Part:
         return "clip-vis"
     if is_mask2former(tensors):
         return "proposals"
+    if is_rf_detr(tensors):
+        return "rf-detr"
     shown = ", ".join(sorted(tensors)[:3])
     raise MismatchedWeightsError(
         f"{path} is neither {' nor '.join(_PART_WORDS.values())}: its tensors are {shown}, ..."

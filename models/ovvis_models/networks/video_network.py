@@ -7,14 +7,14 @@ from typing import Any
 from jaxtyping import UInt8
 from torch import Tensor, nn
 
-from ovvis_models.networks.mask2former import Mask2Former
+from ovvis_models.networks.proposals import ProposalNetwork
 from ovvis_models.structures import EncodedWindow, FramePredictions
 
 
 class VideoNetwork(nn.Module):
     """The networks of a system. `encode` is stateless and takes several windows at once."""
 
-    proposals: Mask2Former
+    proposals: ProposalNetwork
 
     @abstractmethod
     def encode(self, frames: UInt8[Tensor, "B H0 W0 3"]) -> Sequence[Any]:
@@ -25,7 +25,7 @@ class VideoNetwork(nn.Module):
 
 
 class FrameNetwork(VideoNetwork):
-    """Networks that look at each frame alone: windows of one frame."""
+    """Networks that process each frame alone: windows of one frame."""
 
     @abstractmethod
     def predict(self, frames: UInt8[Tensor, "B H0 W0 3"]) -> FramePredictions:

@@ -15,6 +15,7 @@ SMALL = WordList(
         "animal": frozenset({0, 1, 2}),
         "taxi": frozenset({3}),
     },
+    words={},
 )
 
 
