@@ -2,7 +2,6 @@
 
 import pytest
 
-from ovvis_cli.errors import VocabularyError
 from ovvis_cli.vocabulary.word_list import WordList, parse_rows, word_list
 
 SMALL = WordList(
@@ -37,7 +36,7 @@ def test_words_that_mean_the_same_keep_their_rows_and_are_named():
 def test_unknown_words_are_named_and_mean_no_row():
     assert SMALL.rows(["blorp"]) == [()]
     (line,) = SMALL.warnings(["blorp", "cat"], model_name="m")
-    assert "does not know" in line and "blorp" in line and "cat" not in line
+    assert "never read" in line and "blorp" in line and "cat" not in line
 
 
 def test_a_compound_of_which_only_the_last_word_is_read_is_named():
@@ -66,7 +65,7 @@ def test_the_packaged_list_knows_common_things_and_no_row_beyond_the_table():
     assert not words.rows_of["person"] & words.rows_of["dog"]
 
 
-def test_a_model_with_a_list_refuses_to_look_for_nothing_that_it_knows():
+def test_an_unknown_word_is_never_given_and_all_other_rows_are_distractors():
     import torch
 
     from ovvis_cli.labelling.class_rows import _listed_rows
@@ -74,8 +73,6 @@ def test_a_model_with_a_list_refuses_to_look_for_nothing_that_it_knows():
     from ovvis_models.text.naming import ListedVocabulary
 
     naming = ListedVocabulary(table="photographs", rows=torch.eye(1088), logit_scale=1.0)
-    with pytest.raises(VocabularyError, match="knows none of these words"):
-        _listed_rows(naming, parse_classes("blorp,zzyzx"), model_name="m", distractors=True)
     rows = _listed_rows(naming, parse_classes("zebra,blorp"), model_name="m", distractors=True)
     assert rows.synonyms == (len(word_list("photographs").rows_of["zebra"]), 0)
     assert len(rows.embeds) == 1088, "all other rows are distractors"
