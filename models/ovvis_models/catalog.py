@@ -22,6 +22,13 @@ from ovvis_models.systems.minvis_models import (
     MINVIS_R50_YTVIS2019,
     MINVIS_R50_YTVIS2021,
 )
+from ovvis_models.systems.ov2seg_models import (
+    OV2SEG_R50,
+    OVFORMER_LVVIS_R50,
+    OVFORMER_LVVIS_SWIN_B,
+    OVFORMER_R50,
+    OVFORMER_SWIN_B,
+)
 from ovvis_models.systems.spec import ModelSpec
 
 _ENTRIES: Final[tuple[ModelSpec, ...]] = (
@@ -36,6 +43,11 @@ _ENTRIES: Final[tuple[ModelSpec, ...]] = (
     CLIPVIS_TINY,
     CLIPVIS_R50,
     CLIPVIS_CONVNEXT_B,
+    OV2SEG_R50,
+    OVFORMER_R50,
+    OVFORMER_SWIN_B,
+    OVFORMER_LVVIS_R50,
+    OVFORMER_LVVIS_SWIN_B,
 )
 
 CATALOG: Final[Mapping[str, ModelSpec]] = MappingProxyType({spec.name: spec for spec in _ENTRIES})

@@ -6,8 +6,9 @@ Nothing here opens a connection. A checksum that the publisher does not give is 
 from dataclasses import dataclass
 from typing import Final, Literal
 
-Part = Literal["proposals", "clip", "clip-vis"]
-"""What of a model a published file holds: the proposal network, both towers of CLIP, or all of a CLIP-VIS."""
+Part = Literal["proposals", "clip", "clip-vis", "ov2seg", "ovformer"]
+"""What of a model a published file holds: the proposal network, CLIP, all of a CLIP-VIS, or all of an OV2Seg
+or OVFormer but their CLIP."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -106,7 +106,8 @@ class Mask2FormerSpec:
     queries: Literal["learned", "guided"]
     num_queries: int
     num_classes: int | None  # None: class-agnostic
-    predicts_quality: bool = False  # with the object head and the mask-IoU head of CLIP-VIS
+    object_head_layers: int | None = None  # of a head with the columns "object" and "nothing"; None: without
+    predicts_quality: bool = False  # with the mask-IoU head of CLIP-VIS
 
 
 def build_mask2former(spec: Mask2FormerSpec, *, backbone: ClipMaps | None = None) -> Mask2Former:
@@ -156,8 +157,8 @@ def _query_source(spec: Mask2FormerSpec) -> QuerySource:
 
 
 def _object_head(spec: Mask2FormerSpec) -> ObjectHead:
-    if spec.predicts_quality:
-        return ObjectOrNothingHead(spec.width)
+    if spec.object_head_layers is not None:
+        return ObjectOrNothingHead(spec.width, num_layers=spec.object_head_layers)
     if spec.num_classes is None:
         return ClassAgnosticHead(spec.width)
     return ClosedSetHead(spec.width, num_classes=spec.num_classes)

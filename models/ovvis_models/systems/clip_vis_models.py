@@ -19,7 +19,7 @@ _PUBLISHED: Final = ImageInput(short_side=480, max_side=1333, mean=_MEAN, std=_S
 CLIPVIS_TINY: Final = ClipVisSpec(
     name="clipvis-tiny",
     description="CLIP-VIS trained on the procedural diorama world only, runs on any CPU",
-    proposals=replace(INSTFORMER_TINY.proposals, backbone=None, predicts_quality=True),
+    proposals=replace(INSTFORMER_TINY.proposals, backbone=None, object_head_layers=3, predicts_quality=True),
     clip=RESNET_TINY,
     classifiers=("mask-pooling",),
     proposal_input=_SMALL,
@@ -42,7 +42,12 @@ CLIPVIS_R50: Final = ClipVisSpec(
     name="clipvis-r50",
     description="CLIP-VIS of its authors on CLIP ResNet-50, trained on LVIS",
     proposals=replace(
-        INSTFORMER_R50.proposals, backbone=None, decoder_layers=6, num_classes=None, predicts_quality=True
+        INSTFORMER_R50.proposals,
+        backbone=None,
+        decoder_layers=6,
+        num_classes=None,
+        object_head_layers=3,
+        predicts_quality=True,
     ),
     clip=RN50,
     classifiers=("mask-pooling",),

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from ovvis_models.heads.vocabulary_scores import ClassLink, one_of_all
 from ovvis_models.text.encoder import TextEncoder
 
 TextDomain = Literal["web", "diorama"]
@@ -11,10 +12,14 @@ TextDomain = Literal["web", "diorama"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenVocabulary:
-    """Any words: class embeddings come from a text encoder."""
+    """Any words: class embeddings come from a text encoder, or from a file where there is none."""
 
-    text_encoder: TextEncoder
+    text_encoder: TextEncoder | None
+    embed_dim: int  # of class embeddings
     domain: TextDomain
+    link: ClassLink = one_of_all
+    logit_scale: float | None = None  # of cosine similarities; None: the text encoder's own
+    learned_prompts: bool = False  # published: class embeddings come from prompts that were learned
     class_exponent: float = 1.0  # of the class probability in a track's score
     splits_synonyms: bool = (
         False  # published: a name is split at its commas, the best synonym counts (CLIP-VIS)
