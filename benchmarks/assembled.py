@@ -1,11 +1,12 @@
-"""ovvis against the pipeline that one would assemble from libraries: the transformers library's Mask2Former a
-frame, CLIP ViT-B/32 on every masked crop, Hungarian matching; on the same frames, with the same weights.
+"""Speed of ovvis against a pipeline assembled from libraries, on the same frames with the same weights.
 
     python -m benchmarks.assembled [--size 480x854] [--frames 4] [--names 482] [--precision fp32]
 
-Needs the transformers library (the test extra has it). The assembled pipeline gets what it can easily have:
-no gradients, all crops made in tensors and shown to CLIP in batches of 32, a vocabulary encoded before.
-Both read the same video file and make run-length codes of what they keep; both see one frame to warm up.
+The assembled pipeline runs the transformers library's Mask2Former per frame, CLIP ViT-B/32 on every masked
+crop, and Hungarian matching. It includes the easy optimizations: no gradients, crops made as tensors and
+given to CLIP in batches of 32, the vocabulary encoded beforehand. Both read the same video file and write
+run-length codes of what they keep; both process one frame as warm-up. Needs the transformers library, which
+is in the test extra.
 """
 
 import argparse
@@ -47,7 +48,7 @@ CROP_BATCH = 32
 
 
 class Assembled:
-    """Frames to run-length codes, names and matches, by the libraries' own calls."""
+    """Pipeline from frames to run-length codes, names and matches, with the libraries' own calls."""
 
     def __init__(
         self, proposals: torch.nn.Module, clip: CLIP, *, names: Tensor, image_input: ImageInput
@@ -62,7 +63,7 @@ class Assembled:
 
     @torch.inference_mode()
     def __call__(self, image: np.ndarray) -> list[dict[str, object]]:
-        """Instances of one RGB frame (H, W, 3): code, name, and place in the frame before."""
+        """Return the instances of one RGB frame (H, W, 3): code, name, and match in the previous frame."""
         with self._timed("propose"):
             inputs = self.processor(images=image, return_tensors="pt")
             output = self.proposals(pixel_values=inputs["pixel_values"], pixel_mask=inputs["pixel_mask"])
@@ -110,12 +111,12 @@ class Assembled:
 
 
 def their_mask2former() -> torch.nn.Module:
-    """The library's network of instformer-r50's numbers with random weights."""
+    """Build the library's network with the numbers of instformer-r50 and random weights."""
     spec = SPEC.proposals
     config = transformers.Mask2FormerConfig(
         backbone_config=transformers.ResNetConfig(out_features=[f"stage{index}" for index in range(1, 5)]),
         encoder_layers=spec.encoder_layers,
-        decoder_layers=spec.decoder_layers + 1,  # it counts the heads
+        decoder_layers=spec.decoder_layers + 1,  # the library counts the heads
         num_queries=spec.num_queries,
         num_labels=spec.num_classes,
     )
@@ -123,7 +124,7 @@ def their_mask2former() -> torch.nn.Module:
 
 
 def same_weights(spec: InstFormerSpec, proposals: torch.nn.Module, clip: CLIP) -> LoadedModel:
-    """instformer-r50 with the weights of the two libraries' networks."""
+    """Build instformer-r50 with the weights of the libraries' two networks."""
     network = spec.build()
     network.proposals.load_state_dict(from_published(proposals.state_dict(), network.proposals.state_dict()))
     instclip = network.instance_encoder
@@ -134,7 +135,7 @@ def same_weights(spec: InstFormerSpec, proposals: torch.nn.Module, clip: CLIP) -
 
 
 def main() -> None:
-    """Measures and prints."""
+    """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--size", default="480x854")
     parser.add_argument("--frames", type=int, default=4)
@@ -155,24 +156,24 @@ def main() -> None:
         video = drawn_video(Path(folder), frame_hw=(height, width), num_frames=options.frames + 1)
         start_s = 0.0
         for number, frame in enumerate(read_frames(video)):
-            if number == 1:  # the first warms up
+            if number == 1:  # the first frame is warm-up
                 assembled.seconds.clear()
                 start_s = time.perf_counter()
             assembled(frame.image)
         theirs_s = (time.perf_counter() - start_s) / options.frames
-        keep_freed_memory()  # as the ovvis command does
+        keep_freed_memory()  # as in the ovvis command
         ours = measure(engine, video=video, num_classes=options.names, batch_size=1)
     report(assembled, theirs_s=theirs_s, ours=ours)
 
 
 def report(assembled: Assembled, *, theirs_s: float, ours: Measured) -> None:
-    """Prints seconds a frame of both, of their parts, and the ratio."""
+    """Print the seconds per frame of both and of their parts, and the ratio."""
     ours_s = ours.analysis_s / ours.num_frames
     parts = ", ".join(f"{name} {median(values):.2f}" for name, values in assembled.seconds.items())
     print(f"assembled  {theirs_s:.2f} s a frame: {parts}")
     figures = figures_of(ours)
     print(
-        f"ovvis      {ours_s:.2f} s a frame, {ours.engine.precision}: networks {figures.network_s:.2f}, at"
+        f"ovvis      {ours_s:.2f} s per frame, {ours.engine.precision}: networks {figures.network_s:.2f}, at"
         f" {figures.peak_share:.0%} of the matmul peak of {ours.matmul_peak_flops / 1e9:.0f} GFLOP/s"
     )
     print(f"{theirs_s / ours_s:.2f} times as fast")

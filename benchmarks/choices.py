@@ -1,10 +1,12 @@
-"""Milliseconds a frame that each choice for speed saves: the network as it runs, and with one choice undone.
+"""Milliseconds per frame that each optimization saves: the network as it runs, and with one optimization
+undone.
 
     python -m benchmarks.choices [--model instformer-r50] [--size 480x854] [--precision auto] [--batch-size 1]
         [--default-allocator] [--rounds 10]
 
-All have the same random weights and see the same frame, in turns. Of each part of the network the fastest
-turn counts, so that a busy machine disturbs little; the last column is the difference to the first row.
+All variants have the same random weights and process the same frame, in turns. The fastest turn of each part
+of the network counts, so that other load on the machine matters little. The last column is the difference to
+the first row.
 """
 
 import argparse
@@ -17,7 +19,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmarks.deformable import by_grid_sample
 from ovvis_cli.benchmarking.machine import stage_clock
 from ovvis_cli.benchmarking.meter import Meter
 from ovvis_cli.benchmarking.run import NETWORK_STAGES
@@ -29,6 +30,7 @@ from ovvis_models.backbones.folding import fold_norms, fold_quick_gelus
 from ovvis_models.blocks import transformer_layers
 from ovvis_models.blocks.decoder_output import DecoderOutput, LayerOutput, PixelFeatures
 from ovvis_models.blocks.deformable_attention import DeformableAttention
+from ovvis_models.blocks.deformable_attention_reference import deformable_attention_reference
 from ovvis_models.catalog import find_spec
 from ovvis_models.decoders import query_decoder
 from ovvis_models.decoders.query_decoder import QueryDecoder
@@ -43,14 +45,14 @@ AS_IT_RUNS = "as it runs"
 
 @dataclass(frozen=True)
 class Form:
-    """A network and what is to be in force while it runs."""
+    """A network and the patches that are active while it runs."""
 
     network: FrameNetwork
     during: AbstractContextManager[object] = field(default_factory=nullcontext)
 
 
 def main() -> None:
-    """Measures and prints."""
+    """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--model", default="instformer-r50")
     parser.add_argument("--size", default="480x854")
@@ -63,18 +65,18 @@ def main() -> None:
     height, width = parse_size_hw(options.size, option="--size")
     frames = torch.randint(0, 256, (options.batch_size, height, width, 3), dtype=torch.uint8)
     if not options.default_allocator:
-        keep_freed_memory()  # as the ovvis command does
+        keep_freed_memory()  # as in the ovvis command
     forms = choices(options.model, precision=precision)
     best = in_turns(forms, frames, precision=precision, rounds=options.rounds)
     print(
         f"{options.model}, {options.size}, batch {options.batch_size}, {precision}, "
-        f"{torch.get_num_threads()} threads: ms a frame"
+        f"{torch.get_num_threads()} threads: ms per frame"
     )
     report(best, batch_size=options.batch_size)
 
 
 def report(best: dict[str, dict[StageName, float]], *, batch_size: int) -> None:
-    """Prints a row for each form."""
+    """Print a row per variant."""
     print(f"{'':36}" + "".join(f"{part:>15}" for part in NETWORK_STAGES) + f"{'all':>15}")
     ms = 1e3 / batch_size
     whole = {name: ms * sum(parts.values()) for name, parts in best.items()}
@@ -84,7 +86,7 @@ def report(best: dict[str, dict[StageName, float]], *, batch_size: int) -> None:
 
 
 def choices(name: str, *, precision: Precision) -> dict[str, Form]:
-    """The network as it runs, and with one choice undone each."""
+    """Return the network as it runs, and with one optimization undone each."""
     of = partial(network_of, name, precision=precision)
     network = of()
     forms = {
@@ -93,7 +95,7 @@ def choices(name: str, *, precision: Precision) -> dict[str, Form]:
         "QuickGELUs not folded": Form(of(gelus=False)),
         "channels first": Form(channels_first(of(memory_format=torch.contiguous_format))),
         "deformable attention by grid_sample": Form(
-            network, patch.object(DeformableAttention, "forward", by_grid_sample)
+            network, patch.object(DeformableAttention, "forward", deformable_attention_reference)
         ),
         "feed-forward layers whole": Form(network, patch.object(transformer_layers, "CPU_ROWS", 1 << 30)),
         "heads after every decoder layer": Form(network, patch.object(QueryDecoder, "last", with_every_head)),
@@ -110,32 +112,32 @@ def choices(name: str, *, precision: Precision) -> dict[str, Form]:
 
 
 def channels_first(network: FrameNetwork) -> FrameNetwork:
-    """The network on images that are channels first, too; they come channels last."""
+    """Let the network process channels-first images, too; they arrive channels-last."""
     backbone = network.proposals.backbone
     backbone.register_forward_pre_hook(lambda _, images: tuple(image.contiguous() for image in images))
     return network
 
 
 def with_every_head(decoder: QueryDecoder, features: PixelFeatures) -> LayerOutput:
-    """Objects and masks after every layer, as in training; the last ones are wanted."""
+    """Compute objects and masks after every layer, as in training, and return the last."""
     output: DecoderOutput = decoder(features)
     return output.layers[-1]
 
 
 def not_shrunk(pixel_embeds: Tensor, level: Tensor) -> tuple[Tensor, torch.Size]:
-    """Pixel embeddings as they are, and the size that masks are wanted in."""
+    """Return the pixel embeddings unchanged, and the size of the masks."""
     return pixel_embeds, level.shape[-2:]
 
 
 def shrunk_masks(mask_embeds: Tensor, pixels: tuple[Tensor, torch.Size]) -> Tensor:
-    """Masks at the size of the pixel embeddings (B, C, h, w), then shrunk to that of a level: (B, Q, S)."""
+    """Compute masks at the size of the pixel embeddings, then shrink them to a level: (B, Q, S)."""
     pixel_embeds, level_hw = pixels
     masks = torch.einsum("bqc,bchw->bqhw", mask_embeds, pixel_embeds)
     return F.interpolate(masks, size=level_hw, mode="bilinear", align_corners=False).flatten(2) >= 0
 
 
 def by_whole_mask(query: Tensor, key: Tensor, value: Tensor, *, bias: Tensor) -> Tensor:
-    """What `guided_attention` gives, by a mask of all that ask times all that is there, as in equation 3."""
+    """Compute `guided_attention` with the full (queries x keys) mask of equation 3."""
     batch, num_instances, num_shared = bias.shape
     mask = query.new_full((batch, query.shape[2], key.shape[2]), float("-inf"))
     mask[:, :-num_instances, :num_shared] = 0
@@ -153,7 +155,7 @@ def network_of(  # noqa: PLR0913  one for each choice
     rounded: bool = True,
     memory_format: torch.memory_format = torch.channels_last,
 ) -> FrameNetwork:
-    """What `ready` makes of random weights, but for what is said otherwise."""
+    """Build the network with random weights as `ready` does, except for the given options."""
     torch.manual_seed(0)
     network = find_spec(name).build().eval()
     if norms:
@@ -168,7 +170,7 @@ def network_of(  # noqa: PLR0913  one for each choice
 def in_turns(
     forms: dict[str, Form], frames: Tensor, *, precision: Precision, rounds: int
 ) -> dict[str, dict[StageName, float]]:
-    """Seconds of the fastest turn of each part of each form; a first turn of each does not count."""
+    """Return the seconds of the fastest turn of each part of each variant, without the first turn."""
     best = {name: dict.fromkeys(NETWORK_STAGES, float("inf")) for name in forms}
     for turn in range(rounds + 1):
         for name, form in forms.items():
@@ -182,7 +184,7 @@ def in_turns(
 def seconds_of_parts(
     network: FrameNetwork, frames: Tensor, *, precision: Precision
 ) -> dict[StageName, float]:
-    """Seconds of the batch in each part of the network."""
+    """Return the seconds of the batch in each part of the network."""
     reduced = precision != "fp32"
     clock = Meter(stage_clock(frames.device))
     with (

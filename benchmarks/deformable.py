@@ -1,9 +1,10 @@
-"""Milliseconds of one layer of deformable attention: ours against the usual chain of grid_sample.
+"""Milliseconds of one layer of deformable attention: ours against the plain reference, a chain of
+grid_sample.
 
     python -m benchmarks.deformable [--size 480x864] [--threads 1] [--repeats 5]
 
-Both have the same weights and projections. They are timed in turns, forward alone and forward with backward,
-and the fastest turn counts, so that a busy machine slows both alike. Prints the largest difference as well.
+Both have the same weights. They are timed in turns, forward only and forward with backward, and the fastest
+turn counts, so that other load slows both alike. Also prints the largest difference of the results.
 """
 
 import argparse
@@ -11,41 +12,18 @@ import time
 from collections.abc import Callable
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ovvis_models.blocks.deformable_attention import DeformableAttention, LevelShapes
+from ovvis_models.blocks.deformable_attention_reference import deformable_attention_reference
 from ovvis_models.decoders.pixel_decoder import pixel_centers
 
 WIDTH, HEADS, POINTS = 256, 8, 4
 STRIDES = (32, 16, 8)
 
 
-def by_grid_sample(
-    layer: DeformableAttention, query: Tensor, *, value: Tensor, reference_points: Tensor, shapes: LevelShapes
-) -> Tensor:
-    """What the layer computes, level by level with grid_sample; takes and gives what its `forward` does."""
-    batch, num_tokens, _ = query.shape
-    per_head = (layer.num_heads, layer.num_levels, layer.num_points)
-    offsets = layer.sampling_offsets(query).view(batch, num_tokens, *per_head, 2)
-    weights = layer.attention_weights(query).view(batch, num_tokens, layer.num_heads, -1).softmax(dim=-1)
-    weights = weights.view(batch, num_tokens, *per_head)
-    sizes = offsets.new_tensor([(width, height) for height, width in shapes.sizes])
-    places = reference_points[:, None, None, None] + offsets / sizes[:, None]
-    reads = []
-    for level, maps in enumerate(shapes.split(layer.value_proj(value))):
-        by_head = torch.unflatten(maps, -1, (layer.num_heads, -1)).permute(0, 3, 4, 1, 2).flatten(0, 1)
-        grid = (places[:, :, :, level] * 2 - 1).transpose(1, 2).flatten(0, 1)  # (B * heads, S, points, 2)
-        # (B * heads, C / heads, S, points)
-        reads.append(F.grid_sample(by_head.to(grid.dtype), grid, align_corners=False))
-    weight = weights.permute(0, 2, 1, 3, 4).flatten(0, 1).flatten(2)[:, None]
-    read = (torch.cat(reads, dim=-1) * weight).sum(dim=-1)
-    output: Tensor = layer.output_proj(read.unflatten(0, (batch, -1)).flatten(1, 2).transpose(1, 2))
-    return output
-
-
 def main() -> None:
-    """Measures and prints."""
+    """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--size", default="480x864")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
@@ -62,7 +40,7 @@ def main() -> None:
     tokens = torch.randn(1, shapes.num_tokens, WIDTH, requires_grad=True)
     reference_points = pixel_centers(shapes, like=tokens)
     forms: dict[str, Callable[[], Tensor]] = {
-        "grid_sample": lambda: by_grid_sample(
+        "grid_sample": lambda: deformable_attention_reference(
             layer, tokens, value=tokens, reference_points=reference_points, shapes=shapes
         ),
         "ours": lambda: layer(tokens, value=tokens, reference_points=reference_points, shapes=shapes),
@@ -80,7 +58,7 @@ def main() -> None:
 
 
 def seconds(form: Callable[[], Tensor], *, backward: bool) -> float:
-    """Seconds of one call, with its backward pass or without any gradient."""
+    """Return the seconds of one call, with its backward pass or without gradients."""
     start_s = time.perf_counter()
     with torch.set_grad_enabled(backward):
         output = form()

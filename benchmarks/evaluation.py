@@ -1,9 +1,10 @@
-"""Seconds and memory to score a drawn data set in the shape of LV-VIS's validation part.
+"""Seconds and memory to score a synthetic data set of the shape of LV-VIS's validation split.
 
     python -m benchmarks.evaluation [--videos 1000] [--slow]
 
-Writes it to a temporary folder (some 630 MB), then runs `ovvis evaluate --annotations --predictions` on it
-in a process of its own; `--slow` also runs the plain evaluator of `tests/evaluation/slow_reference.py`.
+Writes the data set to a temporary folder (some 630 MB), then runs `ovvis evaluate --annotations
+--predictions` on it in a separate process; `--slow` also runs the plain evaluator of
+`tests/evaluation/slow_reference.py`.
 """
 
 import argparse
@@ -22,7 +23,7 @@ SHELL = "from ovvis_cli.app import main; main()"
 
 
 def main() -> None:
-    """Measures and prints."""
+    """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--videos", type=int, default=1000)
     parser.add_argument("--slow", action="store_true")

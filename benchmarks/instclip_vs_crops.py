@@ -1,10 +1,10 @@
-"""Seconds a frame of InstCLIP (one pass) against CLIP once a masked crop, with the same random weights, on
-the CPU.
+"""Seconds per frame of InstCLIP (one pass) against one CLIP pass per masked crop, same random weights, on the
+CPU.
 
     python benchmarks/instclip_vs_crops.py [--proposals 100] [--threads 1] [--repeats 3]
 
-Prints one line for each size of the frame that InstCLIP sees; crops always have CLIP's own size. The two are
-timed in turns and the fastest turn counts, so that a busy machine slows both alike.
+Prints one line per frame size of InstCLIP; crops always have CLIP's own size. The two are timed in turns and
+the fastest turn counts, so that other load slows both alike.
 """
 
 import argparse
@@ -24,7 +24,7 @@ FRAME_SIZES_HW = ((224, 384), (384, 672))
 
 
 def main() -> None:
-    """Measures and prints."""
+    """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--proposals", type=int, default=100)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def blobs(count: int, height: int, width: int) -> torch.Tensor:
-    """Logits (1, count, height, width) of discs of all sizes and places."""
+    """Return logits (1, count, height, width) of discs of all sizes and places."""
     centre = torch.rand(count, 2, 1, 1) * torch.tensor([height, width]).view(1, 2, 1, 1)
     radius = height * (0.05 + 0.4 * torch.rand(count, 1, 1))
     rows, columns = torch.arange(height).view(1, -1, 1), torch.arange(width).view(1, 1, -1)
@@ -60,7 +60,7 @@ def blobs(count: int, height: int, width: int) -> torch.Tensor:
 
 @torch.inference_mode()
 def timed(call: Callable[[], object]) -> float:
-    """Seconds that one call takes."""
+    """Return the seconds of one call."""
     start = time.perf_counter()
     call()
     return time.perf_counter() - start

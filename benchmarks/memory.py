@@ -1,9 +1,9 @@
-"""Resident memory of `ovvis segment` while it works through a long drawn video. Linux only.
+"""Resident memory of `ovvis segment` while it processes a long drawn video. Linux only.
 
     python -m benchmarks.memory [--frames 3000] [--size 480x854] [--every 500]
 
-The video shows a short drawn scene to and fro. Prints, each time so many more frames are recorded, the mean
-of five readings two seconds apart.
+The video plays a short drawn scene forward and backward. Every so many recorded frames, prints the mean of
+five readings two seconds apart.
 """
 
 import argparse
@@ -27,7 +27,7 @@ SCENE_FRAMES = 40
 
 
 def main() -> None:
-    """Measures and prints."""
+    """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--frames", type=int, default=3000)
     parser.add_argument("--size", default="480x854")
@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def long_video(folder: Path, *, frame_hw: tuple[int, int], num_frames: int) -> Path:
-    """An MP4 of any length, of which only one scene is ever held."""
+    """Write an MP4 of any length while holding only one scene in memory."""
     scene = [
         frame.image for frame in read_frames(drawn_video(folder, frame_hw=frame_hw, num_frames=SCENE_FRAMES))
     ]
@@ -64,7 +64,7 @@ def long_video(folder: Path, *, frame_hw: tuple[int, int], num_frames: int) -> P
 
 
 def resident_mib(process_id: int) -> float | None:
-    """Resident memory of a process, or None when it has just ended."""
+    """Return the resident memory of a process, or None if it has just ended."""
     try:
         status = Path(f"/proc/{process_id}/status").read_text()
     except FileNotFoundError:

@@ -1,8 +1,8 @@
-"""Writes a weights file of a catalogue model with random numbers: real sizes and speeds, no download.
+"""Writer of a weights file with random numbers for a catalog model: real size and speed, no download.
 
     python benchmarks/random_weights.py instformer-r50 random.safetensors [--seed 0]
 
-`ovvis segment VIDEO --model random.safetensors --classes dog` takes it. What it finds means nothing.
+`ovvis segment VIDEO --model random.safetensors --classes dog` accepts it. The results are meaningless.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from ovvis_models.weights import save_weights
 
 
 def main() -> None:
-    """Builds and writes."""
+    """Build the network and write the file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("model")
     parser.add_argument("file", type=Path)

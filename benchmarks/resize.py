@@ -1,8 +1,8 @@
-"""Milliseconds to prepare a frame for the networks, resized as Pillow does it and as torch does it.
+"""Milliseconds to prepare a frame for the networks, with Pillow's resize and with torch's.
 
     python benchmarks/resize.py [--threads 1] [--frames 20]
 
-From 720p to 480 lines, preparation included; the two differ in the last grey level (`tests/parity`).
+From 720p to 480 lines, preparation included; the two differ by one gray level at most (`tests/parity`).
 """
 
 import argparse
@@ -16,7 +16,7 @@ from ovvis_models.systems.instformer_models import INSTFORMER_R50
 
 
 def main() -> None:
-    """Measures and prints."""
+    """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--frames", type=int, default=20)
@@ -29,7 +29,7 @@ def main() -> None:
 
 @torch.inference_mode()
 def seconds(wanted: ImageInput, *, num_frames: int) -> float:
-    """Median over frames."""
+    """Return the median over frames."""
     frame = torch.randint(0, 256, (1, 720, 1280, 3), dtype=torch.uint8)
     shape = geometry((720, 1280), short_side=wanted.short_side, max_side=wanted.max_side, divisor=32)
     times_s = []

@@ -2,7 +2,7 @@
 
     python benchmarks/vocabulary.py [--threads 2] [--names 1196]
 
-Runs twice with one new cache folder; the second run reads it. Progress goes to the error stream.
+Runs twice with one new cache folder; the second run reads the cache. Progress goes to stderr.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from ovvis_models.text.encoder import TextEncoder
 
 
 def main() -> None:
-    """Measures and prints."""
+    """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--names", type=int, default=None, help="only the first so many")
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def tell(done: int, total: int) -> None:
-    """Shows how far it is."""
+    """Print progress."""
     print(f"\r{done} of {total} prompts", end="" if done < total else "\n", file=sys.stderr)
 
 

@@ -1,9 +1,9 @@
 """Ablation of CLIP-VIS's scores on a diorama: classes weighted by object score, mask quality, both or none.
 
-    python -m benchmarks.weighting --data DATA --output RUNS [--model clipvis-tiny] [--tracker top-k ...]
+    python -m benchmarks.weighting --data DATA --output RUNS [--model clipvis-tiny] [--tracker ...]
 
-Every row is a run of `ovvis evaluate --rules published` with parts of the score left out; a run that is
-there already is read. AP in percent.
+Every row is a run of `ovvis evaluate --rules published` with parts of the score left out; existing runs
+are read. AP in percent.
 """
 
 import argparse
@@ -35,6 +35,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--model", default="clipvis-tiny")
+    parser.add_argument("--limit", type=int, default=None, help="only the first N videos")
     parser.add_argument("--tracker", nargs="+", default=["adjacent", "top-k"])
     options = parser.parse_args()
     print(f"{'tracker':12}{'weights':9}" + "".join(f"{group:>7}" for group in GROUPS))
@@ -42,7 +43,9 @@ def main() -> None:
         engine = start_engine(options.model, tracker=TrackerOptions(name=tracker), rules="published")
         for name, scoring in SCORINGS.items():
             output = options.output / f"{tracker}-{name}"
-            figures = average_precision(scored_by(engine, scoring), data=options.data, output=output)
+            figures = average_precision(
+                scored_by(engine, scoring), data=options.data, output=output, limit=options.limit
+            )
             print(f"{tracker:12}{name:9}" + "".join(f"{100 * figures[group]:7.1f}" for group in GROUPS))
 
 
@@ -53,19 +56,19 @@ def scored_by(engine: Engine, scoring: ClipVisScoring) -> Engine:
     return replace(engine, model=replace(engine.model, spec=replace(spec, scoring=scoring)))
 
 
-def average_precision(engine: Engine, *, data: Path, output: Path) -> dict[str, float]:
+def average_precision(engine: Engine, *, data: Path, output: Path, limit: int | None) -> dict[str, float]:
     """Return the AP of each group of kinds."""
     files = find_files(DATA_SETS["diorama"], data, split="val")
     assert files.annotations is not None, "a diorama has annotations"
     run = RunOptions(output=output, batch_size=4, num_workers=1, overwrite=False)
-    index = load_index(files)
+    index = load_index(files).first(limit)
     protocol = protocol_for(files, index, engine=engine, options=run)
     outcome = run_data_set(files, index, protocol=protocol, options=run)
     request = ScoringRequest(
         annotations=files.annotations,
         predictions=outcome.results,
         data_set="diorama",
-        limit=None,
+        limit=limit,
         lenient=False,
     )
     groups = score_files(request).sections[0].groups

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from ovvis_cli.choices import DEFAULT_BATCH_SIZE, ExportFormat
 from ovvis_cli.errors import UsageError
-from ovvis_cli.exporters import ExportFormat
 from ovvis_cli.inference.engine import start_engine
-from ovvis_cli.inference.job import DEFAULT_BATCH_SIZE, AnalyseOptions, plan_job
+from ovvis_cli.inference.job import AnalyseOptions, plan_job
 from ovvis_cli.inference.result_names import named_sources
 from ovvis_cli.inference.tracker_options import TrackerOptions
 from ovvis_cli.labelling.class_query import ClassQuery, make_query

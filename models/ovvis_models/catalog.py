@@ -9,7 +9,12 @@ from types import MappingProxyType
 from typing import Final
 
 from ovvis_models.errors import UnknownModelError
-from ovvis_models.systems.clip_vis_models import CLIPVIS_CONVNEXT_B, CLIPVIS_R50, CLIPVIS_TINY
+from ovvis_models.systems.clip_vis_models import (
+    CLIPVIS_CAMERA,
+    CLIPVIS_CONVNEXT_B,
+    CLIPVIS_R50,
+    CLIPVIS_TINY,
+)
 from ovvis_models.systems.instformer_models import (
     INSTFORMER_R50,
     INSTFORMER_SWIN_B,
@@ -41,6 +46,7 @@ _ENTRIES: Final[tuple[ModelSpec, ...]] = (
     MINVIS_R50_YTVIS2021,
     MINVIS_R50_OVIS,
     CLIPVIS_TINY,
+    CLIPVIS_CAMERA,
     CLIPVIS_R50,
     CLIPVIS_CONVNEXT_B,
     OV2SEG_R50,

@@ -1,1 +1,1 @@
-"""Measuring speed: the one pipeline, listened to from outside."""
+"""Speed measurements of the pipeline."""

@@ -1,4 +1,4 @@
-"""What this machine can do: its matmul peak, its memory, its clock."""
+"""Properties of this machine: matmul peak, memory, clock."""
 
 import platform
 import sys
@@ -17,7 +17,7 @@ _BESIDE_DEVICE: Final[frozenset[StageName]] = frozenset({"decode", "encode", "wr
 
 
 def synchronize(device: torch.device) -> None:
-    """Waits until the device has done all that was asked of it."""
+    """Wait until the device has finished all queued work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     elif device.type == "mps":
@@ -25,7 +25,7 @@ def synchronize(device: torch.device) -> None:
 
 
 def stage_clock(device: torch.device) -> Callable[[StageName], float]:
-    """Seconds; for stages that use the device, when it is done with them."""
+    """Return a clock [s] for stages; it waits for the device after stages that use it."""
 
     def read(name: StageName) -> float:
         if name not in _BESIDE_DEVICE:
@@ -36,7 +36,7 @@ def stage_clock(device: torch.device) -> Callable[[StageName], float]:
 
 
 def matmul_peak_flops(device: torch.device, precision: Precision) -> float:
-    """Operations a second of the fastest of some products of two large square matrices."""
+    """Measure the operations per second of the fastest of several products of large square matrices."""
     side = _MATRIX_SIDE[device.type]
     left = torch.randn(side, side, device=device).to(DTYPES[precision])
     right = torch.randn(side, side, device=device).to(DTYPES[precision])
@@ -51,25 +51,25 @@ def matmul_peak_flops(device: torch.device, precision: Precision) -> float:
 
 
 def device_name(device: torch.device) -> str:
-    """What the user would call the device."""
+    """Return the name of the device for users."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads"
 
 
 def reset_device_peak(device: torch.device) -> None:
-    """From here on `device_peak_bytes` counts anew."""
+    """Reset the peak that `device_peak_bytes` reports."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
 
 
 def device_peak_bytes(device: torch.device) -> int | None:
-    """Most memory of the device that tensors took; None for what has none of its own, or does not tell."""
+    """Return the peak memory of tensors on the device; None without a report or memory of its own."""
     return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None
 
 
 def host_peak_bytes() -> int | None:
-    """Most resident memory of this process so far, earlier models included; None where it is not told."""
+    """Return the peak resident memory of this process so far; None if it is not reported."""
     if sys.platform == "win32":
         return None
     import resource

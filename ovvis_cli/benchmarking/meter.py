@@ -1,4 +1,4 @@
-"""How long each stage takes: a stopwatch that the pipeline tells, and that hears of the networks by hooks."""
+"""Time of each stage: the pipeline reports its stages, and hooks report those of the networks."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ from ovvis_models.precision import BESIDE_PREDICT
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One time that a stage ran; `amount` is what the meter counts, without the stages inside."""
+    """One run of a stage; `amount` is what the meter counts, without nested stages."""
 
     amount: float
     num_frames: int
@@ -28,13 +28,13 @@ class _Open:
 
 
 class Meter:
-    """Counts something, such as seconds, stage by stage; every thread has its own nesting.
+    """Counter of, for example, seconds per stage; each thread has its own nesting.
 
-    A stage that an exception ends is not counted.
+    A stage that ends with an exception is not counted.
     """
 
     def __init__(self, read: Callable[[StageName], float]) -> None:
-        """`read` gives what has been counted so far, at the beginning or end of that stage."""
+        """`read` returns the count so far, at the beginning or end of a stage."""
         self.samples: dict[StageName, list[Sample]] = {}
         self._read = read
         self._lock = threading.Lock()
@@ -53,7 +53,7 @@ class Meter:
 
     @contextmanager
     def listening(self, network: nn.Module) -> Iterator[None]:
-        """While the body runs, each part of the network is a stage too, within the stage that calls it."""
+        """While the body runs, also count each part of the network as a stage nested in its caller."""
         with ExitStack() as stack:
             for name, module in network_stages(network):
                 before = module.register_forward_pre_hook(lambda *_, name=name: self._begin(name))
@@ -85,7 +85,7 @@ class Meter:
 
 
 def network_stages(network: nn.Module) -> list[tuple[StageName, nn.Module]]:
-    """The parts of a network of the catalogue by their stage: what is no proposal network makes tokens."""
+    """Return the parts of a network by stage; all parts but the proposal network make tokens."""
     proposals = network.get_submodule("proposals")
     parts: list[tuple[StageName, nn.Module]] = [
         ("backbone", proposals.get_submodule("backbone")),

@@ -1,4 +1,4 @@
-"""The plot: a bar an engine, cut into stages, as SVG. A few rectangles and words need no plotting library."""
+"""Bar chart as SVG: one bar per engine, divided into stages. A few rectangles need no plotting library."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -15,7 +15,7 @@ _COLORS: Final = (
 
 
 def bar_chart(measured: Sequence[tuple[str, Figures]]) -> str:
-    """An SVG file: for each (title, figures) the seconds a frame of every stage, side by side."""
+    """Return an SVG file with the seconds per frame of every stage, for each (title, figures)."""
     names = list(dict.fromkeys(stage.name for _, figures in measured for stage in figures.stages))
     colors = {name: _COLORS[index % len(_COLORS)] for index, name in enumerate(names)}
     longest_s = max(sum(stage.median_s for stage in figures.stages) for _, figures in measured)
@@ -42,7 +42,7 @@ def bar_chart(measured: Sequence[tuple[str, Figures]]) -> str:
 
 
 def _legend(colors: Mapping[StageName, str], *, y: int) -> list[str]:
-    parts = [f'<text x="10" y="{y + 10}">time of each stage, a frame</text>']
+    parts = [f'<text x="10" y="{y + 10}">time per frame and stage</text>']
     for index, (name, color) in enumerate(colors.items()):
         x, line = _LEFT + (index % 6) * 115, y + 24 * (index // 6)
         parts.append(f'<rect x="{x}" y="{line}" width="12" height="12" fill="{color}"/>')

@@ -1,4 +1,4 @@
-"""What was measured, in figures: medians, shares, frames a second, the part of the matmul peak."""
+"""Figures of a measurement: medians, shares, frames per second, share of the matmul peak."""
 
 from dataclasses import dataclass
 from statistics import median, quantiles
@@ -14,29 +14,29 @@ _MIB = 2**20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageFigures:
-    """One stage, a frame."""
+    """Figures of one stage, per frame."""
 
     name: StageName
     median_s: float
-    spread_s: float  # between the quartiles
-    share: float  # of the time of all stages together, [0, 1]
-    flops: float | None  # None for what is no product or convolution
+    spread_s: float  # interquartile range
+    share: float  # of the summed time of all stages, [0, 1]
+    flops: float | None  # None for stages without products and convolutions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """What is told of one engine. Made by `figures_of`."""
+    """Figures of one engine, made by `figures_of`."""
 
     stages: tuple[StageFigures, ...]
     frames_per_second: float
     flops_per_frame: float
-    network_s: float  # a frame, of all networks together
-    peak_share: float  # of the measured matmul peak that the networks reach, [0, 1]
-    other_share: float  # of the time of all stages together that is no network
+    network_s: float  # all networks, per frame
+    peak_share: float  # share of the measured matmul peak that the networks reach, [0, 1]
+    other_share: float  # share of the summed stage time outside the networks
 
 
 def figures_of(measured: Measured) -> Figures:
-    """The figures of a measurement."""
+    """Compute the figures of a measurement."""
     per_stage = {name: _per_frame(measured.seconds[name]) for name in ALL_STAGES if name in measured.seconds}
     total_s = sum(per_stage.values())
     flops = {name: _per_frame(samples) for name, samples in measured.flops.items()}
@@ -56,7 +56,7 @@ def figures_of(measured: Measured) -> Figures:
 
 
 def rows_of(figures: Figures) -> list[tuple[str, str, str, str, str]]:
-    """Cells of a table: stage, median, spread, share, operations."""
+    """Return the cells of a table: stage, median, spread, share, operations."""
     return [
         (
             stage.name,
@@ -70,23 +70,23 @@ def rows_of(figures: Figures) -> list[tuple[str, str, str, str, str]]:
 
 
 def lines_of(measured: Measured, figures: Figures) -> list[str]:
-    """The sentences below the table."""
+    """Return the lines below the table."""
     host, device = measured.host_peak_bytes, measured.device_peak_bytes
     memory = [
         f"{words} {size / _MIB:.0f} MiB" for words, size in (("host", host), ("device", device)) if size
     ]
     return [
         f"{figures.frames_per_second:.2f} frames/s without drawing,"
-        f" {measured.num_instances / measured.num_frames:.1f} instances a frame",
+        f" {measured.num_instances / measured.num_frames:.1f} instances per frame",
         f"networks: {figures.flops_per_frame / _GIGA:.1f} GFLOP and {1000 * figures.network_s:.1f} ms,"
         f" {100 * figures.peak_share:.0f} % of the matmul peak"
-        f" of {measured.matmul_peak_flops / _GIGA:.0f} GFLOP/s; all else {100 * figures.other_share:.0f} %",
-        f"peak memory: {', '.join(memory) or 'not told here'}; first batch {measured.first_batch_s:.2f} s",
+        f" of {measured.matmul_peak_flops / _GIGA:.0f} GFLOP/s; the rest {100 * figures.other_share:.0f} %",
+        f"peak memory: {', '.join(memory) or 'not reported'}; first batch {measured.first_batch_s:.2f} s",
     ]
 
 
 def as_json(measured: Measured, figures: Figures) -> dict[str, JsonValue]:
-    """One engine in the JSON file; all times in seconds a frame, memory in bytes."""
+    """Return one engine for the JSON file; times in seconds per frame, memory in bytes."""
     engine = measured.engine
     return {
         "model": engine.model.spec.name,

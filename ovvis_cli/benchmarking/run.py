@@ -1,8 +1,8 @@
-"""One engine measured on one video: how fast it is, and where the time goes.
+"""Measurement of one engine on one video: how fast it is, and where the time goes.
 
-Three passes over the same frames: one batch to warm up, whose first picture is also what operations are
-counted on; all frames as users run them, for frames a second; all frames again with every stage measured,
-which on a GPU keeps device and host from overlapping.
+Three passes over the same frames: one batch as warm-up, on whose first frame operations are counted; all
+frames as in normal use, for frames per second; all frames again with stage timers, which on a GPU keep device
+and host from overlapping.
 """
 
 import time
@@ -40,18 +40,18 @@ ALL_STAGES: Final[tuple[StageName, ...]] = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """What was counted of one engine on one video."""
+    """Measurements of one engine on one video."""
 
     engine: Engine
     batch_size: int
     frame_hw: tuple[int, int]
     num_frames: int
-    num_instances: int  # in all frames together: association, encoding and drawing cost by them
+    num_instances: int  # in all frames; association, encoding and drawing depend on it
     first_batch_s: float
-    analysis_s: float  # of all frames, unmeasured; decoding, tracking and writing included
+    analysis_s: float  # for all frames, without stage timers; includes decoding, tracking and writing
     seconds: dict[StageName, list[Sample]]
     flops: dict[StageName, list[Sample]]  # of one batch
-    matmul_peak_flops: float  # a second
+    matmul_peak_flops: float  # per second
     host_peak_bytes: int | None
     device_peak_bytes: int | None
 
@@ -64,10 +64,10 @@ def measure(
     batch_size: int,
     max_frames: int | None = None,
 ) -> Measured:
-    """Runs the pipeline on a video, to its end or to `max_frames`, with so many names.
+    """Run the pipeline on a video, to its end or to `max_frames`, with `num_classes` random names.
 
     Raises:
-        OvvisError: what `plan_job` and `analyse` raise.
+        OvvisError: raised by `plan_job` or `analyse`.
     """
     query = random_names(engine.model, count=num_classes)
     spec, network = engine.model.spec, engine.model.network
@@ -112,7 +112,7 @@ def _job(video: Path, *, engine: Engine, batch_size: int, max_frames: int | None
 
 
 def _warm_up(job: Job) -> tuple[float, dict[StageName, list[Sample]]]:
-    """Seconds of the first batch, and the operations of it by torch's counter: products, convolutions."""
+    """Return the seconds of the first batch, and its products and convolutions by torch's counter."""
     engine, segmenter = job.engine, job.engine.new_segmenter()
     images = [frame.image for frame in islice(read_frames(job.location), job.options.batch_size)]
     start_s = time.perf_counter()
@@ -120,7 +120,7 @@ def _warm_up(job: Job) -> tuple[float, dict[StageName, list[Sample]]]:
         segmenter.step(window, [first])
     machine.synchronize(engine.device)
     first_batch_s = time.perf_counter() - start_s
-    engine.model.network.requires_grad_(False)  # or the counter looks for gradients, which there are not
+    engine.model.network.requires_grad_(False)  # otherwise the counter looks for gradients
     counter = FlopCounterMode(display=False)
     meter = Meter(lambda _: float(counter.get_total_flops()))
     with counter, meter.listening(engine.model.network), meter.stage("preprocess", num_frames=len(images)):

@@ -1,4 +1,4 @@
-"""Several measurements in one run, to compare: each model, precision, batch size and classifier."""
+"""Comparison of several measurements: each model, precision, batch size and classifier."""
 
 import time
 from collections.abc import Iterator
@@ -16,13 +16,13 @@ from ovvis_models.systems.spec import ClassifierName
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What is measured, each with each."""
+    """What to measure: all combinations of these."""
 
     models: tuple[str, ...]
-    compare: ClassifierName | None  # measured as well as the model's own
-    precisions: tuple[str, ...]  # as `--precision` takes them
+    compare: ClassifierName | None  # measured in addition to the model's own
+    precisions: tuple[str, ...]  # values of `--precision`
     batch_sizes: tuple[int, ...]
-    device: str  # as `--device` takes it
+    device: str  # value of `--device`
     random_weights: bool
     num_classes: int
     max_frames: int | None
@@ -30,7 +30,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """One measurement and its figures."""
+    """One measurement with its figures."""
 
     measured: Measured
     figures: Figures
@@ -38,7 +38,7 @@ class Result:
 
     @property
     def title(self) -> str:
-        """What was measured, in words."""
+        """Name of the measured case."""
         engine, (height, width) = self.measured.engine, self.measured.frame_hw
         crops = " (masked crops)" if self.measured.engine.classifier == "masked-crops" else ""
         return (
@@ -48,10 +48,10 @@ class Result:
 
 
 def measure_all(plan: Plan, *, video: Path) -> Iterator[Result]:
-    """The measurements one after the other.
+    """Yield the measurements one after another.
 
     Raises:
-        OvvisError: what `start_engine` and `measure` raise.
+        OvvisError: raised by `start_engine` or `measure`.
     """
     device = resolve_device(plan.device)
     precisions = dict.fromkeys(resolve_precision(name, device) for name in plan.precisions)
@@ -74,7 +74,7 @@ def measure_all(plan: Plan, *, video: Path) -> Iterator[Result]:
 
 
 def ratios(results: list[Result]) -> list[str]:
-    """In words, how much faster than masked crops one pass is, wherever both were measured."""
+    """Describe how much faster one pass is than masked crops, wherever both were measured."""
     by_title = {result.title: result for result in results}
     told = []
     for result in results:

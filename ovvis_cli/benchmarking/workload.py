@@ -1,4 +1,4 @@
-"""What is measured on: a drawn video of any size, a model of random weights, a vocabulary of any length."""
+"""Benchmark workload: a drawn video, a model with random weights, a vocabulary of any size."""
 
 from pathlib import Path
 from typing import Final
@@ -19,7 +19,7 @@ _LOGIT_SCALE: Final = 100.0
 
 
 def drawn_video(folder: Path, *, frame_hw: tuple[int, int], num_frames: int) -> Path:
-    """An MP4 of moving objects of the diorama."""
+    """Write an MP4 of moving objects of the diorama."""
     path = folder / "benchmark.mp4"
     shape = ClipShape(frame_hw=frame_hw, num_frames=num_frames)
     write_video(path, cast=ALL_KINDS[:_NUM_OBJECTS], seed=_SEED, shape=shape)
@@ -27,10 +27,10 @@ def drawn_video(folder: Path, *, frame_hw: tuple[int, int], num_frames: int) -> 
 
 
 def random_model(name: str) -> LoadedModel:
-    """A model of the catalogue with random weights, the same in each run.
+    """Build a model of the catalog with random weights, the same in each run.
 
     Raises:
-        UnknownModelError: there is none of that name.
+        UnknownModelError: no model has that name.
     """
     spec = find_spec(name)
     torch.manual_seed(_SEED)
@@ -38,7 +38,7 @@ def random_model(name: str) -> LoadedModel:
 
 
 def random_names(model: LoadedModel, *, count: int) -> ClassQuery:
-    """A vocabulary of so many random directions: naming takes as long as with names that mean something."""
+    """Return a vocabulary of `count` random directions; scoring takes as long as with real names."""
     generator = torch.Generator().manual_seed(_SEED)
     embeds = torch.randn(count, model.spec.token_dim, generator=generator)
     vocabulary = VocabularyInfo(

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 import typer
 
 from ovvis_cli import __version__
+from ovvis_cli.choices import DEFAULT_BATCH_SIZE
 from ovvis_cli.commands.options import (
-    DEFAULT_BATCH_SIZE,
     DeviceOption,
     QuietOption,
     parse_size_hw,

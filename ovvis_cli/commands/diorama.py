@@ -1,10 +1,11 @@
 """`ovvis diorama`: draw a data set, or one video, of the procedural world."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ovvis_cli.choices import DioramaFormat, DioramaSplit
 from ovvis_cli.commands.options import parse_size_hw
 from ovvis_cli.console import Console
 from ovvis_cli.errors import UsageError
@@ -17,14 +18,12 @@ if TYPE_CHECKING:
 def diorama(  # noqa: PLR0913  each option is a parameter
     output: Annotated[Path, typer.Argument(help="Folder to write to.", show_default=False)],
     *,
-    split: Annotated[Literal["train", "val"], typer.Option(help="train: base kinds only; val: all.")] = "val",
+    split: Annotated[DioramaSplit, typer.Option(help="train: base kinds only; val: all.")] = "val",
     videos: Annotated[int, typer.Option(min=1, help="Number of videos.")] = 50,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same videos.")] = 7,
     size: Annotated[str, typer.Option(help="HEIGHTxWIDTH in pixels.")] = "240x432",
     frames: Annotated[int, typer.Option(min=1, help="Frames of each video; 12 are one second.")] = 24,
-    video_format: Annotated[
-        Literal["frames", "mp4"], typer.Option("--format", help="JPEG frames or MP4.")
-    ] = "frames",
+    video_format: Annotated[DioramaFormat, typer.Option("--format", help="JPEG frames or MP4.")] = "frames",
     kinds: Annotated[str | None, typer.Option(help="Only these kinds, separated by commas.")] = None,
     cast: Annotated[
         str | None, typer.Option(help="Draw one MP4 with exactly these objects, such as dog,dog,cat.")

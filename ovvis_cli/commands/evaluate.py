@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from ovvis_cli.choices import DEFAULT_BATCH_SIZE, DataSetName, SplitName
 from ovvis_cli.commands.options import (
-    DEFAULT_BATCH_SIZE,
     AdapterOption,
     BatchSizeOption,
     ClassifierOption,
@@ -33,9 +33,6 @@ if TYPE_CHECKING:
     from ovvis_cli.data.catalog import DataSetFiles
     from ovvis_cli.evaluation.run import RunOptions
     from ovvis_cli.inference.engine import Engine
-
-DataSetName = Literal["ytvis2019", "ytvis2021", "ytvis2022", "ovis", "burst", "lvvis", "uvo", "diorama"]
-SplitName = Literal["train", "val", "test"]
 
 
 def evaluate(  # noqa: PLR0913  each option is a parameter

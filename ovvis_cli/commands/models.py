@@ -14,7 +14,7 @@ import typer
 from ovvis_cli.commands.options import JsonOption, QuietOption
 from ovvis_cli.console import Console, JsonValue
 from ovvis_cli.errors import ModelError, WeightsError
-from ovvis_cli.model_store.installed import installed_path, only_one, weights_file
+from ovvis_cli.model_store.installed import hold_install_lock, installed_path, weights_file
 
 if TYPE_CHECKING:
     from ovvis_cli.model_store.download import OnBytes
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _TEXT_DOMAINS = {
     "web": "photographs and captions of the web",
+    "photographs": "labelled photographs: the words of a list",
     "diorama": "drawings of the procedural diorama world only",
 }
 _MB = 1_000_000
@@ -77,7 +78,7 @@ def pull(
         console.note(f"{name} is installed already; --again does it anew")
     else:
         _show_sources(spec, console=console)
-        with only_one():
+        with hold_install_lock():
             _pull(spec, keep=keep, console=console)
     _tell_installed(spec, console=console)
 
@@ -108,8 +109,8 @@ def import_model(
         if not file.is_file():
             raise WeightsError(f"no file {file}", hint="check the path")
         if len(files) > 1 and source_of(file, spec) is None:
-            console.warning(f"{file} is no published file that the catalogue knows; it is used as it is")
-    with only_one():
+            console.warning(f"{file} is no published file that the catalog knows; it is used as it is")
+    with hold_install_lock():
         _install(spec, files, console=console)
     _tell_installed(spec, console=console)
 
@@ -127,7 +128,7 @@ def remove(name: NameArgument, *, quiet: QuietOption = False, json: JsonOption =
     if path is None:
         raise ModelError(f"{name} is not installed", hint="ovvis models list shows what is")
     freed = path.stat().st_size
-    with only_one():
+    with hold_install_lock():
         path.unlink()
         forget(spec)
     console.note(f"removed {path}, {freed / _MB:.0f} MB")

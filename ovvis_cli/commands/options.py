@@ -2,21 +2,40 @@
 
 import math
 import re
+from collections.abc import Mapping
 from difflib import get_close_matches
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Final, Literal, cast
+from typing import Annotated, cast
 
 import typer
 
+from ovvis_cli.choices import (
+    CLASSIFIER_HELP,
+    RULES_HELP,
+    TABLE_NAMES,
+    TRACKER_HELP,
+    ClassifierName,
+    DeviceName,
+    ExportFormat,
+    PrecisionName,
+    RulesName,
+    TrackerName,
+)
 from ovvis_cli.errors import UsageError
-from ovvis_cli.exporters import DEFAULT_NAMES, ExportFormat
+from ovvis_cli.exporters import DEFAULT_NAMES
 
 _MAX_RATE = 1_000_000
 _VOCABULARY = "Vocabulary"
 _OUTPUT = "Output"
 _METHOD = "Method"
 _SPEED = "Speed and precision"
+
+
+def _explained(meanings: Mapping[str, str]) -> str:
+    """List each value of an option with its meaning, as help text."""
+    return "; ".join(f"{name}: {meaning}" for name, meaning in meanings.items())
+
 
 ClassesOption = Annotated[
     str | None,
@@ -33,7 +52,7 @@ VocabularyOption = Annotated[
     typer.Option(
         "--vocabulary",
         metavar="NAME",
-        help="Names of a data set: coco, lvis, lvvis, burst, ovis, ytvis2019, ytvis2021, uvo, diorama.",
+        help=f"Names of a data set: {', '.join(TABLE_NAMES)}.",
         rich_help_panel=_VOCABULARY,
     ),
 ]
@@ -78,44 +97,39 @@ AdapterOption = Annotated[
     ),
 ]
 
-DEFAULT_BATCH_SIZE: Final = 4  # that of ovvis_cli.inference.job, which may not be imported here
-
 DeviceOption = Annotated[
-    Literal["auto", "cpu", "cuda", "mps"],
+    DeviceName,
     typer.Option("--device", help="auto: the GPU, if there is one.", rich_help_panel=_SPEED),
 ]
 PrecisionOption = Annotated[
-    Literal["auto", "fp32", "bf16", "fp16"],
+    PrecisionName,
+    RulesName,
     typer.Option("--precision", help="auto: bf16 where that is faster.", rich_help_panel=_SPEED),
 ]
 BatchSizeOption = Annotated[
     int, typer.Option("--batch-size", min=1, help="Frames computed together.", rich_help_panel=_SPEED)
 ]
 TrackerOption = Annotated[
-    Literal["rollout", "adjacent", "momentum", "top-k", "previous-frame"] | None,
+    TrackerName | None,
     typer.Option(
         "--tracker",
-        help="Learned and recurrent; by the last look; by a running mean of looks; by the most alike of"
-        " the last 9 frames; or all queries matched to the previous frame's, as in MinVIS. Default: the"
-        " model's own.",
+        help=f"How objects are followed. {_explained(TRACKER_HELP)}. Default: the model's own.",
         rich_help_panel=_METHOD,
     ),
 ]
 ClassifierOption = Annotated[
-    Literal["instclip", "masked-crops", "mask-pooling", "class-head"] | None,
+    ClassifierName | None,
     typer.Option(
         "--classifier",
-        help="All objects in one CLIP pass, or one pass each (slow), both of InstFormer; maps pooled in masks"
-        " (CLIP-VIS); a closed set of classes (MinVIS). Default: the model's own.",
+        help=f"How objects are named. {_explained(CLASSIFIER_HELP)}. Default: the model's own.",
         rich_help_panel=_METHOD,
     ),
 ]
 RulesOption = Annotated[
-    Literal["product", "published"] | None,
+    RulesName | None,
     typer.Option(
         "--rules",
-        help="product: select proposals, begin and end tracks. published: the protocol of the model's paper,"
-        " where every query is a track over the whole video.",
+        help=f"How proposals become tracks. {_explained(RULES_HELP)}.",
         rich_help_panel=_METHOD,
     ),
 ]

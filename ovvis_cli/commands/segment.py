@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ovvis_cli import __version__
+from ovvis_cli.choices import DEFAULT_BATCH_SIZE
 from ovvis_cli.commands.options import (
-    DEFAULT_BATCH_SIZE,
     AdapterOption,
     BatchSizeOption,
     ClassesFileOption,
@@ -144,7 +144,12 @@ def segment(  # noqa: PLR0913  each option is a parameter
     if engine.model.spec.text_domain == "diorama":
         console.note(
             f"{engine.model.spec.name} knows only the drawn world of the diorama;"
-            " camera footage wants `ovvis models pull instformer-r50`"
+            " for camera footage use clipvis-camera, or `ovvis models pull instformer-r50`"
+        )
+    elif engine.model.spec.text_domain == "photographs":
+        console.note(
+            f"{engine.model.spec.name} finds few and large things of a list of words;"
+            " for more, and for any words: `ovvis models pull instformer-r50`"
         )
     with console.text_progress() as progress:
         query = make_query(

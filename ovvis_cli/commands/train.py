@@ -2,19 +2,17 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, get_args
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ovvis_cli.choices import STAGE_NAMES, StageName
 from ovvis_cli.commands.options import DeviceOption, QuietOption
 from ovvis_cli.console import Console, Progress
 from ovvis_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from ovvis_cli.training.loop import StepReport
-
-Stage = Literal["clip", "proposals", "instclip", "rollout", "clipvis"]
-STAGES: tuple[Stage, ...] = get_args(Stage)
 
 _LOG_EVERY = 20  # steps
 
@@ -28,9 +26,15 @@ def train(  # noqa: PLR0913  each option is a parameter
         Path | None,
         typer.Option("--output", "-o", help="Folder of checkpoints and weights. [default: runs/MODEL]"),
     ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", help="Folder of photographs with masks, for a model that learns from them."),
+    ] = None,
     stage: Annotated[
         list[str] | None,  # Typer takes no list of literals
-        typer.Option("--stage", help=f"Only this of {', '.join(STAGES)}; may be given again. [default: all]"),
+        typer.Option(
+            "--stage", help=f"Train only this stage, of {', '.join(STAGE_NAMES)}; repeatable. [default: all]"
+        ),
     ] = None,
     budget: Annotated[
         float, typer.Option("--budget", help="Train on so many times as many samples as the recipe says.")
@@ -61,7 +65,7 @@ def train(  # noqa: PLR0913  each option is a parameter
     from ovvis_cli.training.recipe import Scale
     from ovvis_cli.training.training import load_training
 
-    training = load_training(model, Scale(budget=budget, batch=batch, workers=workers))
+    training = load_training(model, Scale(budget=budget, batch=batch, workers=workers), data=data)
     stages = tuple(_stage(name, training.stages) for name in stage) if stage else training.stages
     folder = output or Path("runs") / model
     if threads is not None:
@@ -82,7 +86,7 @@ def train(  # noqa: PLR0913  each option is a parameter
         console.write(f"weights: {weights}")
 
 
-def _stage(name: str, stages: Sequence[Stage]) -> Stage:
+def _stage(name: str, stages: Sequence[StageName]) -> StageName:
     for known in stages:
         if name == known:
             return known

@@ -1,1 +1,1 @@
-"""Data sets as users have them on disk."""
+"""Data sets on disk: annotations, frames, results files."""

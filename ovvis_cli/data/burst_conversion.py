@@ -1,7 +1,7 @@
-"""BURST in the YouTube-VIS form of CLIP-VIS and OVFormer (their burst2ytvis.py), and results back from it.
+"""Conversion of BURST to the YouTube-VIS form of CLIP-VIS and OVFormer (their burst2ytvis.py), and back.
 
-There, categories are numbered 1, 2, 3 ... in the order of the file, annotations from 0, and a track has one
-score. Areas are left out: the evaluator of these papers takes them all as 0.
+In that form categories are numbered 1, 2, 3 ... in the order of the file, annotations from 0, and each track
+has one score. Areas are left out: the evaluator of these papers takes them all as 0.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from ovvis_cli.vocabulary.categories import burst_lists
 
 
 def to_ground_truth(file: BurstFile) -> GroundTruth:
-    """The annotations in YouTube-VIS form; videos keep the ids of their sequences."""
+    """Convert annotations to YouTube-VIS form; videos keep the ids of their sequences."""
     contiguous = contiguous_ids(file)
     tracks: list[GroundTruthTrack] = []
     for sequence in file.sequences.values():
@@ -41,7 +41,7 @@ def to_ground_truth(file: BurstFile) -> GroundTruth:
 
 
 def videos_of(file: BurstFile) -> dict[int, AnnotatedVideo]:
-    """The annotated frames of the sequences as videos, by the ids of the sequences."""
+    """Return the annotated frames of each sequence as a video, by sequence id."""
     return {
         sequence.sequence_id: AnnotatedVideo(
             video_id=sequence.sequence_id,
@@ -54,7 +54,7 @@ def videos_of(file: BurstFile) -> dict[int, AnnotatedVideo]:
 
 
 def categories_of(file: BurstFile) -> dict[int, AnnotatedCategory]:
-    """The categories under their contiguous ids, each common or uncommon."""
+    """Return the categories by contiguous id, each marked common or uncommon."""
     known = burst_lists().known_ids
     return {
         number: AnnotatedCategory(
@@ -68,12 +68,12 @@ def categories_of(file: BurstFile) -> dict[int, AnnotatedCategory]:
 
 
 def contiguous_ids(file: BurstFile) -> dict[int, int]:
-    """The contiguous id of each category."""
+    """Return the contiguous id of each category."""
     return {category.category_id: number for number, category in enumerate(file.categories, start=1)}
 
 
 def to_predictions(results: BurstFile, *, ground_truth: BurstFile) -> tuple[PredictedTrack, ...]:
-    """BURST results in YouTube-VIS form: the score of a track is the mean over its frames."""
+    """Convert BURST results to YouTube-VIS form; a track's score is the mean over its frames."""
     contiguous = contiguous_ids(ground_truth)
     listed = [
         (sequence, track)
@@ -94,9 +94,9 @@ def to_predictions(results: BurstFile, *, ground_truth: BurstFile) -> tuple[Pred
 
 
 def to_burst_results(predictions: Sequence[PredictedTrack], *, ground_truth: BurstFile) -> BurstFile:
-    """Results in YouTube-VIS form as BURST's: each entry a track, with its score in every frame.
+    """Convert YouTube-VIS results to BURST's form: each entry becomes a track with its score in every frame.
 
-    Entries of unknown categories and without any mask are left out, and so are empty masks.
+    Entries of unknown categories or without any mask are left out, and so are empty masks.
     """
     original = {number: category for category, number in contiguous_ids(ground_truth).items()}
     by_video: dict[int, list[PredictedTrack]] = {}
@@ -129,5 +129,5 @@ def _burst_track(prediction: PredictedTrack, *, track_id: int, category_id: int)
         masks=prediction.masks,
         is_listed=is_listed,
         scores=np.full(len(is_listed), prediction.score),
-        places=np.where(is_listed, track_id, -1),  # as `write_burst_results` writes them: by id
+        places=np.where(is_listed, track_id, -1),  # in the order in which `write_burst_results` writes them
     )

@@ -4,14 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, Literal, get_args
+from typing import Final
 
+from ovvis_cli.choices import DataSetName, SplitName, TableName
 from ovvis_cli.errors import AnnotationError
-from ovvis_cli.vocabulary.categories import TableName
-
-DataSetName = Literal["ytvis2019", "ytvis2021", "ytvis2022", "ovis", "burst", "lvvis", "uvo", "diorama"]
-SplitName = Literal["train", "val", "test"]
-DATA_SET_NAMES: Final[tuple[DataSetName, ...]] = get_args(DataSetName)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Whether a data set on disk is complete and sound, before hours are spent on it."""
+"""Check of a data set on disk, before hours are spent on it: is it complete and well formed?"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from ovvis_cli.vocabulary.categories import load_table
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that is not as it should be; `is_serious` if an evaluation would stop or be wrong."""
+    """One problem; `is_serious` if an evaluation would stop or give wrong figures."""
 
     where: str
     what: str
@@ -30,12 +30,12 @@ def check_data_set(
     annotations: Path | None = None,
     on_video: Callable[[int], None] = lambda done: None,
 ) -> Iterator[Finding]:
-    """Everything that is missing or malformed: annotations, categories, number of videos, every frame.
+    """Yield all missing or malformed parts: annotations, categories, number of videos, every frame.
 
     Args:
-        files: of the data set.
-        annotations: a file in place of the data set's own.
-        on_video: told how many videos' frames have been looked at.
+        files: files of the data set.
+        annotations: annotation file to use instead of the data set's own.
+        on_video: called with the number of videos whose frames were checked.
     """
     path = annotations or files.annotations
     try:
@@ -52,11 +52,13 @@ def check_data_set(
 
 def _tracks(index: DataSetIndex, *, path: Path | None) -> Iterator[Finding]:
     if path is None or not index.has_ground_truth:
-        what = "no public ground truth: results go to the server, no figures here"
+        what = "no public ground truth: submit the results to the server"
         yield Finding(where=str(path or "annotations"), what=what, is_serious=False)
         return
     document = read_json(path)
-    if isinstance(document, dict) and "annotations" in document:  # BURST's own format is read with its index
+    if (
+        isinstance(document, dict) and "annotations" in document
+    ):  # BURST's own format is read together with its index
         parse_ground_truth(document, path=path)
 
 
@@ -81,7 +83,7 @@ def _counts(index: DataSetIndex, *, files: DataSetFiles) -> Iterator[Finding]:
 
 
 def _frames(video: AnnotatedVideo, *, files: DataSetFiles) -> Iterator[Finding]:
-    """One finding a video and kind of problem: where one frame is missing, hundreds are."""
+    """Yield one finding per video and kind of problem: where one frame is missing, hundreds are."""
     missing: list[Path] = []
     for path in frame_paths(video, folder=files.frames):
         if not path.is_file():

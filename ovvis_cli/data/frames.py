@@ -1,4 +1,4 @@
-"""The frames of a data set's videos, decoded ahead."""
+"""Frames of a data set's videos, prefetched."""
 
 from collections import deque
 from collections.abc import Generator, Sequence
@@ -16,9 +16,9 @@ _WAITING_PER_WORKER = 4
 
 
 def frame_paths(video: AnnotatedVideo, *, folder: Path) -> list[Path]:
-    """Where the frames of a video are; LV-VIS lists some under longer paths with backslashes.
+    """Return the paths of a video's frames; LV-VIS lists some with longer paths and backslashes.
 
-    The last two parts of a name, the video's folder and the file, are what all data sets but BURST agree on.
+    The last two parts of a name, folder and file, are the same in all data sets but BURST.
     """
     paths = []
     for name in video.file_names:
@@ -32,10 +32,10 @@ def frame_paths(video: AnnotatedVideo, *, folder: Path) -> list[Path]:
 def read_frames(
     paths: Sequence[Path], *, frame_hw: tuple[int, int], num_workers: int
 ) -> Generator[UInt8[np.ndarray, "H0 W0 3"], None, None]:
-    """RGB frames in order, resized to `frame_hw` where a file has another size (some of LV-VIS do).
+    """Yield RGB frames in order, resized to `frame_hw` if a file has another size (some in LV-VIS).
 
     Raises:
-        VideoError: a file is missing or is no image.
+        VideoError: a file is missing or not an image.
     """
     with ThreadPoolExecutor(num_workers, thread_name_prefix="ovvis-frames") as workers:
         waiting: deque[Future[UInt8[np.ndarray, "H0 W0 3"]]] = deque()
@@ -60,7 +60,7 @@ def _read_frame(path: Path, *, frame_hw: tuple[int, int]) -> UInt8[np.ndarray, "
 
 def _decode(path: Path) -> np.ndarray:
     try:
-        encoded = np.fromfile(path, dtype=np.uint8)  # cv2.imread cannot open names beyond ASCII everywhere
+        encoded = np.fromfile(path, dtype=np.uint8)  # cv2.imread cannot open non-ASCII names on every system
     except OSError as error:
         raise VideoError(
             f"cannot read the frame {path}: {error.strerror}",

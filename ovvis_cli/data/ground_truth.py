@@ -31,7 +31,7 @@ _Item = TypeVar("_Item", AnnotatedVideo, AnnotatedCategory)
 
 
 class NoGroundTruthError(AnnotationError):
-    """The annotation file of a split whose ground truth is kept by its server."""
+    """The ground truth of a split is not public; its server keeps it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,12 +43,12 @@ class DataSetIndex:
     has_ground_truth: bool
 
     def first(self, limit: int | None) -> "DataSetIndex":
-        """Only the first `limit` videos of the file; None: all."""
+        """Return only the first `limit` videos of the file; None: all."""
         return replace(self, videos=dict(islice(self.videos.items(), limit)))
 
 
 def read_index(path: Path) -> DataSetIndex:
-    """The videos and categories of an annotation file, with or without ground truth.
+    """Read the videos and categories of an annotation file, with or without ground truth.
 
     Raises:
         AnnotationError: the file is missing or malformed.
@@ -57,19 +57,19 @@ def read_index(path: Path) -> DataSetIndex:
 
 
 def parse_index(content: object, *, path: Path) -> DataSetIndex:
-    """As `read_index`, of what was read from `path`."""
+    """Parse what `read_index` reads from `path`."""
     return _index(_whole(content, path=path), path=path)
 
 
 def read_ground_truth(path: Path, *, lenient: bool = False, is_converted: bool = False) -> GroundTruth:
-    """Everything in an annotation file.
+    """Read an annotation file.
 
     Args:
         path: the file.
-        lenient: read what is plainly wrong as the official code does: annotations with the same id are all
-            the last of them, mask lists may have any length, annotations of unknown videos or categories are
-            left out.
-        is_converted: from BURST, so that nobody expects areas and crowds.
+        lenient: accept clear mistakes and treat them as the official code does: of annotations with the same
+            id the last one counts for all, mask lists may have any length, annotations of unknown videos or
+            categories are left out.
+        is_converted: the file was converted from BURST, so missing areas and crowds are expected.
 
     Raises:
         NoGroundTruthError: the file has no annotations.
@@ -81,7 +81,7 @@ def read_ground_truth(path: Path, *, lenient: bool = False, is_converted: bool =
 def parse_ground_truth(
     content: object, *, path: Path, lenient: bool = False, is_converted: bool = False
 ) -> GroundTruth:
-    """As `read_ground_truth`, of what was read from `path`."""
+    """Parse what `read_ground_truth` reads from `path`."""
     document = _whole(content, path=path)
     index = _index(document, path=path)
     if not index.has_ground_truth:
@@ -144,7 +144,7 @@ def _video(entry: Entry) -> AnnotatedVideo:
             )
     height, width = named.integer("height"), named.integer("width")
     if height < 1 or width < 1:
-        raise named.error(f"height {height} and width {width} are no frame size")
+        raise named.error(f"height {height} and width {width} are not a valid frame size")
     return AnnotatedVideo(
         video_id=video_id,
         frame_hw=(height, width),
@@ -187,7 +187,7 @@ def _tracks(
 
 
 def _usable(entries: Sequence[Entry], *, index: DataSetIndex, lenient: bool) -> list[Entry]:
-    """The entries that belong to a video and a category, none twice."""
+    """Return the entries that belong to a known video and category, each id once."""
     usable = []
     last = {entry.integer("id"): entry for entry in entries}
     seen: set[int] = set()
@@ -262,7 +262,7 @@ def _warn(entries: Sequence[Entry], *, optional: Sequence[tuple[str, str]]) -> N
 
 
 def first_videos(ground_truth: GroundTruth, *, limit: int | None) -> GroundTruth:
-    """The first `limit` videos of the file and what is in them; all categories. None: everything."""
+    """Return the first `limit` videos of the file with their tracks, and all categories; None: everything."""
     if limit is None:
         return ground_truth
     videos = dict(islice(ground_truth.videos.items(), limit))

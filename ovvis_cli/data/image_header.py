@@ -1,4 +1,4 @@
-"""The size of an image from the head of its file: many frames are looked at without decoding one."""
+"""Image size from the file header, so that many frames can be checked without decoding them."""
 
 import struct
 from pathlib import Path
@@ -8,15 +8,15 @@ from ovvis_cli.errors import VideoError
 
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
 _JPEG: Final = b"\xff\xd8"
-_FRAME_MARKERS: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # start of frame, of any kind
-_BARE_MARKERS: Final = frozenset({0x01, *range(0xD0, 0xD9)})  # without length
+_FRAME_MARKERS: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # start of frame, any kind
+_BARE_MARKERS: Final = frozenset({0x01, *range(0xD0, 0xD9)})  # markers without length
 
 
 def image_size(path: Path) -> tuple[int, int]:
-    """Height and width [px] of a JPEG or PNG file, as it is stored.
+    """Return height and width [px] of a JPEG or PNG file, as stored.
 
     Raises:
-        VideoError: there is no such file, or it is neither, or it ends before its size.
+        VideoError: the file is missing, cut off, or neither JPEG nor PNG.
     """
     try:
         with path.open("rb") as file:
@@ -31,7 +31,7 @@ def image_size(path: Path) -> tuple[int, int]:
         raise VideoError(f"cannot read {path}: {error.strerror}") from error
     except struct.error as error:
         raise VideoError(f"{path} is cut off") from error
-    raise VideoError(f"{path} is no JPEG or PNG image")
+    raise VideoError(f"{path} is not a JPEG or PNG image")
 
 
 def _jpeg_size(file: BinaryIO) -> tuple[int, int]:

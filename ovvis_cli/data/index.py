@@ -1,4 +1,4 @@
-"""The videos and categories of a data set on disk, whichever way they are listed."""
+"""Videos and categories of a data set on disk."""
 
 from pathlib import Path
 
@@ -16,14 +16,14 @@ _IMAGES = frozenset({".jpg", ".jpeg", ".png"})
 
 
 def load_index(files: DataSetFiles, *, annotations: Path | None = None) -> DataSetIndex:
-    """The videos to run and the categories to ask for.
+    """Return the videos to run and the categories to ask for.
 
-    Without an annotation file, as LV-VIS comes for its test part, videos are the folders by name, with their
-    positions as ids.
+    Without an annotation file, as in LV-VIS's test split, the videos are the folders sorted by name, and
+    their positions are the ids.
 
     Args:
-        files: of the data set.
-        annotations: a file in place of the data set's own.
+        files: files of the data set.
+        annotations: annotation file to use instead of the data set's own.
 
     Raises:
         AnnotationError: the annotation file is malformed, or there are no videos.

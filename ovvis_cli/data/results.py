@@ -18,7 +18,7 @@ _MAX_SHOWN_IDS = 8
 def read_results(
     path: Path, *, videos: Mapping[int, AnnotatedVideo], lenient: bool = False
 ) -> tuple[PredictedTrack, ...]:
-    """The entries of a results file, in its order; keys that the format does not know are ignored.
+    """Read the entries of a results file in order; unknown keys are ignored.
 
     Args:
         path: the file.
@@ -34,7 +34,7 @@ def read_results(
 def parse_results(
     document: object, *, path: Path, videos: Mapping[int, AnnotatedVideo], lenient: bool = False
 ) -> tuple[PredictedTrack, ...]:
-    """As `read_results`, of what was read from `path`, which is used up: its masks are taken out."""
+    """Parse what `read_results` reads from `path`. Removes the masks from `document` to save memory."""
     if not isinstance(document, list):
         keys = f' with the key "{next(iter(document))}"' if isinstance(document, dict) and document else ""
         raise AnnotationError(f"{path}: results must be a list; found {kind_of(document)}{keys}")
@@ -69,7 +69,7 @@ def _tracks(
 def warn_unknown_categories(
     predictions: Sequence[PredictedTrack], *, categories: Mapping[int, AnnotatedCategory], path: Path
 ) -> None:
-    """Warns of entries that an evaluation by category leaves out, as the official evaluators do silently."""
+    """Warn of entries that evaluation by category leaves out; the official evaluators do so silently."""
     unknown = [track for track in predictions if track.category_id not in categories]
     if not unknown:
         return
@@ -87,7 +87,7 @@ def warn_unknown_categories(
 
 
 def _taken(entry: Entry) -> object:
-    """The masks, taken out of the document: they are most of it, and once read no longer needed."""
+    """Remove the masks from the document and return them: they are most of its size."""
     segmentations = entry.value("segmentations")
     entry.content["segmentations"] = None
     return segmentations

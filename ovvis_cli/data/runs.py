@@ -1,8 +1,8 @@
-"""Run-length encoded masks, many at once, and never trusted.
+"""Decoder of many run-length encoded masks at once, which checks everything it reads.
 
 COCO's compressed form writes each run as characters of 6 bits; from the fourth run on it writes the
-difference to the run before the last. pycocotools loops for ever over masks whose runs do not add up to the
-frame, so nothing that a file says reaches it: strings are decoded here, in numpy, and checked.
+difference to the run before the last. pycocotools loops forever on masks whose runs do not add up to the
+frame. So strings are decoded and checked here, in numpy, before pycocotools sees them.
 """
 
 from collections.abc import Sequence
@@ -14,11 +14,11 @@ from jaxtyping import Int, UInt8
 _FIRST_CHARACTER = 48
 _CONTINUES, _NEGATIVE, _VALUE = 0x20, 0x10, 0x1F
 _BITS = 5
-_MAX_CHARACTERS = 8  # of one run: 40 bits, more than any mask needs
+_MAX_CHARACTERS = 8  # per run: 40 bits, more than any mask needs
 
 
 class MaskError(ValueError):
-    """A mask that cannot be used; `index` is its position in the given masks."""
+    """A mask that cannot be used; `index` is its position among the given masks."""
 
     def __init__(self, message: str, *, index: int) -> None:
         super().__init__(message)
@@ -27,9 +27,10 @@ class MaskError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunPairs:
-    """The runs of N masks, as pairs of a background and the foreground run after it.
+    """The runs of N masks, as pairs of a background run and the foreground run after it.
 
-    Mask n has the pairs offsets[n]:offsets[n + 1]; its last foreground run is 0 where the mask has none.
+    Mask n has the pairs offsets[n]:offsets[n + 1]; its last foreground run is 0 if the mask ends in
+    background.
     """
 
     background: Int[np.ndarray, " P"]
@@ -38,7 +39,7 @@ class RunPairs:
 
 
 def decode_counts(strings: Sequence[str]) -> RunPairs:
-    """The runs of compressed masks.
+    """Decode the runs of compressed masks.
 
     Raises:
         MaskError: a string holds characters that are not part of the encoding, or ends within a run.
@@ -55,7 +56,7 @@ def decode_counts(strings: Sequence[str]) -> RunPairs:
 
 
 def check_totals(runs: RunPairs, num_pixels: Int[np.ndarray, " N"]) -> None:
-    """Raises MaskError for a negative run, and where the runs do not add up to `num_pixels` of the mask."""
+    """Raise MaskError for a negative run, or if the runs do not add up to `num_pixels` of the mask."""
     negative = (runs.background < 0) | (runs.foreground < 0)
     if negative.any():
         index = int(np.searchsorted(runs.offsets, np.argmax(negative), side="right")) - 1
@@ -70,13 +71,13 @@ def check_totals(runs: RunPairs, num_pixels: Int[np.ndarray, " N"]) -> None:
 
 
 def _characters(text: str, *, strings: Sequence[str], ends: Int[np.ndarray, " N"]) -> UInt8[np.ndarray, " S"]:
-    """The 6 bits of each character."""
+    """Return the 6 bits of each character."""
     try:
         codes = np.frombuffer(text.encode("ascii"), dtype=np.uint8) - np.uint8(_FIRST_CHARACTER)
     except UnicodeEncodeError:
         index = next(n for n, string in enumerate(strings) if not string.isascii())
         raise MaskError("counts cannot be decoded: there are characters beyond ASCII", index=index) from None
-    wrong = codes > (_CONTINUES | _VALUE)  # those before the first character wrap around
+    wrong = codes > (_CONTINUES | _VALUE)  # codes below the first valid character wrap around
     if wrong.any():
         place = int(np.argmax(wrong))
         index = int(np.searchsorted(ends, place, side="right"))
@@ -115,7 +116,7 @@ def _values(
     last_characters: Int[np.ndarray, " R"],
     num_characters: Int[np.ndarray, " R"],
 ) -> Int[np.ndarray, " R"]:
-    """The number that each run writes: little-endian groups of five bits in two's complement."""
+    """Decode the number of each run: little-endian groups of five bits in two's complement."""
     highest = characters[last_characters].astype(np.int64)
     values = (highest & _VALUE) - ((highest & _NEGATIVE) << 1)
     longer = np.flatnonzero(num_characters > 1)
@@ -126,28 +127,28 @@ def _values(
 
 
 def _undo_differences(values: Int[np.ndarray, " R"], *, num_runs: Int[np.ndarray, " N"]) -> RunPairs:
-    """Runs from what was written: from the fourth on, a run is added to the one two before it."""
+    """Undo the differences: from the fourth run on, add the run two before."""
     num_pairs = (num_runs + 1) // 2
     offsets = np.concatenate([[0], np.cumsum(num_pairs)])
-    paired = np.zeros(2 * offsets[-1], dtype=np.int64)  # every mask begins at an even place
+    paired = np.zeros(2 * offsets[-1], dtype=np.int64)  # every mask starts at an even position
     shift = 2 * offsets[:-1] - (np.cumsum(num_runs) - num_runs)
     paired[np.arange(len(values)) + np.repeat(shift, num_runs)] = values
     background, foreground = paired[0::2], paired[1::2]
     first = offsets[:-1][num_pairs > 0]
     first_background = background[first]
-    background[first] = 0  # no part of the chain of differences
+    background[first] = 0  # not part of the chain of differences
     background = _segmented_sums(background, offsets=offsets, sizes=num_pairs)
     background[first] = first_background
     foreground = _segmented_sums(foreground, offsets=offsets, sizes=num_pairs)
     odd = np.flatnonzero(num_runs % 2 == 1)
-    foreground[offsets[odd + 1] - 1] = 0  # there is no such run
+    foreground[offsets[odd + 1] - 1] = 0  # this run does not exist
     return RunPairs(background=background, foreground=foreground, offsets=offsets)
 
 
 def _segmented_sums(
     values: Int[np.ndarray, " P"], *, offsets: Int[np.ndarray, " N+1"], sizes: Int[np.ndarray, " N"]
 ) -> Int[np.ndarray, " P"]:
-    """Running sums that begin anew with each segment."""
+    """Return running sums that restart with each segment."""
     sums = np.cumsum(values)
     before = np.concatenate([[0], sums])[offsets[:-1]]
     sums -= np.repeat(before, sizes)

@@ -1,8 +1,8 @@
-"""Which categories of a data set are base or novel, common or uncommon."""
+"""Splits of a data set's categories: base and novel, common and uncommon."""
 
 from collections.abc import Iterable
 
-from ovvis_cli.data.catalog import DataSetName
+from ovvis_cli.choices import DataSetName
 from ovvis_cli.data.tracks import AnnotatedCategory
 from ovvis_cli.vocabulary.categories import load_table
 
@@ -12,10 +12,10 @@ _NOVEL_PARTITIONS = (2, 3)
 def category_splits(
     data_set: DataSetName | None, categories: Iterable[AnnotatedCategory]
 ) -> dict[str, frozenset[int]]:
-    """The category ids of each split that papers report apart; empty where there is none.
+    """Return the category ids of each split that papers report separately; empty without splits.
 
-    What the annotation file says counts (LV-VIS, BURST, diorama); for YouTube-VIS the split of OVFormer's
-    `tools/ytvis_json.py`, after the overlap with LVIS.
+    LV-VIS, BURST and the diorama: as marked in the annotation file. YouTube-VIS: the split of OVFormer's
+    `tools/ytvis_json.py`, by overlap with LVIS.
     """
     listed = list(categories)
     match data_set:

@@ -1,4 +1,4 @@
-"""Annotated and predicted tracks of a data set, as the evaluators take them."""
+"""Annotated and predicted tracks of a data set, as the evaluators need them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,23 +14,23 @@ Occlusion = Literal["no_occlusion", "slight_occlusion", "severe_occlusion"]
 class MaskTrack:
     """The masks of one object in a video of T frames, as R intervals [start, end) of flat pixel positions.
 
-    A position counts all pixels of the frames before, then the frame's own pixels down the columns, as COCO's
-    runs do. Intervals are not empty and ascend.
+    A position counts all pixels of earlier frames, then the pixels of its own frame in column order, as in
+    COCO's runs. Intervals are not empty and sorted.
     """
 
     starts: Integer[np.ndarray, " R"]
     ends: Integer[np.ndarray, " R"]
-    frame_areas: Int[np.ndarray, " T"]  # [px^2]; 0 where the object is not seen
-    frame_pixels: int  # of each frame
+    frame_areas: Int[np.ndarray, " T"]  # [px^2]; 0 where the object is not visible
+    frame_pixels: int  # per frame
 
     @property
     def area(self) -> int:
-        """Pixels of all frames together [px^2]."""
+        """Number of pixels over all frames [px^2]."""
         return int(self.frame_areas.sum())
 
     @property
     def mean_area(self) -> float:
-        """Mean area [px^2] over the frames where the object is seen, 0 if it never is."""
+        """Mean area [px^2] over the frames where the object is visible; 0 if it never is."""
         seen = self.frame_areas[self.frame_areas > 0]
         return float(seen.mean()) if seen.size else 0.0
 
@@ -64,8 +64,8 @@ class GroundTruthTrack:
     video_id: int
     category_id: int
     is_crowd: bool
-    areas: Float[np.ndarray, " V"]  # [px^2] as the file gives them, of the frames where it is not null or 0
-    occlusions: tuple[Occlusion | None, ...] | None  # OVIS only, a frame each
+    areas: Float[np.ndarray, " V"]  # [px^2] from the file, of the frames where it is neither null nor 0
+    occlusions: tuple[Occlusion | None, ...] | None  # OVIS only, one per frame
     masks: MaskTrack
 
 
@@ -80,7 +80,7 @@ class GroundTruth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PredictedTrack:
-    """One entry of a results file: a track with one label. Any finite score; only the order counts."""
+    """One entry of a results file: a track with one label. Scores are finite; only their order counts."""
 
     entry: int  # position in the file
     video_id: int

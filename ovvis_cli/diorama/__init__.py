@@ -1,6 +1,6 @@
-"""The procedural world that the embedded model is trained and tested on.
+"""The procedural world that the embedded models are trained and tested on.
 
-`canvas` and `look` are what `kinds` draw with; `cutout` makes one individual of a kind; `textures` and
-`background` paint what is behind; `motion`, `compositing` and `effects` turn cut-outs into a film (`scene`)
-or one picture (`single`); `splits` says who appears where; `writer` puts videos and `annotations` on disk.
+`canvas` and `look` are the drawing tools of `kinds`; `cutout` draws one object of a kind; `textures` and
+`background` paint backgrounds; `motion`, `compositing` and `effects` turn cutouts into a video (`scene`) or a
+picture (`single`); `splits` assigns kinds to splits and videos; `writer` writes videos and `annotations`.
 """

@@ -1,4 +1,4 @@
-"""The YouTube-VIS annotation file of a diorama data set, as typed JSON objects."""
+"""YouTube-VIS annotation file of a diorama data set, as typed JSON objects."""
 
 from collections.abc import Sequence
 from typing import Literal, TypedDict
@@ -30,7 +30,7 @@ class VideoEntry(TypedDict):
 
 
 class TrackAnnotation(TypedDict):
-    """One object in one video: a frame each a mask, a box (x, y, width, height) [px], an area [px^2]."""
+    """One object in one video: per frame a mask, a box (x, y, width, height) [px] and an area [px^2]."""
 
     id: int
     video_id: int
@@ -46,7 +46,7 @@ class TrackAnnotation(TypedDict):
 
 
 class Annotations(TypedDict):
-    """The whole file."""
+    """The whole annotation file."""
 
     info: dict[str, str | int]
     videos: list[VideoEntry]
@@ -55,7 +55,7 @@ class Annotations(TypedDict):
 
 
 def category_entries(kinds: Sequence[Kind]) -> list[CategoryEntry]:
-    """The categories of `kinds`, in their order."""
+    """Return the categories of `kinds`, in their order."""
     return [
         {
             "id": index + 1,
@@ -70,7 +70,7 @@ def category_entries(kinds: Sequence[Kind]) -> list[CategoryEntry]:
 def track_annotation(
     masks: Bool[np.ndarray, "T H W"], *, annotation_id: int, video_id: int, category_id: int, caption: str
 ) -> TrackAnnotation | None:
-    """The annotation of one object from its masks, or None where it is never seen."""
+    """Return the annotation of one object from its masks, or None if it is never visible."""
     length, height, width = masks.shape
     seen = [bool(mask.any()) for mask in masks]
     if not any(seen):

@@ -1,4 +1,4 @@
-"""Textured backgrounds: one texture, or two that meet at a horizon or are mixed by noise."""
+"""Textured backgrounds: one texture, or two that meet at a horizon or are blended by noise."""
 
 import colorsys
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ _HORIZON_SHARE, _MIX_SHARE = 0.22, 0.13
 def paint_background(
     rng: np.random.Generator, *, frame_hw: tuple[int, int], texture: Texture | None = None
 ) -> UInt8[np.ndarray, "H W 3"]:
-    """A background of any sort, or of one `texture` in its natural colours."""
+    """Paint a background of any sort, or of one `texture` in its natural colors."""
     if texture is not None:
         return _lit(rng, _paint(rng, texture, frame_hw=frame_hw, natural=True))
     sort = rng.random()
@@ -72,7 +72,7 @@ def _blend(
 
 
 def _lit(rng: np.random.Generator, picture: UInt8[np.ndarray, "H W 3"]) -> UInt8[np.ndarray, "H W 3"]:
-    """Half of the pictures are softened, and all get a contrast of their own and a mild fall of light."""
+    """Soften half of the pictures, and give each a contrast of its own and a mild light gradient."""
     contrast = rng.uniform(0.55, 1.0)
     mean = np.array(cv2.mean(picture)[:3]) * (1.0 - contrast)
     levels = np.arange(256)[:, None] * contrast + mean
@@ -87,7 +87,7 @@ def _lit(rng: np.random.Generator, picture: UInt8[np.ndarray, "H W 3"]) -> UInt8
 
 
 def _random_colors(rng: np.random.Generator) -> tuple[tuple[float, float, float], ...]:
-    """Two to four colours, related or not, mostly less saturated than the objects."""
+    """Return two to four colors, related or not, mostly less saturated than the objects."""
     hue, spread = rng.random(), rng.choice((0.04, 0.12, 0.5))
     saturation = rng.uniform(0.0, 0.8) ** 1.5
     values = np.sort(rng.uniform(0.2, 0.98, int(rng.integers(2, 5))))

@@ -1,8 +1,8 @@
-"""The drawing surface of the diorama: filled shapes in unit coordinates, anti-aliased onto an RGBA picture.
+"""Drawing surface of the diorama: filled shapes in unit coordinates, anti-aliased onto an RGBA picture.
 
-Coordinates run from 0 to 1, x to the right and y DOWN. Shapes are painted one over the other; the alpha of
-the result is the union of all shapes less what was erased. Inside, the picture is premultiplied and enlarged;
-it is shrunk by area averaging at the end.
+Coordinates run from 0 to 1, x to the right and y DOWN. Later shapes cover earlier ones; the final alpha is
+the union of all shapes minus what was erased. Internally the picture is premultiplied and enlarged; it is
+shrunk by area averaging at the end.
 """
 
 import math
@@ -19,12 +19,12 @@ from ovvis_cli.diorama.look import Color, Paint
 Point: TypeAlias = tuple[float, float]
 """x, y in unit coordinates."""
 
-_MIN_INNER_PX = 256  # small pictures are enlarged up to this size, so that thin lines keep their width
+_MIN_INNER_PX = 256  # small pictures are enlarged to this size, so that thin lines keep their width
 _MIN_SUPERSAMPLING = 2
 _SHIFT = 4  # fractional bits of the coordinates given to OpenCV
 _NUM_ELLIPSE_POINTS = 48
-_SPLINE_STEPS = 8  # points drawn for each control point of a blob
-_INSIDE = 160  # coverage (of 255) above which a pixel of a patterned shape takes the second colour
+_SPLINE_STEPS = 8  # points drawn per control point of a blob
+_INSIDE = 160  # coverage (of 255) above which a pixel of a patterned shape gets the second color
 _PERIOD_STEPS = 256  # a power of two; the two below are in these steps
 _STRIPE = 116
 _SPOT_RADIUS = 80
@@ -32,7 +32,7 @@ _CLEAR = (0, 0, 0, 0)
 
 
 class Canvas:
-    """A square RGBA drawing surface with unit coordinates; `paint` is a `Paint` or a bare colour."""
+    """A square RGBA drawing surface with unit coordinates; `paint` is a `Paint` or a single color."""
 
     def __init__(self, size_px: int) -> None:
         if size_px < 1:
@@ -44,7 +44,7 @@ class Canvas:
         self._second_color_areas: dict[tuple[str, float, float], NDArray[np.bool_]] = {}
 
     def polygon(self, points: Sequence[Point], paint: Paint | Color) -> None:
-        """Fills a closed polygon (even-odd where it crosses itself)."""
+        """Fill a closed polygon (even-odd where it crosses itself)."""
         self._fill(np.asarray(points, dtype=np.float64), paint=paint)
 
     def ellipse(
@@ -57,9 +57,9 @@ class Canvas:
         start_deg: float = 0.0,
         end_deg: float = 360.0,
     ) -> None:
-        """Fills an ellipse turned clockwise by `angle_deg`, or its pie slice from `start_deg` to `end_deg`.
+        """Fill an ellipse turned clockwise by `angle_deg`, or its pie slice from `start_deg` to `end_deg`.
 
-        Angles run clockwise from the ellipse's own x axis: 90 is below the centre.
+        Angles run clockwise from the ellipse's own x axis: 90 is below the center.
         """
         outline = _ellipse_points(
             center, radii=radii, angle_deg=angle_deg, start_deg=start_deg, end_deg=end_deg
@@ -67,13 +67,13 @@ class Canvas:
         self._fill(outline, paint=paint)
 
     def blob(self, points: Sequence[Point], paint: Paint | Color) -> None:
-        """Fills the closed smooth curve that runs through all `points` (at least 3) in order."""
+        """Fill the closed smooth curve through all `points` (at least 3) in order."""
         self._fill(_closed_spline(np.asarray(points, dtype=np.float64)), paint=paint)
 
     def line(
         self, points: Sequence[Point], width: float, paint: Paint | Color, *, closed: bool = False
     ) -> None:
-        """Draws a polyline of `width` in unit coordinates, with round caps and joints."""
+        """Draw a polyline of `width` in unit coordinates, with round caps and joints."""
         thickness_px = max(1, round(width * self._inner_px))
         path = self._to_fixed(np.asarray(points, dtype=np.float64))
         color, second_area = self._resolve(paint)
@@ -84,16 +84,16 @@ class Canvas:
             self._pixels[(coverage > _INSIDE) & second_area] = (*color.color2, 255)
 
     def erase_ellipse(self, center: Point, radii: Point, *, angle_deg: float = 0.0) -> None:
-        """Makes the inside of an ellipse transparent."""
+        """Make the inside of an ellipse transparent."""
         outline = _ellipse_points(center, radii=radii, angle_deg=angle_deg, start_deg=0.0, end_deg=360.0)
         self._erase(outline)
 
     def erase_polygon(self, points: Sequence[Point]) -> None:
-        """Makes the inside of a polygon transparent."""
+        """Make the inside of a polygon transparent."""
         self._erase(np.asarray(points, dtype=np.float64))
 
     def rgba(self) -> UInt8[np.ndarray, "S S 4"]:
-        """The picture at `size_px`, straight (not premultiplied) alpha; a new array at each call."""
+        """Return a new array with the picture at `size_px`, in straight (not premultiplied) alpha."""
         size_hw = (self.size_px, self.size_px)
         small = cv2.resize(self._pixels, size_hw, interpolation=cv2.INTER_AREA).astype(np.uint16)
         alpha = small[..., 3:]
@@ -108,7 +108,7 @@ class Canvas:
             return
         low = np.clip(np.floor(outline.min(axis=0) * self._inner_px).astype(int) - 1, 0, self._inner_px)
         high = np.clip(np.ceil(outline.max(axis=0) * self._inner_px).astype(int) + 2, 0, self._inner_px)
-        if (high <= low).any():  # all of it lies outside the canvas
+        if (high <= low).any():  # entirely outside the canvas
             return
         (left, top), (right, bottom) = low, high
         coverage = np.zeros((bottom - top, right - left), dtype=np.uint8)
@@ -120,7 +120,7 @@ class Canvas:
         cv2.fillPoly(self._pixels, [self._to_fixed(outline)], _CLEAR, cv2.LINE_AA, _SHIFT)
 
     def _resolve(self, paint: Paint | Color) -> tuple[Paint, NDArray[np.bool_] | None]:
-        """The paint, and where on the whole canvas its second colour shows (None for plain)."""
+        """Return the paint, and where on the canvas its second color shows (None for plain)."""
         if not isinstance(paint, Paint):
             return Paint(paint), None
         if paint.pattern == "plain":
@@ -131,7 +131,7 @@ class Canvas:
         return paint, self._second_color_areas[key]
 
     def _to_fixed(self, points: NDArray[np.float64]) -> NDArray[np.int32]:
-        # OpenCV puts pixel centres on integers; ours lie at one half.
+        # OpenCV has pixel centers at integers; here they are at one half.
         return np.round((points * self._inner_px - 0.5) * (1 << _SHIFT)).astype(np.int32)
 
 
@@ -159,7 +159,7 @@ def _ellipse_points(
 
 
 def _closed_spline(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Catmull-Rom curve through all points and back to the first."""
+    """Return the Catmull-Rom curve through all points and back to the first."""
     before, after, after2 = (np.roll(points, -offset, axis=0)[:, None] for offset in (-1, 1, 2))
     here = points[:, None]
     t = np.linspace(0.0, 1.0, _SPLINE_STEPS, endpoint=False)[None, :, None]
@@ -171,7 +171,7 @@ def _closed_spline(points: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _second_color_area(paint: Paint, *, size_px: int) -> NDArray[np.bool_]:
-    """Works on integers, in 1/256 of a period: many times faster than floats with a remainder."""
+    """Compute in integers, in 1/256 of a period: many times faster than float remainders."""
     axis = ((np.arange(size_px) + 0.5) / size_px - 0.5) * _PERIOD_STEPS / paint.period
     cos, sin = math.cos(math.radians(paint.angle_deg)), math.sin(math.radians(paint.angle_deg))
     along = np.add.outer((axis * sin).astype(np.int32), (axis * cos).astype(np.int32))
@@ -184,7 +184,7 @@ def _second_color_area(paint: Paint, *, size_px: int) -> NDArray[np.bool_]:
     elif paint.pattern == "checkered":
         area = np.not_equal((along ^ across) & (_PERIOD_STEPS // 2), 0)
     else:
-        along += (across & _PERIOD_STEPS) >> 1  # every other row of spots is moved by half a period
+        along += (across & _PERIOD_STEPS) >> 1  # every other row of spots is shifted by half a period
         for offsets in (along, across):
             offsets &= _PERIOD_STEPS - 1
             offsets -= _PERIOD_STEPS // 2

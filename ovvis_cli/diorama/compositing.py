@@ -1,4 +1,4 @@
-"""Laying a cut-out over a frame: turn and scale it, blend it, and say which pixels it covers."""
+"""Compositing of a cutout onto a frame: rotate, scale, blend, and report the covered pixels."""
 
 import math
 from dataclasses import dataclass
@@ -7,14 +7,14 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
-_RIM_PX = 1  # transparent rim, so that the outline stays smooth when it is warped
+_RIM_PX = 1  # transparent rim that keeps the outline smooth when warped
 _SOLID = 127
 _MIN_BLUR_PX = 1.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patch:
-    """A warped cut-out where it meets the frame; `rgba` is premultiplied, `solid` is where alpha > 0.5."""
+    """A warped cutout, clipped to the frame; `rgba` is premultiplied, `solid` is where alpha > 0.5."""
 
     top: int
     left: int
@@ -23,13 +23,13 @@ class Patch:
 
     @property
     def area(self) -> tuple[slice, slice]:
-        """Rows and columns of the frame that the patch lies on."""
+        """Rows and columns of the frame that the patch covers."""
         height, width = self.solid.shape
         return slice(self.top, self.top + height), slice(self.left, self.left + width)
 
 
 def premultiplied(rgba: UInt8[np.ndarray, "h w 4"]) -> UInt8[np.ndarray, "p q 4"]:
-    """Straight alpha to premultiplied, with a transparent rim of one pixel."""
+    """Convert straight to premultiplied alpha and add a transparent rim of one pixel."""
     alpha = rgba[:, :, 3]
     color = cv2.multiply(rgba[:, :, :3], cv2.merge([alpha, alpha, alpha]), scale=1.0 / 255.0)
     return np.pad(np.dstack([color, alpha]), ((_RIM_PX, _RIM_PX), (_RIM_PX, _RIM_PX), (0, 0)))
@@ -38,7 +38,7 @@ def premultiplied(rgba: UInt8[np.ndarray, "h w 4"]) -> UInt8[np.ndarray, "p q 4"
 def placement(
     *, sprite_hw: tuple[int, int], center_xy: tuple[float, float], scale: float, angle_deg: float
 ) -> Float[np.ndarray, "2 3"]:
-    """The affine map that puts a sprite's centre at `center_xy` (pixels), scaled, turned clockwise."""
+    """Return the affine map of a sprite centered at `center_xy` (pixels), scaled and turned clockwise."""
     cos = scale * math.cos(math.radians(angle_deg))
     sin = scale * math.sin(math.radians(angle_deg))
     turn = np.array([[cos, -sin], [sin, cos]])
@@ -53,9 +53,9 @@ def warp(
     frame_hw: tuple[int, int],
     smear_xy: tuple[float, float] = (0.0, 0.0),
 ) -> Patch | None:
-    """The part of a premultiplied sprite that lies in the frame, or None when it is outside.
+    """Return the part of a premultiplied sprite that is in the frame, or None.
 
-    `smear_xy` (pixels) blurs the picture along that way; `solid` stays that of the sharp outline.
+    `smear_xy` (pixels) is a motion blur along that vector; `solid` remains that of the sharp outline.
     """
     height, width = sprite.shape[:2]
     corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]]) @ matrix.T
@@ -71,7 +71,7 @@ def warp(
 
 
 def blend(frame: UInt8[np.ndarray, "H W 3"], patch: Patch) -> None:
-    """Lays `patch` over `frame` in place."""
+    """Blend `patch` into `frame` in place."""
     under = frame[patch.area]
     through = 255 - patch.rgba[:, :, 3]
     shown = cv2.multiply(under, cv2.merge([through, through, through]), scale=1.0 / 255.0)

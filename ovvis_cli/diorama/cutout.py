@@ -1,4 +1,4 @@
-"""One object drawn once, cut out along its outline, with the caption that describes it."""
+"""A cutout: one object drawn and cropped to its outline, with a caption."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ _USE_SYNONYM = 0.25
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cutout:
-    """An object without a background; `rgba` is straight alpha, RGB order, cropped tight to the object."""
+    """An object without background; `rgba` has straight alpha, RGB order, and is cropped to the object."""
 
     rgba: UInt8[np.ndarray, "h w 4"]
     kind: Kind
@@ -28,7 +28,7 @@ class Cutout:
 
 
 def draw_cutout(kind: Kind, rng: np.random.Generator, *, size_px: int) -> Cutout:
-    """A new individual of `kind` on a canvas of `size_px`; it faces right or left at random.
+    """Draw a new object of `kind` on a canvas of `size_px`; it faces right or left at random.
 
     Raises:
         RuntimeError: the kind drew nothing.
@@ -43,7 +43,7 @@ def draw_cutout(kind: Kind, rng: np.random.Generator, *, size_px: int) -> Cutout
 
 
 def describe(kind: Kind, look: Look, rng: np.random.Generator) -> str:
-    """A caption such as "a striped blue fish"; now and then an attribute is left out or a synonym taken."""
+    """Return a caption such as "a striped blue fish", sometimes with a synonym or fewer attributes."""
     name = kind.name
     if kind.synonyms and rng.random() < _USE_SYNONYM:
         name = kind.synonyms[int(rng.integers(len(kind.synonyms)))]
@@ -57,7 +57,7 @@ def describe(kind: Kind, look: Look, rng: np.random.Generator) -> str:
 
 
 def with_article(phrase: str) -> str:
-    """`phrase` after "a" or "an", by how its first word sounds; plurals stay alone."""
+    """Prepend "a" or "an" to `phrase`, by the sound of its first word; plurals get no article."""
     lower = phrase.lower()
     if lower.endswith(_PLURALS) and "pair of" not in lower:
         return phrase

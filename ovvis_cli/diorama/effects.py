@@ -1,4 +1,4 @@
-"""What the camera does to a finished frame: drifting exposure, noise, and how long its shutter is open."""
+"""Camera effects on finished frames: exposure drift, noise, and motion blur from the shutter time."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from ovvis_cli.diorama.motion import catmull_rom
 _KNOT_S = 0.8
 _BLURRED_SHARE, _NOISY_SHARE = 0.4, 0.6
 _NOISE_SHIFT_PX = 24
-_NOISE_TILE_PX = 96  # repeated over the frame: nobody sees it, and it is drawn fast
+_NOISE_TILE_PX = 96  # repeated over the frame: not noticeable, and fast
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,14 +19,14 @@ class Effects:
     """Mild effects of one clip; `gains` multiply the red, green and blue of each frame."""
 
     gains: Float[np.ndarray, "T 3"]
-    noise: Int16[np.ndarray, "P Q 3"] | None  # larger than the frame, moved from frame to frame
-    shutter: float  # part of the time between frames in which it is open, 0 for sharp frames
+    noise: Int16[np.ndarray, "P Q 3"] | None  # larger than the frame, shifted from frame to frame
+    shutter: float  # fraction of the frame interval in which the shutter is open, 0 for sharp frames
 
 
 def draw_effects(
     rng: np.random.Generator, *, times_s: Float[np.ndarray, " T"], frame_hw: tuple[int, int]
 ) -> Effects:
-    """Effects for the moments `times_s`; the same generator gives the same ones for any number of frames."""
+    """Draw effects for `times_s`; the same generator gives the same effects for any number of frames."""
     shutter = float(rng.uniform(0.2, 0.5)) if rng.random() < _BLURRED_SHARE else 0.0
     sigma = float(rng.uniform(1.0, 5.0)) if rng.random() < _NOISY_SHARE else 0.0
     cast, drift = rng.uniform(0.94, 1.06, 3), rng.uniform(0.0, 0.09)
@@ -43,7 +43,7 @@ def draw_effects(
 def apply_effects(
     frame: UInt8[np.ndarray, "H W 3"], effects: Effects, *, step: int, frame_index: int
 ) -> UInt8[np.ndarray, "H W 3"]:
-    """The frame as the camera records it; `step` is its place in the clip, `frame_index` moves the noise."""
+    """Apply the effects of the clip's frame `step`; `frame_index` shifts the noise."""
     levels = np.arange(256)[:, None] * effects.gains[step]
     lit: UInt8[np.ndarray, "H W 3"] = cv2.LUT(
         frame, np.clip(levels, 0, 255).astype(np.uint8).reshape(1, 256, 3)

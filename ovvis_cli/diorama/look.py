@@ -1,6 +1,6 @@
-"""Colours, patterns and the random look that an object of any kind is drawn with.
+"""Colors, patterns and the random look of an object of any kind.
 
-A look does not depend on the kind, so that shape alone tells kinds apart and colour words tell looks apart.
+Looks are independent of kinds, so that only shape distinguishes kinds and only color words distinguish looks.
 """
 
 import colorsys
@@ -10,7 +10,7 @@ from typing import Final, Literal, TypeAlias, get_args
 import numpy as np
 
 Color: TypeAlias = tuple[int, int, int]
-"""Red, green, blue, each 0..255."""
+"""Red, green, blue, each 0 to 255."""
 
 Pattern: TypeAlias = Literal["plain", "striped", "spotted", "checkered", "two-tone"]
 
@@ -33,16 +33,16 @@ NAMED_COLORS: Final[dict[str, Color]] = {
 }
 
 _PLAIN_PROBABILITY = 0.5
-_MIN_CONTRAST = 110.0  # Euclidean RGB distance between the two colours of a pattern
+_MIN_CONTRAST = 110.0  # Euclidean RGB distance between the two colors of a pattern
 _PERIODS = (0.09, 0.2)
 
 
 @dataclass(frozen=True, slots=True)
 class Paint:
-    """What a shape is filled with: one colour, or a pattern of two.
+    """Fill of a shape: one color, or a pattern of two.
 
-    `period` is the pattern's repeat in unit coordinates and `angle_deg` turns it; patterns are anchored to
-    the canvas, so they run on from one shape into the next. A plain paint uses `color` only.
+    `period` is the repeat of the pattern in unit coordinates, and `angle_deg` turns it. Patterns are anchored
+    to the canvas, so that they continue from one shape into the next. A plain paint uses `color` only.
     """
 
     color: Color
@@ -53,7 +53,7 @@ class Paint:
     angle_deg: float = 0.0
 
     def shaded(self, factor: float) -> "Paint":
-        """The same paint with both colours multiplied by `factor` (below 1 darker, above 1 lighter)."""
+        """Return the paint with both colors multiplied by `factor` (below 1 darker, above 1 lighter)."""
         return replace(
             self, color=_scale(self.color, factor=factor), color2=_scale(self.color2, factor=factor)
         )
@@ -61,7 +61,7 @@ class Paint:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """The paints of one object; `body` is for the main surface and is what the two names describe."""
+    """The paints of one object; `body` is for the main surface, and the two names describe it."""
 
     body: Paint
     accent: Paint
@@ -72,7 +72,7 @@ class Look:
 
 
 def random_look(rng: np.random.Generator) -> Look:
-    """Draws a look: a named body colour with jitter, a pattern half the time, a contrasting plain accent."""
+    """Draw a look: a named body color with jitter, a pattern half the time, a contrasting plain accent."""
     color_name = _pick(rng, tuple(NAMED_COLORS))
     color = _jitter(NAMED_COLORS[color_name], rng=rng)
     pattern: Pattern = "plain"
@@ -109,7 +109,7 @@ def _pick(rng: np.random.Generator, names: tuple[str, ...]) -> str:
 
 
 def _jitter(color: Color, *, rng: np.random.Generator) -> Color:
-    """Moves hue, saturation and value by so little that the colour keeps its name."""
+    """Change hue, saturation and value slightly, so that the color keeps its name."""
     hue, saturation, value = colorsys.rgb_to_hsv(*(channel / 255.0 for channel in color))
     hue = (hue + rng.uniform(-0.012, 0.012)) % 1.0
     saturation = min(1.0, saturation * rng.uniform(0.85, 1.15))

@@ -1,7 +1,7 @@
-"""Where objects and camera are at each moment: smooth curves through random knots.
+"""Motion of objects and camera: smooth curves through random knots.
 
-Knots are drawn one after the other, a fixed number of random values each, so the same generator gives the
-same motion for any number of frames: a longer clip only goes on where a shorter one stops.
+Knots are drawn one after another, with a fixed number of random values each. So the same generator gives the
+same motion for any number of frames, and a longer clip continues a shorter one.
 """
 
 import math
@@ -19,9 +19,9 @@ _STYLE_SHARES = (0.38, 0.26, 0.14, 0.10, 0.12)
 _KNOT_S = 0.75
 _MAX_LOG_SCALE = math.log(1.5) / 2.0
 _MAX_TILT_DEG = 35.0
-_OUTSIDE = 0.22  # how far beyond the border, in frame widths, an object goes that leaves
-_EDGE = 0.18  # where such an object starts and comes back to
-_MAX_STEP = 0.4  # from one knot to the next, in frame sizes
+_OUTSIDE = 0.22  # how far outside the border, in frame widths, an object goes when it leaves
+_EDGE = 0.18  # where such an object starts and returns to
+_MAX_STEP = 0.4  # between two knots, in frame sizes
 _CAMERA_KNOT_S = 1.0
 MAX_PAN = 0.09
 MAX_LOG_ZOOM = 0.10
@@ -30,7 +30,7 @@ _MOVING_CAMERA_SHARE = 0.6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectMotion:
-    """Poses of one object; `xy` is its centre as fractions of frame width and height, y down."""
+    """Poses of one object; `xy` is its center as fractions of frame width and height, y down."""
 
     xy: Float[np.ndarray, "T 2"]
     scale: Float[np.ndarray, " T"]
@@ -39,7 +39,7 @@ class ObjectMotion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CameraMotion:
-    """View of the camera: `xy` is the shift of its centre in frame sizes, `zoom` > 1 magnifies."""
+    """View of the camera: `xy` is the shift of its center in frame sizes, `zoom` > 1 magnifies."""
 
     xy: Float[np.ndarray, "T 2"]
     zoom: Float[np.ndarray, " T"]
@@ -49,11 +49,11 @@ class CameraMotion:
 def object_motion(
     rng: np.random.Generator, *, start_xy: Float[np.ndarray, " 2"], times_s: Float[np.ndarray, " T"]
 ) -> ObjectMotion:
-    """A smooth path from `start_xy` at 0 s; `times_s` is in any order, none below 0."""
+    """Return a smooth path from `start_xy` at 0 s; `times_s` may be in any order, but not negative."""
     style = _STYLES[int(rng.choice(len(_STYLES), p=_STYLE_SHARES))]
     speed = rng.uniform(0.12, 0.32) * (0.08 if style == "rest" else 1.0)
     log_scale, tilt_deg = rng.uniform(0.0, _MAX_LOG_SCALE), rng.uniform(0.0, _MAX_TILT_DEG)
-    # one row a knot: target x, target y, length of the step, size, tilt
+    # one row per knot: target x, target y, length of the step, size, tilt
     draws = rng.random((_num_knots(times_s, spacing_s=_KNOT_S), 5))
     if style == "excursion":
         start_xy = np.array([_EDGE if start_xy[0] < 0.5 else 1.0 - _EDGE, start_xy[1]])
@@ -64,7 +64,7 @@ def object_motion(
 
 
 def camera_motion(rng: np.random.Generator, *, times_s: Float[np.ndarray, " T"]) -> CameraMotion:
-    """A camera that stands still or pans and zooms a little; at 0 s it always shows the scene as laid out."""
+    """Return a camera that stands still or pans and zooms a little; at 0 s it shows the scene as laid out."""
     moves = bool(rng.random() < _MOVING_CAMERA_SHARE)
     reach = rng.random(2) if moves else np.zeros(2)
     knots = rng.uniform(-1.0, 1.0, (_num_knots(times_s, spacing_s=_CAMERA_KNOT_S), 3))
@@ -75,7 +75,7 @@ def camera_motion(rng: np.random.Generator, *, times_s: Float[np.ndarray, " T"])
 
 
 def spread_starts(rng: np.random.Generator, *, num: int) -> Float[np.ndarray, "N 2"]:
-    """Places inside the frame that are mostly apart: each is the farthest of ten tries from those before."""
+    """Choose places in the frame, each the farthest of ten candidates from earlier places."""
     places: list[Float[np.ndarray, " 2"]] = []
     for _ in range(num):
         tries = rng.uniform((0.12, 0.18), (0.88, 0.82), (10, 2))
@@ -86,7 +86,7 @@ def spread_starts(rng: np.random.Generator, *, num: int) -> Float[np.ndarray, "N
 def catmull_rom(
     knots: Float[np.ndarray, "K D"], *, times_s: Float[np.ndarray, " T"], spacing_s: float
 ) -> Float[np.ndarray, "T D"]:
-    """The curve through `knots` at `times_s`; knot 1 is passed at 0 s, so knot 0 only gives the direction.
+    """Return the curve through `knots` at `times_s`; knot 1 is at 0 s, knot 0 only sets the direction.
 
     Raises:
         ValueError: there are too few knots for the last time.
@@ -142,7 +142,7 @@ def _next_knot(
     if index == 2 and style == "enter":
         return np.asarray(here + np.clip(start_xy + wobble - here, -_MAX_STEP, _MAX_STEP))
     target = 0.12 + 0.76 * draw[:2]
-    if style == "cross" and index <= 4:  # to the other side, through the places of others
+    if style == "cross" and index <= 4:  # to the other side, across the places of others
         target = np.array([1.0 - start_xy[0] + wobble[0], target[1]])
     away = target - here
     length = step * (0.6 + 0.8 * draw[2])

@@ -1,4 +1,4 @@
-"""Outlines that several kinds share: boxes, arcs, stars, mirrored silhouettes; unit coordinates, y down."""
+"""Outlines shared by several kinds: boxes, arcs, stars, mirrored silhouettes; unit coordinates, y down."""
 
 import math
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from ovvis_cli.diorama.look import Color, Look, Paint
 
 
 def box(left: float, top: float, right: float, bottom: float, *, cut: float = 0.0) -> list[Point]:
-    """Returns an axis-parallel rectangle whose corners are cut off by `cut`."""
+    """Return an axis-parallel rectangle whose corners are cut off by `cut`."""
     if cut <= 0.0:
         return [(left, top), (right, top), (right, bottom), (left, bottom)]
     near = 0.3 * cut
@@ -25,23 +25,23 @@ def box(left: float, top: float, right: float, bottom: float, *, cut: float = 0.
 
 
 def arc(center: Point, radii: Point, start_deg: float, end_deg: float, *, num: int = 20) -> list[Point]:
-    """Returns `num` points of an ellipse arc; 0 degrees is right, 90 is down, 270 is up."""
+    """Return `num` points of an ellipse arc; 0 degrees is right, 90 is down, 270 is up."""
     angles = [math.radians(start_deg + (end_deg - start_deg) * index / (num - 1)) for index in range(num)]
     return [(center[0] + radii[0] * math.cos(a), center[1] + radii[1] * math.sin(a)) for a in angles]
 
 
 def mirrored(left_side: Sequence[Point]) -> list[Point]:
-    """Returns the closed outline of a left side (top to bottom) and its reflection about x = 0.5."""
+    """Return the closed outline of a left side (top to bottom) and its reflection about x = 0.5."""
     return [*left_side, *((1.0 - x, y) for x, y in reversed(left_side))]
 
 
 def ring(canvas: Canvas, center: Point, radius: float, width: float, *, paint: Paint | Color) -> None:
-    """Draws a see-through ring; `radius` is that of the middle of its band."""
+    """Draw an open ring; `radius` is that of the middle of its band."""
     canvas.line(arc(center, (radius, radius), 0.0, 345.0, num=24), width, paint, closed=True)
 
 
 def star(center: Point, radius: float, num: int, *, start_deg: float = 0.0) -> list[Point]:
-    """Returns one polyline that visits the centre between every two spoke ends."""
+    """Return one polyline that visits the center between every two spoke ends."""
     points: list[Point] = []
     for x, y in arc(center, (radius, radius), start_deg, start_deg + 360.0 * (num - 1) / num, num=num):
         points += [center, (x, y)]
@@ -49,7 +49,7 @@ def star(center: Point, radius: float, num: int, *, start_deg: float = 0.0) -> l
 
 
 def wheel(canvas: Canvas, center: Point, radius: float, look: Look) -> None:
-    """Draws a filled wheel: dark tyre, light rim, dark hub."""
+    """Draw a filled wheel: dark tire, light rim, dark hub."""
     canvas.ellipse(center, (radius, radius), look.dark)
     canvas.ellipse(center, (0.55 * radius, 0.55 * radius), look.light)
     canvas.ellipse(center, (0.2 * radius, 0.2 * radius), look.dark)

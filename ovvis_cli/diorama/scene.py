@@ -1,13 +1,12 @@
-"""Short films of several objects in front of a background, with exact masks.
+"""Short videos of several objects in front of a background, with exact masks.
 
-One frame is 1/12 s. Everything random hangs on generators of its own for camera, background, effects and each
-object, so that a scene moves the same way whatever the number, the start and the stride of its frames.
+A frame lasts 1/12 s. Camera, background, effects and each object have their own random generators, so that a
+scene moves the same way whatever the number, start and stride of its frames.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -15,7 +14,7 @@ from jaxtyping import Bool, Float, UInt8
 
 from ovvis_cli.diorama.background import paint_background
 from ovvis_cli.diorama.compositing import blend, placement, premultiplied, warp
-from ovvis_cli.diorama.cutout import Cutout, draw_cutout
+from ovvis_cli.diorama.cutout import draw_cutout
 from ovvis_cli.diorama.effects import Effects, apply_effects, draw_effects
 from ovvis_cli.diorama.kinds.kind import Kind
 from ovvis_cli.diorama.motion import (
@@ -32,8 +31,8 @@ from ovvis_cli.diorama.textures import Texture
 FRAMES_PER_S = 12
 MAX_OBJECTS = 6
 MIN_VISIBLE_PX = 12
-_MIN_SIDE, _MAX_SIDE = 0.18, 0.6  # longer side of an object in frame heights, before it scales
-_DRAWN_SHARE = 0.9  # a kind fills about this part of its canvas
+_MIN_SIDE, _MAX_SIDE = 0.18, 0.6  # longer side of an object in frame heights, before scaling
+_DRAWN_SHARE = 0.9  # share of the canvas that a kind fills, about
 _MIN_CANVAS_PX = 24
 _REPEAT_SHARE = 0.25
 _MAX_START_FRAME = 3 * FRAMES_PER_S
@@ -41,24 +40,9 @@ _MAX_SMEAR = 0.025  # of the frame height
 _BACKDROP = math.exp(MAX_LOG_ZOOM) + 2.0 * MAX_PAN  # size of the background that a moving camera can see
 
 
-DrawObject: TypeAlias = Callable[[int, np.random.Generator, int], UInt8[np.ndarray, "h w 4"]]
-"""Gives the cut-out (straight alpha) of the n-th object, drawn for so many pixels or of any other size."""
-
-PaintBackdrop: TypeAlias = Callable[[np.random.Generator, tuple[int, int]], UInt8[np.ndarray, "H W 3"]]
-"""Gives a background of the size asked for."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Film:
-    """Frames of N objects; a row of `masks` is all False where its object is not seen in that frame."""
-
-    frames: UInt8[np.ndarray, "T H W 3"]  # RGB
-    masks: Bool[np.ndarray, "T N H W"]  # visible parts, so no two overlap
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clip:
-    """A film of N objects; a row of `masks` is all False where its object is not seen in that frame."""
+    """A video of N objects; a row of `masks` is all False where its object is not visible in that frame."""
 
     frames: UInt8[np.ndarray, "T H W 3"]  # RGB
     masks: Bool[np.ndarray, "T N H W"]  # visible parts, so no two overlap
@@ -69,6 +53,8 @@ class Clip:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Actor:
     sprite: UInt8[np.ndarray, "p q 4"]
+    kind: Kind
+    caption: str
     motion: ObjectMotion
     px_per_sprite_px: float  # at scale 1
     depth: int
@@ -84,10 +70,10 @@ def render_clip(
     stride: int = 1,
     start_frame: int | None = None,
 ) -> Clip:
-    """A clip of objects of random `kinds`; 1 to 6 of them unless `num_objects` says.
+    """Render a clip of objects of random `kinds`; 1 to 6 of them unless `num_objects` is given.
 
-    Frames are `stride` twelfths of a second apart and begin at `start_frame`. At frame 0 objects are mostly
-    apart, later they cross; so by default a clip begins at any moment of the first three seconds.
+    Frames are `stride` twelfths of a second apart and start at `start_frame`. At frame 0 objects are mostly
+    apart, later they cross; by default a clip starts at a random moment of the first three seconds.
 
     Raises:
         ValueError: there are no kinds, objects or frames to draw.
@@ -102,7 +88,7 @@ def render_clip(
 def draw_cast(
     rng: np.random.Generator, *, kinds: Sequence[Kind], num_objects: int | None
 ) -> tuple[Kind, ...]:
-    """The kinds of a scene; at times one of them comes several times."""
+    """Choose the kinds of a scene; sometimes one of them appears several times."""
     num = num_objects if num_objects is not None else int(rng.integers(1, MAX_OBJECTS + 1))
     if not kinds or num < 1:
         raise ValueError(f"a scene needs kinds and objects, got {len(kinds)} and {num}")
@@ -122,63 +108,23 @@ def film(
     frame_indices: range,
     texture: Texture | None = None,
 ) -> Clip:
-    """A clip of one object for each kind of `cast`, in that order; on the background `texture` if given."""
+    """Render a clip with one object per kind of `cast`, in order, on the background `texture` if given."""
     if not cast or len(frame_indices) < 1:
         raise ValueError(f"nothing to film: {len(cast)} objects, {len(frame_indices)} frames")
-    cutouts: list[Cutout] = []
-
-    def draw(index: int, rng: np.random.Generator, size_px: int) -> UInt8[np.ndarray, "h w 4"]:
-        cutouts.append(draw_cutout(cast[index], rng, size_px=size_px))
-        return cutouts[index].rgba
-
-    def paint(rng: np.random.Generator, size_hw: tuple[int, int]) -> UInt8[np.ndarray, "H W 3"]:
-        return paint_background(rng, frame_hw=size_hw, texture=texture)
-
-    shot = compose(
-        rng, num_objects=len(cast), draw=draw, paint=paint, frame_hw=frame_hw, frame_indices=frame_indices
-    )
-    return Clip(
-        frames=shot.frames,
-        masks=shot.masks,
-        kinds=tuple(cast),
-        captions=tuple(cutout.caption for cutout in cutouts),
-    )
-
-
-def compose(
-    rng: np.random.Generator,
-    *,
-    num_objects: int,
-    draw: DrawObject,
-    paint: PaintBackdrop,
-    frame_hw: tuple[int, int],
-    frame_indices: range,
-) -> Film:
-    """A film of cut-outs that cross each other in front of a background, whatever draws them."""
-    # the moments of the frames, then those 1/12 s later, which tell how fast things move
+    # the times of the frames, then 1/12 s later, to know how fast things move
     indices = np.asarray(frame_indices, dtype=np.float64)
     times_s = np.concatenate([indices, indices + 1.0]) / FRAMES_PER_S
     camera_rng, background_rng, effects_rng, layout_rng = (_child(rng) for _ in range(4))
     camera = camera_motion(camera_rng, times_s=times_s)
     effects = draw_effects(effects_rng, times_s=times_s, frame_hw=frame_hw)
-    starts = spread_starts(layout_rng, num=num_objects)
+    starts = spread_starts(layout_rng, num=len(cast))
     actors = []
-    for index, (start_xy, depth) in enumerate(zip(starts, layout_rng.permutation(num_objects), strict=True)):
+    for kind, start_xy, depth in zip(cast, starts, layout_rng.permutation(len(cast)), strict=True):
         motion = object_motion(_child(rng), start_xy=start_xy, times_s=times_s)
-        actor_rng = _child(rng)
-        side_px = frame_hw[0] * math.exp(actor_rng.uniform(math.log(_MIN_SIDE), math.log(_MAX_SIDE)))
-        largest_px = side_px * float((motion.scale * camera.zoom).max())
-        size_px = max(_MIN_CANVAS_PX, math.ceil(largest_px / _DRAWN_SHARE))
-        rgba = draw(index, actor_rng, size_px)
         actors.append(
-            _Actor(
-                sprite=premultiplied(rgba),
-                motion=motion,
-                px_per_sprite_px=side_px / max(rgba.shape[:2]),
-                depth=int(depth),
-            )
+            _actor(_child(rng), kind=kind, motion=motion, camera=camera, depth=int(depth), height=frame_hw[0])
         )
-    backdrop = _backdrop(background_rng, camera=camera, frame_hw=frame_hw, paint=paint)
+    backdrop = _backdrop(background_rng, camera=camera, frame_hw=frame_hw, texture=texture)
     views = _views(backdrop, camera=camera, num_frames=len(frame_indices), frame_hw=frame_hw)
     return _shoot(actors, views=views, camera=camera, effects=effects, frame_indices=frame_indices)
 
@@ -187,19 +133,42 @@ def _child(rng: np.random.Generator) -> np.random.Generator:
     return np.random.default_rng(rng.integers(0, 2**63))
 
 
+def _actor(
+    rng: np.random.Generator,
+    *,
+    kind: Kind,
+    motion: ObjectMotion,
+    camera: CameraMotion,
+    depth: int,
+    height: int,
+) -> _Actor:
+    side_px = height * math.exp(rng.uniform(math.log(_MIN_SIDE), math.log(_MAX_SIDE)))
+    largest_px = side_px * float((motion.scale * camera.zoom).max())
+    size_px = max(_MIN_CANVAS_PX, math.ceil(largest_px / _DRAWN_SHARE))
+    cutout = draw_cutout(kind, rng, size_px=size_px)
+    return _Actor(
+        sprite=premultiplied(cutout.rgba),
+        kind=kind,
+        caption=cutout.caption,
+        motion=motion,
+        px_per_sprite_px=side_px / max(cutout.rgba.shape[:2]),
+        depth=depth,
+    )
+
+
 def _backdrop(
-    rng: np.random.Generator, *, camera: CameraMotion, frame_hw: tuple[int, int], paint: PaintBackdrop
+    rng: np.random.Generator, *, camera: CameraMotion, frame_hw: tuple[int, int], texture: Texture | None
 ) -> UInt8[np.ndarray, "H W 3"]:
-    """The background, larger than the frame if the camera moves."""
+    """Paint the background, larger than the frame if the camera moves."""
     reach = _BACKDROP if camera.moves else 1.0
     size_hw = (math.ceil(frame_hw[0] * reach), math.ceil(frame_hw[1] * reach))
-    return paint(rng, size_hw)
+    return paint_background(rng, frame_hw=size_hw, texture=texture)
 
 
 def _views(
     backdrop: UInt8[np.ndarray, "P Q 3"], *, camera: CameraMotion, num_frames: int, frame_hw: tuple[int, int]
 ) -> UInt8[np.ndarray, "T H W 3"]:
-    """What the camera sees of the background in each frame."""
+    """Return the camera's view of the background in each frame."""
     height, width = frame_hw
     back_hw = backdrop.shape[0], backdrop.shape[1]
     views = np.empty((num_frames, height, width, 3), dtype=np.uint8)
@@ -221,7 +190,7 @@ def _shoot(
     camera: CameraMotion,
     effects: Effects,
     frame_indices: range,
-) -> Film:
+) -> Clip:
     num_frames, height, width = views.shape[:3]
     masks = np.zeros((num_frames, len(actors), height, width), dtype=bool)
     centers = np.stack([_centers_px(actor, camera=camera, frame_hw=(height, width)) for actor in actors])
@@ -241,7 +210,12 @@ def _shoot(
                 masks[step, n, *patch.area] = patch.solid
         views[step] = apply_effects(views[step], effects, step=step, frame_index=frame_index)
     masks[masks.sum(axis=(2, 3)) < MIN_VISIBLE_PX] = False
-    return Film(frames=views, masks=masks)
+    return Clip(
+        frames=views,
+        masks=masks,
+        kinds=tuple(actor.kind for actor in actors),
+        captions=tuple(actor.caption for actor in actors),
+    )
 
 
 def _pose(

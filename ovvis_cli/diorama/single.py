@@ -1,4 +1,4 @@
-"""Pictures of one object with a caption, as the small CLIP is trained on."""
+"""Pictures of one object with a caption, for training the small CLIP."""
 
 import math
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from ovvis_cli.diorama.kinds.kind import Kind
 
 _MIN_SIDE, _MAX_SIDE = 0.45, 1.0
 _MAX_TILT_DEG = 35.0
-_CUT_SHARE = 0.3  # pictures in which the object may run over the border
+_CUT_SHARE = 0.3  # pictures in which the object may cross the border
 _MIN_VISIBLE = 0.75
 _INTRUDER_SHARE = 0.2
 _DRAWN_SHARE = 0.9
@@ -23,11 +23,12 @@ _DRAWN_SHARE = 0.9
 def render_single(
     rng: np.random.Generator, *, kinds: Sequence[Kind], size_px: int, plain: bool = False
 ) -> tuple[UInt8[np.ndarray, "S S 3"], Kind, str]:
-    """A square RGB picture of one object of random kind, that kind, and a caption.
+    """Return a square RGB picture of one object of random kind, that kind, and a caption.
 
-    At least three quarters of the object are seen. In some pictures a part of another object, which the
-    caption does not name, looks in from the border behind it. A `plain` picture has one colour behind the
-    object and nothing else: what a network learns first.
+    At least three quarters of the object are visible. In some pictures part of another object, which the
+    caption does not mention, is visible at the border behind it. A `plain` picture has one color behind the
+    object and nothing
+    else: the easiest case to learn first.
     """
     kind = kinds[int(rng.integers(len(kinds)))]
     if plain:
@@ -45,7 +46,7 @@ def render_single(
 
 
 def _object(rng: np.random.Generator, kind: Kind, *, size_px: int) -> tuple[Cutout, Patch]:
-    """An object of random size, drawn and put into its place."""
+    """Draw an object of random size and place it."""
     side_px = size_px * rng.uniform(_MIN_SIDE, _MAX_SIDE)
     cutout = draw_cutout(kind, rng, size_px=math.ceil(side_px / _DRAWN_SHARE))
     return cutout, _placed(rng, cutout, side_px=side_px, size_px=size_px)
@@ -74,7 +75,7 @@ def _placed(rng: np.random.Generator, cutout: Cutout, *, side_px: float, size_px
 
 
 def _intruder(rng: np.random.Generator, *, kind: Kind, size_px: int) -> Patch:
-    """Another object, smaller, with its centre near the border."""
+    """Draw another, smaller object with its center near the border."""
     side_px = size_px * rng.uniform(0.25, 0.5)
     cutout = draw_cutout(kind, rng, size_px=math.ceil(side_px / _DRAWN_SHARE))
     along, over = rng.uniform(0.0, 1.0), rng.choice((0.02, 0.98))

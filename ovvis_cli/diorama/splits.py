@@ -1,41 +1,40 @@
-"""Who may appear in which split, in which video, and the random numbers of each video.
+"""Assignment of kinds to splits and videos, and the random generator of each video.
 
-Training and validation never share a seed: the split is part of it.
+Training and validation never share a seed, because the split is part of it.
 """
 
 from collections.abc import Sequence
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
 import numpy as np
 
+from ovvis_cli.choices import DioramaSplit
 from ovvis_cli.diorama.kinds import ALL_KINDS, BASE_KINDS
 from ovvis_cli.diorama.kinds.kind import Kind
 from ovvis_cli.diorama.scene import MAX_OBJECTS
-
-Split: TypeAlias = Literal["train", "val"]
 
 _SPLIT_CODES: Final = {"train": 1, "val": 2}
 _CAST_STREAM, _VIDEO_STREAM = 0, 1
 _REPEAT_SHARE = 0.2
 
 
-def split_kinds(split: Split) -> tuple[Kind, ...]:
-    """The kinds that may appear in a split: base kinds in training, all in validation."""
+def split_kinds(split: DioramaSplit) -> tuple[Kind, ...]:
+    """Return the kinds that may appear in a split: base kinds in training, all in validation."""
     return BASE_KINDS if split == "train" else ALL_KINDS
 
 
-def video_rng(*, split: Split, seed: int, video_index: int) -> np.random.Generator:
-    """The generator of one video; no two of split, seed and index give the same."""
+def video_rng(*, split: DioramaSplit, seed: int, video_index: int) -> np.random.Generator:
+    """Return the generator of one video, different for each split, seed and index."""
     entropy = [_SPLIT_CODES[split], seed, _VIDEO_STREAM, video_index]
     return np.random.default_rng(np.random.SeedSequence(entropy))
 
 
 def plan_casts(
-    kinds: Sequence[Kind], *, split: Split, seed: int, num_videos: int
+    kinds: Sequence[Kind], *, split: DioramaSplit, seed: int, num_videos: int
 ) -> tuple[tuple[Kind, ...], ...]:
-    """The kinds of each video, 1 to 6 objects; kinds take turns, so that all are seen about equally often.
+    """Choose 1 to 6 kinds for each video, in rotation, so that all appear about equally often.
 
-    At times a kind comes again within a video. The casts of the first videos do not depend on `num_videos`.
+    Sometimes a kind appears twice in a video. The casts of the first videos do not depend on `num_videos`.
 
     Raises:
         ValueError: `kinds` is empty.

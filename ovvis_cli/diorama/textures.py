@@ -1,6 +1,6 @@
-"""Index maps of background textures: pictures in [0, 1] that a colour ramp then paints.
+"""Index maps of background textures: pictures in [0, 1] that a color ramp then paints.
 
-Every texture takes the generator and the size; each call gives another individual of it. None of them has an
+Each texture function takes a generator and a size, and returns a new variant at each call. No texture has an
 outline that could be taken for an object.
 """
 
@@ -15,19 +15,19 @@ from jaxtyping import Float
 
 
 class Texture(Protocol):
-    """Draws an index map of the given (height, width)."""
+    """Function that draws an index map of the given (height, width)."""
 
     def __call__(self, rng: np.random.Generator, *, frame_hw: tuple[int, int]) -> Float[np.ndarray, "H W"]:
-        """Another individual of the texture at each call."""
+        """Draw a new variant of the texture."""
         ...
 
 
 def value_noise(
     rng: np.random.Generator, *, frame_hw: tuple[int, int], cells: float, octaves: int, stretch: float = 1.0
 ) -> Float[np.ndarray, "H W"]:
-    """Smooth noise in [0, 1]: random grids, each twice as fine as the last and half as strong.
+    """Return smooth noise in [0, 1]: random grids, each twice as fine and half as strong as the one before.
 
-    `cells` is the number of grid cells along the height of the first; `stretch` > 1 makes them wide and flat.
+    `cells` is the number of cells of the first grid along the height; `stretch` > 1 makes them wide and flat.
     """
     height, width = frame_hw
     total = np.zeros(frame_hw, dtype=np.float32)
@@ -41,7 +41,7 @@ def value_noise(
 
 
 def gradient(rng: np.random.Generator, *, frame_hw: tuple[int, int]) -> Float[np.ndarray, "H W"]:
-    """A linear or a round transition."""
+    """Draw a linear or radial gradient."""
     height, width = frame_hw
     if rng.random() < 0.6:
         along, _ = _turned_grid(frame_hw, angle_deg=rng.uniform(0.0, 360.0))
@@ -52,12 +52,12 @@ def gradient(rng: np.random.Generator, *, frame_hw: tuple[int, int]) -> Float[np
 
 
 def clouds(rng: np.random.Generator, *, frame_hw: tuple[int, int]) -> Float[np.ndarray, "H W"]:
-    """Noise of several octaves, from broad to fine."""
+    """Draw noise of several octaves, from coarse to fine."""
     return value_noise(rng, frame_hw=frame_hw, cells=rng.uniform(2, 9), octaves=int(rng.integers(2, 6)))
 
 
 def marble(rng: np.random.Generator, *, frame_hw: tuple[int, int]) -> Float[np.ndarray, "H W"]:
-    """Veins: bands bent by noise."""
+    """Draw veins: bands bent by noise."""
     along, _ = _turned_grid(frame_hw, angle_deg=rng.uniform(0.0, 180.0))
     bend = value_noise(rng, frame_hw=frame_hw, cells=3, octaves=3)
     phase = along / frame_hw[0] * rng.uniform(3, 9) + bend * rng.uniform(3, 9)
@@ -65,14 +65,14 @@ def marble(rng: np.random.Generator, *, frame_hw: tuple[int, int]) -> Float[np.n
 
 
 def camouflage(rng: np.random.Generator, *, frame_hw: tuple[int, int]) -> Float[np.ndarray, "H W"]:
-    """Noise in few even steps."""
+    """Draw noise in few even steps."""
     steps = int(rng.integers(3, 6))
     noise = value_noise(rng, frame_hw=frame_hw, cells=rng.uniform(5, 12), octaves=2)
     return np.floor(noise * steps * 0.999) / np.float32(steps - 1)
 
 
 def sand(rng: np.random.Generator, *, frame_hw: tuple[int, int]) -> Float[np.ndarray, "H W"]:
-    """Single grains over gentle ripples."""
+    """Draw single grains over gentle ripples."""
     grains = rng.random(frame_hw, dtype=np.float32)
     ripples = value_noise(
         rng, frame_hw=frame_hw, cells=rng.uniform(4, 14), octaves=2, stretch=rng.uniform(1.0, 4.0)
@@ -81,7 +81,7 @@ def sand(rng: np.random.Generator, *, frame_hw: tuple[int, int]) -> Float[np.nda
 
 
 def grass(rng: np.random.Generator, *, frame_hw: tuple[int, int]) -> Float[np.ndarray, "H W"]:
-    """Many short blades over noise."""
+    """Draw many short blades over noise."""
     height, width = frame_hw
     picture = (value_noise(rng, frame_hw=frame_hw, cells=5, octaves=3) * 150 + 40).astype(np.uint8)
     num = int(height * width / rng.uniform(60, 160))
@@ -95,13 +95,13 @@ def grass(rng: np.random.Generator, *, frame_hw: tuple[int, int]) -> Float[np.nd
 
 
 def bricks(rng: np.random.Generator, *, frame_hw: tuple[int, int]) -> Float[np.ndarray, "H W"]:
-    """Rows of bricks, each of its own shade, with joints between."""
+    """Draw rows of bricks, each with its own shade, with joints between."""
     tilt_deg = rng.uniform(-8.0, 8.0)
     return _laid_stones(rng, frame_hw=frame_hw, aspect=rng.uniform(1.8, 3.0), shift=0.5, tilt_deg=tilt_deg)
 
 
 def planks(rng: np.random.Generator, *, frame_hw: tuple[int, int]) -> Float[np.ndarray, "H W"]:
-    """Long boards with a grain along them."""
+    """Draw long boards with a grain along them."""
     aspect, shift = rng.uniform(7.0, 14.0), rng.uniform(0.3, 0.7)
     boards = _laid_stones(
         rng, frame_hw=frame_hw, aspect=aspect, shift=shift, tilt_deg=rng.choice((0.0, 90.0))
@@ -111,12 +111,12 @@ def planks(rng: np.random.Generator, *, frame_hw: tuple[int, int]) -> Float[np.n
 
 
 def tiles(rng: np.random.Generator, *, frame_hw: tuple[int, int]) -> Float[np.ndarray, "H W"]:
-    """Square tiles with joints, at any angle."""
+    """Draw square tiles with joints, at any angle."""
     return _laid_stones(rng, frame_hw=frame_hw, aspect=1.0, shift=0.0, tilt_deg=rng.uniform(0.0, 90.0))
 
 
 def checks(rng: np.random.Generator, *, frame_hw: tuple[int, int]) -> Float[np.ndarray, "H W"]:
-    """A two-coloured board."""
+    """Draw a checkerboard."""
     along, across = _turned_grid(frame_hw, angle_deg=rng.uniform(0.0, 90.0))
     side = frame_hw[0] * rng.uniform(0.06, 0.18)
     odd = (np.floor(along / side) + np.floor(across / side)) % 2
@@ -124,14 +124,14 @@ def checks(rng: np.random.Generator, *, frame_hw: tuple[int, int]) -> Float[np.n
 
 
 def stripes(rng: np.random.Generator, *, frame_hw: tuple[int, int]) -> Float[np.ndarray, "H W"]:
-    """Soft or hard bands."""
+    """Draw soft or hard bands."""
     along, _ = _turned_grid(frame_hw, angle_deg=rng.uniform(0.0, 180.0))
     wave = np.sin(along * (2.0 * math.pi / (frame_hw[0] * rng.uniform(0.06, 0.25))), dtype=np.float32)
     return 0.5 + 0.5 * np.clip(wave * rng.uniform(0.8, 6.0), -1.0, 1.0)
 
 
 def water(rng: np.random.Generator, *, frame_hw: tuple[int, int]) -> Float[np.ndarray, "H W"]:
-    """Flat ripples."""
+    """Draw flat ripples."""
     flat = value_noise(
         rng, frame_hw=frame_hw, cells=rng.uniform(12, 24), octaves=2, stretch=rng.uniform(3.0, 7.0)
     )
@@ -139,7 +139,7 @@ def water(rng: np.random.Generator, *, frame_hw: tuple[int, int]) -> Float[np.nd
 
 
 def cobbles(rng: np.random.Generator, *, frame_hw: tuple[int, int]) -> Float[np.ndarray, "H W"]:
-    """Cells around random points, darker toward their borders: gravel, scales, cracked earth."""
+    """Draw cells around random points, darker toward their borders, as in gravel, scales or cracked earth."""
     height, width = frame_hw
     num = int(rng.uniform(150, 900) * width / height / 1.6)
     seeds = np.full(frame_hw, 255, dtype=np.uint8)
@@ -154,7 +154,7 @@ def cobbles(rng: np.random.Generator, *, frame_hw: tuple[int, int]) -> Float[np.
 
 
 def scribbles(rng: np.random.Generator, *, frame_hw: tuple[int, int]) -> Float[np.ndarray, "H W"]:
-    """Clutter: long curved strokes that run out of the picture, over noise."""
+    """Draw clutter: long curved strokes that leave the picture, over noise."""
     height, width = frame_hw
     picture = (value_noise(rng, frame_hw=frame_hw, cells=4, octaves=3) * 160 + 40).astype(np.uint8)
     for _ in range(int(rng.integers(6, 22))):
@@ -198,7 +198,7 @@ def _laid_stones(
     whole_column = np.floor(column)
     joint = rng.uniform(0.04, 0.1)
     in_joint = (row - whole_row < joint) | (column - whole_column < joint / aspect)
-    shades = rng.random(509, dtype=np.float32)  # a prime, so that neighbours and rows differ
+    shades = rng.random(509, dtype=np.float32)  # a prime, so that neighbors and rows differ
     shade = shades[(whole_row * 31 + whole_column * 7).astype(np.int32) % 509]
     stones = 0.35 + 0.4 * shade + 0.25 * value_noise(rng, frame_hw=frame_hw, cells=12, octaves=2)
     return np.where(in_joint, np.float32(0.05), stones)
@@ -207,7 +207,7 @@ def _laid_stones(
 def _turned_grid(
     frame_hw: tuple[int, int], *, angle_deg: float
 ) -> tuple[Float[np.ndarray, "H W"], Float[np.ndarray, "H W"]]:
-    """Pixel coordinates along and across a direction."""
+    """Return pixel coordinates along and across a direction."""
     cos, sin = np.float32(math.cos(math.radians(angle_deg))), np.float32(math.sin(math.radians(angle_deg)))
     y = np.arange(frame_hw[0], dtype=np.float32)[:, None]
     x = np.arange(frame_hw[1], dtype=np.float32)[None, :]

@@ -1,26 +1,24 @@
-"""Diorama videos on disk: data sets in the YouTube-VIS layout, and single videos with a chosen cast."""
+"""Writer of diorama videos: data sets in the YouTube-VIS layout, and single videos with a chosen cast."""
 
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
 
 import cv2
 import numpy as np
 from jaxtyping import UInt8
 
 from ovvis_cli.atomic import atomic_path, write_text_atomic
+from ovvis_cli.choices import DioramaFormat, DioramaSplit
 from ovvis_cli.diorama.annotations import Annotations, VideoEntry, category_entries, track_annotation
 from ovvis_cli.diorama.kinds import ALL_KINDS
 from ovvis_cli.diorama.kinds.kind import Kind
 from ovvis_cli.diorama.scene import FRAMES_PER_S, Clip, film
-from ovvis_cli.diorama.splits import Split, plan_casts, split_kinds, video_rng
+from ovvis_cli.diorama.splits import plan_casts, split_kinds, video_rng
 from ovvis_cli.diorama.textures import Texture
 from ovvis_cli.errors import UsageError
 from ovvis_cli.video.writer import OverlayWriter
-
-VideoFormat: TypeAlias = Literal["frames", "mp4"]
 
 ANNOTATIONS_NAME = "instances.json"
 FRAMES_FOLDER = "JPEGImages"
@@ -36,7 +34,7 @@ class ClipShape:
     num_frames: int
 
     def __post_init__(self) -> None:
-        """Raises UsageError where no video can be drawn like that."""
+        """Raise UsageError if no such video can be drawn."""
         if min(self.frame_hw) < _MIN_SIDE_PX or self.num_frames < 1:
             height, width = self.frame_hw
             raise UsageError(
@@ -47,19 +45,19 @@ class ClipShape:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataSetPlan:
-    """What to draw; `kinds` restricts who appears, None takes all that the split allows."""
+    """What to draw; `kinds` restricts the kinds, None allows all of the split."""
 
-    split: Split
+    split: DioramaSplit
     num_videos: int
     seed: int
     shape: ClipShape
     kinds: tuple[Kind, ...] | None = None
-    video_format: VideoFormat = "frames"
+    video_format: DioramaFormat = "frames"
 
     def __post_init__(self) -> None:
-        """Raises UsageError where the plan cannot be drawn, or shows a novel kind in training."""
+        """Raise UsageError if the plan cannot be drawn, or has a novel kind in training."""
         if self.num_videos < 1:
-            raise UsageError(f"a data set has at least 1 video, not {self.num_videos}")
+            raise UsageError(f"a data set needs at least 1 video, not {self.num_videos}")
         held_out = [kind.name for kind in self.kinds or () if kind.novel]
         if self.split == "train" and held_out:
             raise UsageError(
@@ -75,12 +73,12 @@ def write_data_set(
     overwrite: bool = False,
     on_video: Callable[[int], None] = lambda num_done: None,
 ) -> Path:
-    """Draws a data set into the folder OUTPUT/<split>, which appears whole at the end; gives its annotations.
+    """Draw a data set into OUTPUT/<split>, which appears complete at the end; return its annotations.
 
-    The categories are always all kinds. `on_video` hears the number of videos done.
+    The categories are always all kinds. `on_video` is called with the number of finished videos.
 
     Raises:
-        UsageError: the folder exists and may not be replaced.
+        UsageError: the folder exists and must not be replaced.
         ResourceError: the disk is full or not writable.
     """
     folder = output / plan.split
@@ -111,14 +109,14 @@ def write_video(
     texture: Texture | None = None,
     overwrite: bool = False,
 ) -> Path:
-    """Draws one MP4 of the objects in `cast` (and its annotations beside it, as .json); gives its path.
+    """Draw one MP4 of the objects in `cast`, with its annotations beside it as .json; return its path.
 
     Raises:
-        UsageError: the file exists and may not be replaced.
+        UsageError: the file exists and must not be replaced.
         ResourceError: the disk is full or not writable.
     """
     if path.exists() and not overwrite:
-        raise UsageError(f"{path} exists already", hint="add --overwrite to replace it")
+        raise UsageError(f"{path} already exists", hint="add --overwrite to replace it")
     rng = video_rng(split="val", seed=seed, video_index=0)
     frame_indices = range(shape.num_frames)
     clip = film(rng, cast=cast, frame_hw=shape.frame_hw, frame_indices=frame_indices, texture=texture)
@@ -131,7 +129,7 @@ def write_video(
 
 
 def _add_clip(annotations: Annotations, *, clip: Clip, name: str) -> None:
-    """Adds a video and the objects that are seen in it to `annotations`; ids go on from what is there."""
+    """Add a video and its visible objects to `annotations`; ids continue."""
     length, height, width = clip.frames.shape[:3]
     video_id = len(annotations["videos"]) + 1
     category_ids = {entry["name"]: entry["id"] for entry in annotations["categories"]}
@@ -159,12 +157,14 @@ def _check_replaceable(folder: Path, *, overwrite: bool) -> None:
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
     if not (folder / ANNOTATIONS_NAME).is_file():
-        raise UsageError(f"{folder} exists and is no diorama data set", hint="choose another output folder")
+        raise UsageError(
+            f"{folder} exists and is not a diorama data set", hint="choose another output folder"
+        )
     if not overwrite:
-        raise UsageError(f"{folder} exists already", hint="add --overwrite to replace it")
+        raise UsageError(f"{folder} already exists", hint="add --overwrite to replace it")
 
 
-def _empty_annotations(*, split: Split, seed: int) -> Annotations:
+def _empty_annotations(*, split: DioramaSplit, seed: int) -> Annotations:
     return {
         "info": {"description": "ovvis diorama", "split": split, "seed": seed},
         "videos": [],
@@ -181,7 +181,7 @@ def _frame_name(name: str, *, frame_index: int) -> str:
     return f"{name}/{frame_index:05d}.jpg"
 
 
-def _write_clip(folder: Path, *, clip: Clip, name: str, video_format: VideoFormat) -> None:
+def _write_clip(folder: Path, *, clip: Clip, name: str, video_format: DioramaFormat) -> None:
     if video_format == "mp4":
         _write_mp4(folder / f"{name}.mp4", frames=clip.frames)
         return

@@ -1,4 +1,4 @@
-"""The predictions of one class against its objects, over all videos."""
+"""Matching of one class over all videos."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,15 +19,15 @@ _THRESHOLDS: Final = np.asarray(IOU_THRESHOLDS)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RankedPredictions:
-    """The predictions of one class that are looked at: by ascending video, then falling score."""
+    """The predictions of one class that count, sorted by video, then by falling score."""
 
     tracks: tuple[PredictedTrack, ...]
-    ranks: Int[np.ndarray, " N"]  # 0 for the best of its video
+    ranks: Int[np.ndarray, " N"]  # 0 for the best prediction of its video
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoMatches:
-    """The matching in one video and class; predictions in falling order of score."""
+    """Matching of one video and class; predictions sorted by falling score."""
 
     video_id: int
     predictions: tuple[PredictedTrack, ...]
@@ -41,14 +41,14 @@ class VideoMatches:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatchedClass:
-    """All that is known of one class before precision is averaged; `videos` are those with objects."""
+    """Matches of one class, before precision is averaged; `videos` are those with objects."""
 
     verdicts: Verdicts
     videos: tuple[VideoMatches, ...]
 
 
 def rank_predictions(predictions: Sequence[PredictedTrack]) -> RankedPredictions:
-    """The 100 best predictions of each video; between equal scores the given order decides."""
+    """Select the 100 best predictions of each video; ties keep the given order."""
     videos = np.asarray([track.video_id for track in predictions], dtype=np.int64)
     scores = np.asarray([track.score for track in predictions], dtype=np.float64)
     order = np.lexsort((-scores, videos))  # stable
@@ -63,12 +63,12 @@ def match_class(
     *,
     rules: EvaluatorRules,
 ) -> MatchedClass:
-    """Matches every video that has objects of the class; elsewhere no prediction is correct.
+    """Match every video that has objects of the class; in other videos no prediction is correct.
 
     Args:
-        objects: of the class, by video.
-        predictions: of the class.
-        rules: of the evaluator.
+        objects: objects of the class, by video.
+        predictions: predictions of the class.
+        rules: rules of the evaluator.
     """
     tracks = predictions.tracks
     outside = predictions_outside(tracks, rules=rules)

@@ -1,4 +1,4 @@
-"""Which prediction finds which object, in one video: greedy, best score first, as COCO's evaluator does."""
+"""Matching of predictions to objects in one video: greedy, best score first, as in COCO's evaluator."""
 
 from typing import Final
 
@@ -16,17 +16,17 @@ def match_tracks(
     thresholds: Float[np.ndarray, " T"],
     taking: Bool[np.ndarray, " D"] | None = None,
 ) -> Int[np.ndarray, "L T D"]:
-    """The object that each prediction finds, `NO_MATCH` for none; for each of L ranges and T thresholds.
+    """Return the object that each prediction finds, or `NO_MATCH`, for each of L ranges and T thresholds.
 
-    A prediction takes, of the objects not yet taken whose IoU is at least the threshold, the one with the
-    largest; of equal ones the later. An ignored object is taken only where no other fits.
+    Of the free objects with IoU at or above the threshold, a prediction takes the one with the largest IoU;
+    of equal ones the later. It takes an ignored object only if no other is left.
 
     Args:
-        ious: predictions in falling order of score, objects in the order of the file.
+        ious: predictions sorted by falling score, objects in the order of the file.
         ignored: objects that do not count in a range.
         reusable: objects that may be taken any number of times.
         thresholds: ascending.
-        taking: predictions that take what they find from those after them; None: all.
+        taking: predictions whose match is no longer free for later ones; None: all.
     """
     num_predictions, num_objects = ious.shape
     num_ranges, num_thresholds = ignored.shape[0], len(thresholds)

@@ -1,4 +1,4 @@
-"""The figures that papers print, from those of the classes: means over all classes or those of a split."""
+"""Metrics that papers report, from the figures of the classes: means over all classes or over a split."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeAlias
@@ -20,9 +20,9 @@ _BY_THRESHOLD: Final = {"AP50": IOU_THRESHOLDS.index(0.5), "AP75": 5}
 def track_metrics(
     evaluation: TrackEvaluation, *, chosen: Callable[[int], bool] = lambda category_id: True
 ) -> dict[str, float | None]:
-    """AP, AP50, AP75, AR1, AR10, AR100, and AP and AR of each range, over the chosen categories.
+    """Return AP, AP50, AP75, AR1, AR10, AR100, and AP and AR of each range, over the chosen categories.
 
-    A class counts where it has objects; all classes weigh the same.
+    Only classes with objects count; all have the same weight.
     """
     classes = [result for result in evaluation.classes if chosen(result.category_id)]
     metrics = {"AP": _mean(classes, _precision(_EVERY))}
@@ -41,7 +41,7 @@ def track_metrics(
 def num_classes_with_objects(
     evaluation: TrackEvaluation, *, chosen: Callable[[int], bool] = lambda category_id: True
 ) -> int:
-    """How many of the chosen categories a mean is taken over."""
+    """Return the number of chosen categories that a mean is taken over."""
     return sum(result.num_objects > 0 for result in evaluation.classes if chosen(result.category_id))
 
 

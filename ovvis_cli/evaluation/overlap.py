@@ -1,4 +1,4 @@
-"""How much tracks overlap: exact pixel counts, many predictions at once."""
+"""Overlap of tracks: exact pixel counts, many predictions at once."""
 
 from collections.abc import Sequence
 
@@ -9,9 +9,9 @@ from ovvis_cli.data.tracks import MaskTrack
 
 
 def track_ious(predicted: Sequence[MaskTrack], annotated: Sequence[MaskTrack]) -> Float[np.ndarray, "D G"]:
-    """Intersections over unions, each summed over all frames of the video; 0 where both are never seen.
+    """Return intersections over unions, each summed over all frames; 0 for pairs that are never visible.
 
-    Where two tracks have different numbers of frames, only those that both have count.
+    If two tracks have different numbers of frames, only the common frames count.
     """
     common = _intersections(predicted, annotated)
     unions = _areas(predicted, other=annotated) + _areas(annotated, other=predicted).T - common
@@ -21,7 +21,7 @@ def track_ious(predicted: Sequence[MaskTrack], annotated: Sequence[MaskTrack]) -
 def frame_ious(
     predicted: Sequence[MaskTrack], annotated: Sequence[MaskTrack], *, num_frames: int
 ) -> Float[np.ndarray, "T D G"]:
-    """Intersections over unions of each frame; 0 where both are not seen. All tracks have `num_frames`."""
+    """Return the IoU in each of `num_frames` frames; 0 where both tracks are invisible."""
     common = _frame_intersections(predicted, annotated, num_frames=num_frames)
     predicted_areas = _frame_areas(predicted, num_frames=num_frames)
     annotated_areas = _frame_areas(annotated, num_frames=num_frames)
@@ -56,7 +56,7 @@ def _frame_intersections(
 def _all_intervals(
     tracks: Sequence[MaskTrack],
 ) -> tuple[Int[np.ndarray, " R"], Int[np.ndarray, " R"], Int[np.ndarray, " R"]]:
-    """Starts and ends of all intervals, and which track each is of."""
+    """Return starts and ends of all intervals, and the track of each."""
     if not tracks:
         nothing = np.zeros(0, dtype=np.int64)
         return nothing, nothing, nothing
@@ -67,7 +67,7 @@ def _all_intervals(
 
 
 def _pixels_before(positions: Int[np.ndarray, " P"], *, track: MaskTrack) -> Int[np.ndarray, " P"]:
-    """How many pixels of `track` lie before each position."""
+    """Return how many pixels of `track` lie before each position."""
     if not track.starts.size:
         return np.zeros(len(positions), dtype=np.int64)
     starts, ends = track.starts.astype(np.int64), track.ends.astype(np.int64)
@@ -79,7 +79,7 @@ def _pixels_before(positions: Int[np.ndarray, " P"], *, track: MaskTrack) -> Int
 
 
 def _areas(tracks: Sequence[MaskTrack], *, other: Sequence[MaskTrack]) -> Int[np.ndarray, "A B"]:
-    """Area of each track over the frames that it shares with each of the others."""
+    """Return the area of each track over the frames that it shares with each of the others."""
     lengths = np.asarray([len(track.frame_areas) for track in other], dtype=np.int64)
     areas = np.zeros((len(tracks), len(other)), dtype=np.int64)
     for a, track in enumerate(tracks):

@@ -10,21 +10,22 @@ from ovvis_cli.evaluation.rules import RECALL_POINTS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdicts:
-    """What became of the N predictions of one class: in the order of videos, then falling score."""
+    """Verdicts on the N predictions of one class, sorted by video, then by falling score."""
 
     scores: Float[np.ndarray, " N"]
     ranks: Int[np.ndarray, " N"]  # 0 for the best prediction of its video
     correct: Bool[np.ndarray, "L T N"]  # found an object; meaningless where ignored
     ignored: Bool[np.ndarray, "L T N"]
-    num_objects: Int[np.ndarray, " L"]  # that count, in each range
+    num_objects: Int[np.ndarray, " L"]  # counted objects in each range
 
 
 def precision_recall(
     verdicts: Verdicts, *, max_predictions: int
 ) -> tuple[Float[np.ndarray, "L T"], Float[np.ndarray, "L T"]]:
-    """AP (mean precision at 101 recalls) and final recall of each range and threshold; NaN without objects.
+    """Return AP (mean precision at 101 recalls) and final recall per range and threshold; NaN without
+    objects.
 
-    Only the best `max_predictions` of each video are looked at.
+    Only the best `max_predictions` of each video count.
     """
     chosen = np.flatnonzero(verdicts.ranks < max_predictions)
     order = chosen[np.argsort(-verdicts.scores[chosen], kind="stable")]

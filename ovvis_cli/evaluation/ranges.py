@@ -1,4 +1,4 @@
-"""Which objects and predictions belong to a range of size or occlusion."""
+"""Ranges of size and occlusion: which objects and predictions belong to each."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -13,7 +13,7 @@ _OCCLUSION_SCORES: Final = {"no_occlusion": 0.0, "slight_occlusion": 0.25, "seve
 
 
 def objects_outside(objects: Sequence[GroundTruthTrack], *, rules: EvaluatorRules) -> Bool[np.ndarray, "L G"]:
-    """Objects that a range ignores: crowds in all of them, others by size or occlusion."""
+    """Return the objects that each range ignores: crowds always, others by size or occlusion."""
     outside = np.zeros((len(rules.ranges), len(objects)), dtype=bool)
     for g, track in enumerate(objects):
         crowd = track.is_crowd and rules.ignore_crowds
@@ -26,14 +26,14 @@ def objects_outside(objects: Sequence[GroundTruthTrack], *, rules: EvaluatorRule
 def predictions_outside(
     predictions: Sequence[PredictedTrack], *, rules: EvaluatorRules
 ) -> Bool[np.ndarray, "L D"]:
-    """Predictions that a range ignores if they find nothing: by size only, whatever the occlusion."""
+    """Return the predictions that each range ignores if they find nothing: by size, never by occlusion."""
     areas = np.asarray([predicted_area(track, rules=rules) for track in predictions], dtype=np.float64)
     limits = np.asarray([part.area for part in rules.ranges])
     return (areas < limits[:, :1]) | (areas > limits[:, 1:])
 
 
 def annotated_area(track: GroundTruthTrack, *, rules: EvaluatorRules) -> float:
-    """Mean area [px^2] of an object over the frames where it is seen, as the annotation file gives it."""
+    """Return the mean area [px^2] of an object over its visible frames, as given in the annotation file."""
     if rules.areas == "none" or not track.areas.size:
         return 0.0
     if rules.areas == "file":
@@ -43,12 +43,12 @@ def annotated_area(track: GroundTruthTrack, *, rules: EvaluatorRules) -> float:
 
 
 def predicted_area(track: PredictedTrack, *, rules: EvaluatorRules) -> float:
-    """Mean area [px^2] of a prediction over the frames where it has a mask."""
+    """Return the mean area [px^2] of a prediction over the frames where it has a mask."""
     return 0.0 if rules.areas == "none" else track.masks.mean_area
 
 
 def occlusion_score(track: GroundTruthTrack) -> float | None:
-    """Mean of the larger half of an object's occlusions, [0, 1]; None where it has none."""
+    """Return the mean of the larger half of an object's occlusion levels, [0, 1]; None without any."""
     scores = sorted(_OCCLUSION_SCORES[level] for level in track.occlusions or () if level is not None)
     upper = scores[len(scores) // 2 :]
     return sum(upper) / len(upper) if upper else None

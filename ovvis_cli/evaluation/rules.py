@@ -1,8 +1,8 @@
-"""The official evaluators of the YouTube-VIS family as one set of rules each.
+"""The official evaluators of the YouTube-VIS family, each as one set of rules.
 
-All of them match predicted to annotated tracks by the overlap of their masks over the whole video and average
-precision over ten thresholds. Where they differ is here; what each difference does to the numbers is told in
-docs/evaluation.md.
+All of them match predicted to annotated tracks by the overlap of their masks over the whole video, and
+average precision over ten thresholds. This file lists the differences; docs/evaluation.md explains their
+effect.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ import numpy as np
 
 IOU_THRESHOLDS: Final = tuple(float(value) for value in np.linspace(0.5, 0.95, 10))
 RECALL_POINTS: Final = tuple(float(value) for value in np.linspace(0.0, 1.0, 101))
-MAX_PREDICTIONS: Final = (1, 10, 100)  # of one video and class; AP uses the last
+MAX_PREDICTIONS: Final = (1, 10, 100)  # per video and class; AP uses the last
 
 _SMALL, _LARGE, _ENDLESS = 128.0**2, 256.0**2, 1e10
 
@@ -23,24 +23,24 @@ RulesName = Literal["ytvis", "class-agnostic", "uvo", "ovis", "lvvis", "burst-pa
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectRange:
-    """A part of the objects, the others being ignored; ends belong to it. `suffix` names its metrics.
+    """A subset of the objects; the others are ignored. Both ends belong to it. `suffix` names its metrics.
 
-    With `predictions_too`, predictions without partner are ignored when their area is outside.
+    With `predictions_too`, unmatched predictions with an area outside the range are ignored.
     """
 
     suffix: str
-    area: tuple[float, float] = (0.0, _ENDLESS)  # mean over the frames where it is seen [px^2]
+    area: tuple[float, float] = (0.0, _ENDLESS)  # mean over the visible frames [px^2]
     occlusion: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluatorRules:
-    """What one official evaluator does."""
+    """Rules of one official evaluator."""
 
     name: RulesName
     official_name: str
     by_category: bool = True
-    relabel_predictions: bool = False  # every prediction counts as class 1 first (UVO's script)
+    relabel_predictions: bool = False  # set every prediction's class to 1 first (UVO's script)
     ignore_crowds: bool = True
     reuse_all: bool = False  # a found object may be found again: duplicates count as correct
     areas: Literal["file", "file-whole-pixels", "none"] = "file"
@@ -87,7 +87,7 @@ RULES: Final[Mapping[RulesName, EvaluatorRules]] = MappingProxyType(
             replace(
                 _YTVIS,
                 name="uvo",
-                official_name="UVO v1.0 EvaluationAPI (class-agnostic)",
+                official_name="UVO v1.0 EvaluationAPI (class-agnostic: AP_c1 and AR_100 of OpenVIS)",
                 by_category=False,
                 relabel_predictions=True,
             ),

@@ -1,10 +1,10 @@
-"""All figures of a data set that papers print, from ground truth and results in the YouTube-VIS format."""
+"""All reported figures of a data set, from ground truth and results in the YouTube-VIS format."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from ovvis_cli.data.catalog import DataSetName
+from ovvis_cli.choices import DataSetName
 from ovvis_cli.data.splits import category_splits
 from ovvis_cli.data.tracks import GroundTruth, PredictedTrack
 from ovvis_cli.evaluation.metrics import Metrics, num_classes_with_objects, track_metrics
@@ -24,11 +24,14 @@ _RULES: Final[Mapping[DataSetName, RulesName]] = {
     "burst": "burst-papers",
     "diorama": "ytvis",
 }
+_UVO_BY_CLASS: Final = replace(
+    RULES["ytvis"], official_name="YouTube-VIS API on UVO, labels counted (plain AP of OpenVIS)"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CategoryScores:
-    """The figures of one category that has objects."""
+    """Figures of one category with objects."""
 
     category_id: int
     name: str
@@ -38,7 +41,7 @@ class CategoryScores:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreSection:
-    """What one evaluator says: figures of "all" categories and of each split; as fractions."""
+    """Figures of one evaluator, for "all" categories and for each split, as fractions."""
 
     name: str  # in metrics.json
     evaluator: str
@@ -53,7 +56,7 @@ def score_tracks(
     data_set: DataSetName | None,
     on_class: Callable[[int], None] = lambda done: None,
 ) -> tuple[ScoreSection, ...]:
-    """The official figures first, then sound ones where the official evaluator has plain faults.
+    """Compute the official figures, and corrected ones where the official evaluator has clear faults.
 
     Without `data_set` the rules are those of YouTube-VIS.
     """
@@ -63,6 +66,9 @@ def score_tracks(
     sections = [_section("official", evaluation, splits=splits, ground_truth=ground_truth)]
     if data_set == "diorama":
         sections = [_with_objects(sections[0], ground_truth, predictions, splits=splits)]
+    if data_set == "uvo":
+        by_class = evaluate_tracks(ground_truth, predictions, rules=_UVO_BY_CLASS)
+        sections.append(_section("by_class", by_class, splits={}, ground_truth=ground_truth))
     sound = _sound_rules(rules, ground_truth)
     if sound is not None:
         evaluation = evaluate_tracks(ground_truth, predictions, rules=sound)
@@ -71,7 +77,7 @@ def score_tracks(
 
 
 def rules_of(data_set: DataSetName | None, ground_truth: GroundTruth) -> EvaluatorRules:
-    """The rules of a data set's official evaluator, without OVIS's occlusion where the file has none."""
+    """Return the rules of the official evaluator, without occlusion ranges if the file has no occlusion."""
     rules = RULES["ytvis" if data_set is None else _RULES[data_set]]
     if rules.name == "ovis" and any(track.occlusions is None for track in ground_truth.tracks):
         return replace(rules, ranges=RULES["ytvis"].ranges)
@@ -79,7 +85,7 @@ def rules_of(data_set: DataSetName | None, ground_truth: GroundTruth) -> Evaluat
 
 
 def _sound_rules(rules: EvaluatorRules, ground_truth: GroundTruth) -> EvaluatorRules | None:
-    """Rules without plain faults, where these change anything: objects found twice, objects with id 0."""
+    """Return rules without the faults (objects found twice, annotation id 0), or None if nothing changes."""
     has_crowds = any(track.is_crowd for track in ground_truth.tracks)
     has_id_zero = any(track.annotation_id == 0 for track in ground_truth.tracks)
     found_twice = rules.reuse_all or (has_crowds and not rules.ignore_crowds)
@@ -142,7 +148,7 @@ def _with_objects(
     *,
     splits: Mapping[str, frozenset[int]],
 ) -> ScoreSection:
-    """The section with what is found whatever its label, identity switches and right labels."""
+    """Add class-agnostic recall, identity switches and label accuracy to the section."""
     outcomes = object_outcomes(ground_truth, predictions)
     known = frozenset(ground_truth.categories)
     groups = {

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
+from ovvis_cli.choices import DataSetName
 from ovvis_cli.data.burst import BurstFile, is_burst, parse_burst, parse_burst_results
 from ovvis_cli.data.burst_conversion import to_burst_results, to_ground_truth, to_predictions
-from ovvis_cli.data.catalog import DataSetName
 from ovvis_cli.data.documents import read_json
 from ovvis_cli.data.ground_truth import first_videos, parse_ground_truth, read_index
 from ovvis_cli.data.results import parse_results, read_results, warn_unknown_categories

@@ -1,8 +1,8 @@
-"""Average precision of tracks: YouTube-VIS's evaluator and those that grew out of it.
+"""Average precision of tracks: YouTube-VIS's evaluator and those derived from it.
 
     ground truth, predictions --by class--> IoU, matching of each video --> verdicts --> AP, AR
 
-Numpy only, exact in the counts of pixels; equal to the official code to rounding (tests/evaluation).
+Numpy only, with exact pixel counts; equal to the official code up to rounding (tests/evaluation).
 """
 
 from collections.abc import Callable, Sequence
@@ -24,27 +24,27 @@ from ovvis_cli.evaluation.precision import precision_recall
 from ovvis_cli.evaluation.rules import IOU_THRESHOLDS, MAX_PREDICTIONS, EvaluatorRules
 
 ANY_CLASS: Final = -1
-"""The category of an evaluation that does not look at categories."""
+"""Category id of class-agnostic evaluations."""
 
-_FIRST_RANGE = 0  # of all objects
+_FIRST_RANGE = 0  # the range of all objects
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClassResult:
-    """The figures of one class for each range, threshold and limit of predictions; NaN without objects."""
+    """Figures of one class for each range, threshold and limit of predictions; NaN without objects."""
 
     category_id: int
     average_precision: Float[np.ndarray, "L T"]
     recall: Float[np.ndarray, "L T M"]
-    num_objects: int  # that count
+    num_objects: int  # objects that count
     num_ignored_objects: int
-    num_predictions: int  # that are looked at
-    videos: tuple[VideoMatches, ...]  # with objects of the class
+    num_predictions: int  # predictions that count
+    videos: tuple[VideoMatches, ...]  # videos with objects of the class
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackEvaluation:
-    """The figures of all classes that have objects or predictions, by ascending id."""
+    """Figures of all classes with objects or predictions, by ascending id."""
 
     rules: EvaluatorRules
     classes: tuple[ClassResult, ...]
@@ -57,13 +57,13 @@ def evaluate_tracks(
     rules: EvaluatorRules,
     on_class: Callable[[int], None] = lambda done: None,
 ) -> TrackEvaluation:
-    """The official figures.
+    """Compute the official figures.
 
     Args:
-        ground_truth: what there is to find.
-        predictions: in the order of their file, which decides between equal scores.
-        rules: of the evaluator.
-        on_class: told how many classes are done.
+        ground_truth: annotated tracks.
+        predictions: in the order of their file, which breaks ties of scores.
+        rules: rules of the evaluator.
+        on_class: called with the number of finished classes.
     """
     objects = _objects_by_class(ground_truth, rules=rules)
     predicted = _predictions_by_class(ground_truth, predictions, rules=rules)
@@ -82,7 +82,7 @@ def evaluate_tracks(
 def _objects_by_class(
     ground_truth: GroundTruth, *, rules: EvaluatorRules
 ) -> dict[int, dict[int, list[GroundTruthTrack]]]:
-    """The objects of each class and video; without classes, ordered by category and then as in the file."""
+    """Group objects by class and video; without classes, by category and then in the order of the file."""
     tracks = ground_truth.tracks
     ordered = tracks if rules.by_category else sorted(tracks, key=lambda track: track.category_id)
     grouped: dict[int, dict[int, list[GroundTruthTrack]]] = {}
@@ -95,7 +95,7 @@ def _objects_by_class(
 def _predictions_by_class(
     ground_truth: GroundTruth, predictions: Sequence[PredictedTrack], *, rules: EvaluatorRules
 ) -> dict[int, list[PredictedTrack]]:
-    """The predictions of each class of the data set, in the order that decides between equal scores."""
+    """Group predictions by class of the data set, in the order that breaks ties of scores."""
     if rules.relabel_predictions:
         return {ANY_CLASS: list(predictions)}
     known = [track for track in predictions if track.category_id in ground_truth.categories]

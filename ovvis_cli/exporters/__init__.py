@@ -1,5 +1,6 @@
-"""One file a format. This file only names the formats, without importing what writes them."""
+"""Export formats, one module per format. This file only names them, without importing the modules."""
 
-from ovvis_cli.record.layout import DEFAULT_NAMES, ExportFormat
+from ovvis_cli.choices import ExportFormat
+from ovvis_cli.record.layout import DEFAULT_NAMES
 
 __all__ = ["DEFAULT_NAMES", "ExportFormat"]

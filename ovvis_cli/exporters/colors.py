@@ -1,4 +1,4 @@
-"""A colour a track, the same in every output."""
+"""One color per track, the same in every output."""
 
 import math
 from typing import Final
@@ -6,17 +6,17 @@ from typing import Final
 Rgb = tuple[int, int, int]
 
 _GOLDEN_ANGLE_DEG: Final = 137.50776
-_FIRST_HUE_DEG: Final = 250.0  # a blue: the track that users see first
+_FIRST_HUE_DEG: Final = 250.0  # blue, the color of the first track
 _LIGHTNESS: Final = (
     0.70,
     0.66,
     0.80,
-)  # in turn, so that near hues still differ; all stand out on dark and light
+)  # alternating, so that similar hues still differ; all are visible on dark and light
 _CHROMA: Final = 0.19
 
 
 def track_color(track_id: int) -> Rgb:
-    """The sRGB colour (0-255) of a track: hues a golden angle apart in Oklch, so any few differ well."""
+    """Return the sRGB color (0-255) of a track; consecutive hues are a golden angle apart in Oklch."""
     hue = math.radians((_FIRST_HUE_DEG + track_id * _GOLDEN_ANGLE_DEG) % 360.0)
     lightness = _LIGHTNESS[track_id % len(_LIGHTNESS)]
     chroma = _CHROMA
@@ -25,11 +25,11 @@ def track_color(track_id: int) -> Rgb:
         if all(-0.001 <= value <= 1.001 for value in linear):
             red, green, blue = (_gamma_encoded(value) for value in linear)
             return red, green, blue
-        chroma -= 0.01  # grey, chroma 0, is always inside the gamut
+        chroma -= 0.01  # gray, chroma 0, is always inside the gamut
 
 
 def text_color(background: Rgb) -> Rgb:
-    """Near-black or white, whichever contrasts more with the background."""
+    """Return near-black or white, whichever has more contrast with the background."""
     red, green, blue = (_linear(value) for value in background)
     luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue
     white_contrast, black_contrast = 1.05 / (luminance + 0.05), (luminance + 0.05) / 0.05
@@ -37,7 +37,7 @@ def text_color(background: Rgb) -> Rgb:
 
 
 def _linear_from_oklab(lightness: float, a: float, b: float) -> tuple[float, float, float]:
-    """Linear sRGB of an Oklab colour; outside [0, 1] where the screen cannot show it."""
+    """Convert an Oklab color to linear sRGB; outside [0, 1] a screen cannot show it."""
     long = (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3
     medium = (lightness - 0.1055613458 * a - 0.0638541728 * b) ** 3
     short = (lightness - 0.0894841775 * a - 1.2914855480 * b) ** 3

@@ -1,4 +1,4 @@
-"""DAVIS format: a folder of 8-bit palette PNGs, one an analysed frame; index = object, 0 = background."""
+"""DAVIS format: a folder of 8-bit palette PNGs, one per analysed frame; index = object, 0 = background."""
 
 import struct
 import zlib
@@ -15,23 +15,23 @@ from ovvis_cli.exporters.tracks import labelled_tracks
 from ovvis_cli.record.reader import Record, frame_size_hw
 from ovvis_cli.record.schema import FrameLine
 
-_MAX_OBJECTS = 254  # 255 means "void" there
+_MAX_OBJECTS = 254  # 255 means "void" in this format
 
 
 def export_davis(record: Record, output: Path) -> Path:
-    """Writes `output`/00000.png, ... named by frame index; index n is the n-th labelled track.
+    """Write `output`/00000.png, ... named by frame index; index n is the n-th labelled track.
 
-    Of a folder of images, each PNG has the name and size of its image.
+    For a folder of images, each PNG has the name and size of its image.
 
     Raises:
         RecordError: the record is damaged, or has more tracks than the format can hold.
-        UsageError: `output` is a folder with other things in it; it would be replaced.
+        UsageError: `output` is a folder that holds other files, which would be lost.
         ResourceError: the disk is full or not writable.
     """
     tracks = labelled_tracks(record.header)
     if len(tracks) > _MAX_OBJECTS:
         raise RecordError(
-            f"{len(tracks)} labelled tracks, a palette PNG holds {_MAX_OBJECTS}",
+            f"{len(tracks)} labelled tracks, but a palette PNG holds {_MAX_OBJECTS}",
             hint="relabel with a higher --score-threshold or with --max-tracks",
         )
     if output.is_dir() and not all(_is_palette_png(entry) for entry in output.iterdir()):
@@ -51,11 +51,11 @@ def _png_path(folder: Path, frame: FrameLine) -> Path:
     if frame.image is None:
         return folder / f"{frame.frame_index:05d}.png"
     path = folder / f"{PurePath(frame.image.name).stem}.png"
-    return folder / f"{frame.image.name}.png" if path.exists() else path  # of 1.jpg and 1.png the second
+    return folder / f"{frame.image.name}.png" if path.exists() else path  # the second of 1.jpg and 1.png
 
 
 def _is_palette_png(path: Path) -> bool:
-    """Whether a file looks like an earlier result, which may be replaced."""
+    """Return whether a file looks like an earlier result, which may be replaced."""
     if path.suffix != ".png" or not path.is_file():
         return False
     with path.open("rb") as file:
@@ -63,9 +63,9 @@ def _is_palette_png(path: Path) -> bool:
 
 
 def palette_png(indices: Int[np.ndarray, "H W"], *, palette: list[Rgb]) -> bytes:
-    """An 8-bit palette PNG; OpenCV cannot write one. `indices` must be below the number of colours."""
+    """Encode an 8-bit palette PNG, which OpenCV cannot. `indices` must be below the number of colors."""
     height, width = indices.shape
-    rows = np.zeros((height, 1 + width), dtype=np.uint8)  # each row begins with its filter, 0 = none
+    rows = np.zeros((height, 1 + width), dtype=np.uint8)  # each row starts with its filter type, 0 = none
     rows[:, 1:] = indices
     header = struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)  # 8 bits, palette, no interlacing
     colors = np.array(palette, dtype=np.uint8).tobytes()

@@ -1,4 +1,4 @@
-"""Makes any format of a record; the table of all of them."""
+"""Export of a record to any format, and the table of formats."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -29,12 +29,12 @@ EXPORTERS: Final[dict[ExportFormat, Exporter]] = {
 
 
 def output_path(record: Record, export_format: ExportFormat) -> Path:
-    """Where a format stands beside the record."""
+    """Return the path of a format beside the record."""
     return record.folder / DEFAULT_NAMES[export_format]
 
 
 def saved_formats(record: Record) -> tuple[ExportFormat, ...]:
-    """The formats that were made beside the record and that this version knows."""
+    """Return the formats that were written beside the record and that this version knows."""
     return tuple(name for name in EXPORTERS if name in record.header.saved)
 
 
@@ -46,31 +46,31 @@ def ensure_exports(
     source: Path | None = None,
     overlay_progress: Callable[[int], None] | None = None,
 ) -> tuple[Record, dict[ExportFormat, Path]]:
-    """Makes the formats that are not yet beside the record; returns it with them noted, and their files.
+    """Write the formats that are missing beside the record; return the updated record and the files.
 
-    Outputs appear whole or not at all and are noted in the record afterwards, so a killed run goes on with
-    the first that is not both noted and there.
+    Each output is written atomically and then noted in the record. So a killed run continues with the first
+    format that is not both noted and present.
 
     Args:
         record: what to export.
-        formats: each is made once.
-        remake: make those that exist, too.
-        source: where the video is now, if it was moved since; for the overlay.
-        overlay_progress: told after every frame of the overlay how many are done.
+        formats: each is written once.
+        remake: write existing formats again.
+        source: new path of the video if it was moved; for the overlay.
+        overlay_progress: called with the number of finished overlay frames.
 
     Raises:
-        RecordError: the record is damaged, or its video is gone.
-        VideoError: the video cannot be decoded or the overlay not encoded.
+        RecordError: the record is damaged, or its video is missing.
+        VideoError: the video cannot be decoded or the overlay cannot be encoded.
         ResourceError: the disk is full or not writable.
     """
     paths = {name: output_path(record, name) for name in formats}
     for name, path in sorted(
         paths.items(), key=lambda item: item[0] == "overlay"
-    ):  # it alone needs the video
+    ):  # only the overlay needs the video
         noted = name in record.header.saved
         if remake or not noted or not path.exists():
             export_one(record, name, output=path, source=source, overlay_progress=overlay_progress)
-        if not noted:  # only now: what is noted and exists is known to belong to this record
+        if not noted:  # noted only now: what is noted and present belongs to this record
             record = record.with_header(replace(record.header, saved=(*record.header.saved, name)))
     return record, paths
 
@@ -83,7 +83,7 @@ def export_one(
     source: Path | None = None,
     overlay_progress: Callable[[int], None] | None = None,
 ) -> Path:
-    """Makes one format, anywhere; arguments and errors as `ensure_exports`."""
+    """Write one format to any path; arguments and errors as in `ensure_exports`."""
     if export_format == "overlay":
         return export_overlay(record, output, source=source, progress=overlay_progress)
     return EXPORTERS[export_format](record, output)

@@ -1,4 +1,4 @@
-"""One pixel, one object: for formats that cannot hold overlapping masks."""
+"""Non-overlapping masks, for formats that assign each pixel to one object."""
 
 from collections.abc import Mapping
 
@@ -12,10 +12,10 @@ from ovvis_cli.record.schema import FrameLine
 def flatten(
     frame: FrameLine, *, values: Mapping[int, int], frame_hw: tuple[int, int]
 ) -> Int[np.ndarray, "H0 W0"]:
-    """The value of the track at every pixel, 0 for background; where masks overlap the better score wins.
+    """Return the track value at every pixel, 0 for background; where masks overlap the higher score wins.
 
     Args:
-        frame: the instances; those whose track is not in `values` are left out.
+        frame: the instances; tracks that are not in `values` are left out.
         values: track id to pixel value, all > 0.
         frame_hw: (height, width) of the frame.
     """

@@ -1,6 +1,7 @@
-"""An overlay that is drawn while the video is read, with the names as they stand at that moment.
+"""Overlay drawn while the video is read, with provisional labels.
 
-For what cannot be read twice. Names may change while it runs, so the overlay of a finished record is better.
+For streams that cannot be read twice. Labels may change during the run, so the overlay of a finished record
+is better.
 """
 
 from collections.abc import Mapping
@@ -18,7 +19,7 @@ from ovvis_models.structures import FrameResult
 
 
 class LiveOverlay:
-    """Context manager around one overlay file, which appears when the context is left without an error."""
+    """Context manager for one overlay file, which appears when the context ends without an error."""
 
     def __init__(
         self,
@@ -30,15 +31,15 @@ class LiveOverlay:
         end_s: float | None,
         sample_aspect: Fraction = Fraction(1),
     ) -> None:
-        """Makes no file yet.
+        """Create no file yet.
 
         Args:
-            path: the MP4 file; its folder is made when the first frame comes.
+            path: the MP4 file; its folder is created with the first frame.
             frame_hw: size of the video; frames of another size are fitted into it.
-            source: where the sound comes from; None for what cannot be opened a second time.
+            source: source of the sound; None if it cannot be opened a second time.
             start_s: time in the source that becomes zero in the file.
-            end_s: where the sound ends, in the source's time; None for its whole length.
-            sample_aspect: width : height of a pixel as it is to be shown.
+            end_s: end of the sound in the source's time; None for its whole length.
+            sample_aspect: displayed width : height of a pixel.
         """
         self._path = path
         self._frame_hw = frame_hw
@@ -55,7 +56,7 @@ class LiveOverlay:
         self._is_open = False
 
     def write(self, frame: Frame, *, result: FrameResult, labels: Mapping[int, TrackLabel]) -> None:
-        """Adds a frame with those of its instances that have a name now.
+        """Append a frame, drawing the instances that have a label at this moment.
 
         Raises:
             VideoError: the file cannot be written.
@@ -68,7 +69,7 @@ class LiveOverlay:
         instances = _drawn_instances(result, labels=labels, frame_hw=self._frame_hw)
         image = letterbox_image(frame.image, frame_hw=self._frame_hw)
         image = self._painter.draw(image, instances) if instances else image
-        self._writer.write(image, time_s=frame.time_s)
+        self._writer.write(image, time_s=frame.time_s, offset_s=frame.offset_s)
 
     def __enter__(self) -> Self:
         return self

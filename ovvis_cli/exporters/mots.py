@@ -1,4 +1,4 @@
-"""MOTS text format: one line an instance, `frame id class_id height width rle`; masks do not overlap."""
+"""MOTS text format: one line per instance, `frame id class_id height width rle`; masks do not overlap."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ _IDS_A_CLASS = 1000  # id = class_id * 1000 + instance
 
 
 def export_mots(record: Record, output: Path) -> Path:
-    """Writes the labelled tracks to `output`; instance number n is the n-th labelled track.
+    """Write the labelled tracks to `output`; instance number n is the n-th labelled track.
 
     Raises:
         RecordError: the record is damaged, or has more tracks than the format can number.
@@ -22,7 +22,7 @@ def export_mots(record: Record, output: Path) -> Path:
     tracks, category_of = labelled_tracks(record.header), category_ids(record.header)
     if len(tracks) >= _IDS_A_CLASS:
         raise RecordError(
-            f"{len(tracks)} labelled tracks, MOTS can number {_IDS_A_CLASS - 1}",
+            f"{len(tracks)} labelled tracks, but MOTS can number only {_IDS_A_CLASS - 1}",
             hint="relabel with a higher --score-threshold or with --max-tracks",
         )
     numbers = {track_id: number for number, track_id in enumerate(tracks, start=1)}

@@ -69,7 +69,7 @@ def export_overlay(
             image = _drawn(
                 frame, line=lines.at(frame.frame_index), tracks=tracks, painter=painter, header=header
             )
-            writer.write(image, time_s=frame.time_s)
+            writer.write(image, time_s=frame.time_s, offset_s=frame.offset_s)
             if progress is not None:
                 progress(num_done)
         lines.expect_end(location)

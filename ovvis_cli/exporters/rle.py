@@ -1,4 +1,4 @@
-"""masks.jsonl with labels: the record's lines, with the name and its score in every instance."""
+"""masks.jsonl with labels: the record's lines, with label and label score in every instance."""
 
 import json
 from pathlib import Path
@@ -10,10 +10,10 @@ from ovvis_cli.record.serialise import frame_to_json, instance_to_json
 
 
 def export_rle(record: Record, output: Path) -> Path:
-    """Writes every kept track, labelled or not, one line a frame.
+    """Write every kept track, labelled or not, one line per frame.
 
-    The record's own masks.jsonl already is this format without the labels, which stand in record.json: asked
-    to write there, this leaves it as it is.
+    The record's own masks.jsonl has this format without the labels, which are in record.json. If `output` is
+    that file, it is left unchanged.
 
     Raises:
         RecordError: the record is damaged.

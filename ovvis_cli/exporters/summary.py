@@ -1,4 +1,4 @@
-"""What the console tells of a finished record: its labelled tracks, and the names that were not found."""
+"""Summary of a finished record for the console: labelled tracks, and names that were not found."""
 
 from dataclasses import dataclass
 
@@ -22,14 +22,14 @@ class SummaryRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AbsentName:
-    """An asked name that no track has, with the score it would have got where it came closest."""
+    """An asked name without a track, and the best score it reached."""
 
     name: str
-    best_score: float  # 0 where it was not even among the runner-up names of any track
+    best_score: float  # 0 if it was not even a runner-up of any track
 
 
 def summary_rows(header: RecordHeader) -> tuple[SummaryRow, ...]:
-    """The labelled tracks, best score first."""
+    """Return the labelled tracks, best score first."""
     rows = [
         SummaryRow(
             track_id=track.track_id,
@@ -48,7 +48,7 @@ def summary_rows(header: RecordHeader) -> tuple[SummaryRow, ...]:
 
 
 def absent_names(header: RecordHeader) -> tuple[AbsentName, ...]:
-    """The asked names that no track has, in the order asked."""
+    """Return the asked names without a track, in the order asked."""
     found = {track.label for track in header.tracks}
     best: dict[str, float] = {}
     for track in header.tracks:
@@ -62,7 +62,7 @@ def absent_names(header: RecordHeader) -> tuple[AbsentName, ...]:
 
 
 def summary_table(header: RecordHeader) -> tuple[list[str], list[list[str]]]:
-    """Column names and cells of the table of labelled tracks, in the order of `summary_rows`."""
+    """Return column names and cells of the table of labelled tracks, in the order of `summary_rows`."""
     columns = ["track", "label", "score", "from", "to", "frames", "or else"]
     rows = [
         [
@@ -80,7 +80,7 @@ def summary_table(header: RecordHeader) -> tuple[list[str], list[list[str]]]:
 
 
 def absent_text(header: RecordHeader, *, most: int = 8) -> str | None:
-    """One line about the names that were not found, None where all were."""
+    """Return one line about the names that were not found, or None."""
     absent = sorted(absent_names(header), key=lambda entry: -entry.best_score)
     if not absent:
         return None
@@ -93,7 +93,7 @@ def absent_text(header: RecordHeader, *, most: int = 8) -> str | None:
 
 
 def clock(time_s: float) -> str:
-    """Minutes, seconds and tenths; hours where there are any."""
+    """Format a time as minutes, seconds and tenths, with hours if needed."""
     tenths = round(time_s * 10)
     minutes, tenths = divmod(tenths, 600)
     hours, minutes = divmod(minutes, 60)
@@ -102,7 +102,7 @@ def clock(time_s: float) -> str:
 
 
 def summary_json(header: RecordHeader) -> dict[str, list[dict[str, str | int | float]]]:
-    """The labelled tracks and the names that were not found, for `--json`."""
+    """Return the labelled tracks and the names that were not found, for `--json`."""
     return {
         "tracks": [
             {

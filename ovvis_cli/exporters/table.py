@@ -1,4 +1,4 @@
-"""CSV: one row an instance, without masks, for spreadsheets and data frames."""
+"""CSV format: one row per instance, without masks, for spreadsheets and data frames."""
 
 import csv
 from pathlib import Path
@@ -24,7 +24,7 @@ _COLUMNS = (
 
 
 def export_csv(record: Record, output: Path) -> Path:
-    """Writes the labelled instances to `output`; `score` is the object score in the frame, [0, 1].
+    """Write the labelled instances to `output`; `score` is the object score in the frame, [0, 1].
 
     Of a folder of images there is a last column with the name of the image.
 

@@ -1,4 +1,4 @@
-"""YouTube-VIS results format: a bare list, one entry a track, with one mask or null for every frame."""
+"""YouTube-VIS results format: a list with one entry per track, which has one mask or null per frame."""
 
 import json
 import tempfile
@@ -13,11 +13,11 @@ from ovvis_cli.record.schema import TrackEntry
 
 
 def export_ytvis(record: Record, output: Path) -> Path:
-    """Writes the labelled tracks to `output`; entry i of `segmentations` is frame i of the video.
+    """Write the labelled tracks to `output`; entry i of `segmentations` is frame i of the video.
 
-    Frames that were not analysed (`--stride`, `--start`) are null like those where the track is absent. Where
-    the source was not read to its end (`--end`) the list ends with the last analysed frame. The masks are
-    spooled to an unnamed file, so that memory does not grow with them.
+    Frames that were not analysed (`--stride`, `--start`) are null, like frames where the track is absent. If
+    the source was not read to its end (`--end`), the list ends with the last analysed frame. Masks are
+    spooled to a temporary file, so that memory does not grow with the video.
 
     Raises:
         RecordError: the record is damaged.
@@ -43,7 +43,7 @@ def export_ytvis(record: Record, output: Path) -> Path:
 
 
 class _Places(NamedTuple):
-    """Where in the spool the masks of one track lie, frame by frame."""
+    """Offsets in the spool file of the masks of one track, frame by frame."""
 
     frames: "array[int]"
     offsets: "array[int]"
@@ -70,7 +70,7 @@ def _spool_masks(
 
 
 def _write_masks(out: IO[str], *, places: _Places, num_frames: int, spool: IO[bytes]) -> None:
-    """The masks of one track separated by commas, null where it has none."""
+    """Write the masks of one track separated by commas, null where it has none."""
     written = 0
     for frame_index, offset, length in zip(places.frames, places.offsets, places.lengths, strict=True):
         spool.seek(offset)

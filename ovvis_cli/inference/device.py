@@ -1,14 +1,13 @@
 """Where to compute, and how precisely: what `--device` and `--precision` mean on this machine."""
 
-from typing import Final, Literal, get_args
+from typing import Final, Literal
 
 import torch
 
+from ovvis_cli.choices import DEVICE_NAMES, PRECISION_NAMES
 from ovvis_cli.errors import ResourceError, UsageError
 
-DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["fp32", "bf16", "fp16"]
-PrecisionName = Literal["auto", "fp32", "bf16", "fp16"]
 
 DTYPES: Final[dict[Precision, torch.dtype]] = {
     "fp32": torch.float32,
@@ -24,8 +23,8 @@ def resolve_device(name: str) -> torch.device:
         UsageError: there is no device of that name.
         ResourceError: this machine has none, or torch cannot use it.
     """
-    if name not in get_args(DeviceName):
-        raise UsageError(f"no device '{name}'", hint=f"choose from {', '.join(get_args(DeviceName))}")
+    if name not in DEVICE_NAMES:
+        raise UsageError(f"no device '{name}'", hint=f"choose from {', '.join(DEVICE_NAMES)}")
     has_cuda, has_mps = torch.cuda.is_available(), torch.backends.mps.is_available()
     if name == "auto":
         return torch.device("cuda" if has_cuda else "mps" if has_mps else "cpu")
@@ -51,9 +50,7 @@ def resolve_precision(name: str, device: torch.device) -> Precision:
         case "fp32" | "bf16" | "fp16":
             return name
         case _:
-            raise UsageError(
-                f"no precision '{name}'", hint=f"choose from {', '.join(get_args(PrecisionName))}"
-            )
+            raise UsageError(f"no precision '{name}'", hint=f"choose from {', '.join(PRECISION_NAMES)}")
 
 
 def _gains_from_bf16(device: torch.device) -> bool:

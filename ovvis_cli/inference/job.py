@@ -7,8 +7,8 @@ import time
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Final
 
+from ovvis_cli.choices import DEFAULT_BATCH_SIZE
 from ovvis_cli.errors import UsageError
 from ovvis_cli.inference.engine import Engine
 from ovvis_cli.record.identity import fingerprint, names_digest, source_stamp
@@ -17,8 +17,6 @@ from ovvis_cli.video.inputs import display_name, images_of, location_kind
 from ovvis_cli.video.reader import ReadReport, VideoInfo, probe
 
 logger = logging.getLogger(__name__)
-
-DEFAULT_BATCH_SIZE: Final = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

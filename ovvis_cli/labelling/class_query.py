@@ -72,7 +72,7 @@ class ClassQuery:
         """Return the probabilities of all classes: the asked ones first, then the distractors."""
         rows = self.rows
         logits = class_logits(tokens.float(), rows.embeds.float(), logit_scale=rows.logit_scale)
-        return rows.link(rows.best_synonym(logits))
+        return rows.link(rows.per_name(logits))
 
 
 def make_query(

@@ -1,4 +1,4 @@
-"""Class embeddings of a vocabulary: rows of a text encoder, rows from a file, or columns of a class head."""
+"""Class embeddings of a vocabulary: of a text encoder, a table of words, a file, or a class head."""
 
 import logging
 from dataclasses import dataclass
@@ -17,9 +17,10 @@ from ovvis_cli.vocabulary.distractors import diorama_world
 from ovvis_cli.vocabulary.embedding import VocabularyEmbedder
 from ovvis_cli.vocabulary.known_words import vocabulary_warnings
 from ovvis_cli.vocabulary.names import Vocabulary
+from ovvis_cli.vocabulary.word_list import word_list
 from ovvis_models.heads.vocabulary_scores import ClassLink, one_of_all
 from ovvis_models.loading import LoadedModel
-from ovvis_models.text.naming import ClosedVocabulary, OpenVocabulary
+from ovvis_models.text.naming import ClosedVocabulary, ListedVocabulary, OpenVocabulary
 from ovvis_models.text.vocabulary import Progress
 
 MAX_LOGIT_SCALE = 100.0  # CLIP never multiplies with more
@@ -41,13 +42,15 @@ class ClassRows:
     class_exponent: float = 1.0  # of the class probability in a track's score
     link: ClassLink = one_of_all  # from logits to probabilities
     synonyms: tuple[int, ...] = ()  # rows of each asked name, where a name has several; empty: one row each
+    adds_up: bool = False  # the probabilities of a name's rows add up; else its best row counts
 
-    def best_synonym(self, logits: Float[Tensor, "N R"]) -> Float[Tensor, "N K_all"]:
-        """Return the logit of each class: that of its best row."""
+    def per_name(self, logits: Float[Tensor, "N R"]) -> Float[Tensor, "N K_all"]:
+        """Return the logit of each class from those of its rows; minus infinity if it has none."""
         if not self.synonyms:
             return logits
         *asked, rest = torch.split(logits, [*self.synonyms, logits.shape[1] - sum(self.synonyms)], dim=1)
-        return torch.cat([*(rows.amax(dim=1, keepdim=True) for rows in asked), rest], dim=1)
+        join = torch.logsumexp if self.adds_up else torch.amax
+        return torch.cat([*(join(rows, dim=1, keepdim=True) for rows in asked), rest], dim=1)
 
 
 def class_rows(
@@ -82,6 +85,10 @@ def class_rows(
                 text_embeddings=text_embeddings,
                 progress=progress,
             )
+        case ListedVocabulary():
+            if text_embeddings is not None:
+                raise VocabularyError(f"{model.spec.name} has a list of words and takes no text embeddings")
+            return _listed_rows(naming, vocabulary, model_name=model.spec.name, distractors=distractors)
         case _:
             assert_never(naming)
 
@@ -185,6 +192,30 @@ def _check_fit(text_embeddings: Float[Tensor, "K D"], vocabulary: Vocabulary, *,
             f"text embeddings are {found[0]} rows of {found[1]}, not {wanted[0]} rows of {wanted[1]}",
             hint="one row per class name, in the order of the names, of the width of the model's CLIP",
         )
+
+
+def _listed_rows(
+    naming: ListedVocabulary, vocabulary: Vocabulary, *, model_name: str, distractors: bool
+) -> ClassRows:
+    """Return the rows of each name, then all others: whatever is none of what was asked for."""
+    words = word_list(naming.table)
+    for warning in words.warnings(vocabulary.names, model_name=model_name):
+        logger.warning("%s", warning)
+    rows = words.rows(vocabulary.names)
+    asked = [row for of_name in rows for row in of_name]
+    if not asked:
+        raise VocabularyError(
+            f"{model_name} knows none of these words",
+            hint="ask for common things, or use a model that reads any words: ovvis models",
+        )
+    others = [row for row in range(len(naming.rows)) if row not in set(asked)] if distractors else []
+    return ClassRows(
+        embeds=naming.rows.detach().cpu()[[*asked, *others]],
+        logit_scale=naming.logit_scale,
+        class_exponent=naming.class_exponent,
+        synonyms=tuple(len(of_name) for of_name in rows),
+        adds_up=True,
+    )
 
 
 def _closed_rows(

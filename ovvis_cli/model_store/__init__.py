@@ -1,1 +1,1 @@
-"""Installed models: where they are kept, how they are fetched and checked."""
+"""Installed models: where they are stored, how they are downloaded and checked."""

@@ -1,4 +1,4 @@
-"""What holds where nothing was said: the model of choice among those that are installed."""
+"""Default model: $OVVIS_MODEL, else the best installed one."""
 
 import os
 from typing import Final
@@ -7,15 +7,17 @@ from ovvis_cli.errors import ModelError
 
 MODEL_VARIABLE: Final = "OVVIS_MODEL"
 
+_ORDER: Final = ("diorama", "photographs", "web")  # of what models know, the best last
+
 
 def default_model() -> str:
-    """The model that OVVIS_MODEL names, else the name of the best one that is installed.
+    """Return the model named by OVVIS_MODEL, else the name of the best installed one.
 
-    One that knows the web is better than one that knows the diorama; then the published accuracy decides. A
-    model of a closed set of classes is never the default: it gives no other names.
+    Models that learnt from the web come first, then labelled photographs, then the diorama; of several the
+    one with the best published accuracy. A model of a closed set of classes is never the default.
 
     Raises:
-        ModelError: none has weights.
+        ModelError: no model has weights.
     """
     chosen = os.environ.get(MODEL_VARIABLE)
     if chosen:
@@ -26,5 +28,7 @@ def default_model() -> str:
     candidates = [spec for spec in CATALOG.values() if spec.reads_words]
     installed = [spec for spec in candidates if weights_file(spec) is not None]
     if not installed:
-        raise ModelError("no model has weights here", hint="install ovvis again, or name a file with --model")
-    return max(installed, key=lambda spec: (spec.text_domain == "web", spec.proposal_ap or 0.0)).name
+        raise ModelError(
+            "no installed model has weights", hint="install ovvis again, or name a file with --model"
+        )
+    return max(installed, key=lambda spec: (_ORDER.index(spec.text_domain), spec.proposal_ap or 0.0)).name

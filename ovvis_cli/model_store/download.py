@@ -1,11 +1,10 @@
-"""Fetching one published file: resumed where a connection broke, bounded, checked, in place at once or not.
+"""Download of one published file: resumable, with size and time limits, checked, moved into place atomically.
 
-    <name>.part        what has come so far
-    <name>.part.tag    the address and the server's tag (ETag) of that part: another version starts anew
-    <name>             the whole file, checked
+    <name>.part        the bytes received so far
+    <name>.part.tag    URL and ETag of those bytes: if either differs, the download starts over
+    <name>             the complete file, checked
 
-Proxies are those of the environment, as urllib reads them. This is the only file that opens a connection for
-weights.
+Proxies come from the environment, as in urllib. No other file opens a connection for weights.
 """
 
 import shutil
@@ -26,30 +25,30 @@ from ovvis_cli.errors import DownloadError, ResourceError, WeightsError
 from ovvis_cli.model_store.file_check import Expected, fault_of, is_page, megabytes
 
 _CHUNK_BYTES: Final = 1 << 18
-_SPACE_HINT: Final = "free some space, or set OVVIS_HOME to another folder; what has come is kept"
+_SPACE_HINT: Final = "free some space, or set OVVIS_HOME to another folder; the partial download is kept"
 _TEMPORARY_CODES: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 OnBytes = Callable[[int, int | None], None]
-"""Told the bytes that are there, and how many there will be, None where the server does not say."""
+"""Called with the bytes received and the total, or None where the server does not tell it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
-    """How long to wait for a server."""
+    """Limits and pauses for a slow or failing server."""
 
-    timeout_s: float = 30.0  # for a connection, and for each piece of the answer
-    tries: int = 4  # in a row that brought less than `slow_bytes`
+    timeout_s: float = 30.0  # per connection and per read
+    tries: int = 4  # in a row that received less than `slow_bytes`
     first_pause_s: float = 1.0  # between two tries; doubled each time
-    slow_s: float = 60.0  # over such a time, slower than `slow_bytes` counts as a broken connection
+    slow_s: float = 60.0  # fewer than `slow_bytes` in this time count as a broken connection
     slow_bytes: int = 10_000
 
 
 class _BrokenError(Exception):
-    """The connection failed in a way that another try may mend."""
+    """The connection failed; another try may succeed."""
 
 
 class _RefusedError(Exception):
-    """Another try will get the same answer."""
+    """The server refused; another try would get the same answer."""
 
 
 def download(
@@ -61,14 +60,14 @@ def download(
     by_hand: str = "",
     retry_policy: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
 ) -> None:
-    """Puts the file of `url` at `path`; nothing is fetched where the expected file is there already.
+    """Download `url` to `path`, unless the expected file is already there.
 
-    A stopped download is carried on by the next call. `by_hand` is the hint of errors: what to do without a
+    An interrupted download is resumed by the next call. `by_hand` is the hint of errors: what to do without a
     network.
 
     Raises:
         DownloadError: the server cannot be reached, or refuses.
-        WeightsError: what came is not the expected file; it is removed.
+        WeightsError: the file is not the expected one; it is removed.
         ResourceError: the disk is full or not writable.
     """
     try:
@@ -87,7 +86,7 @@ def _download(transfer: "_Transfer", by_hand: str) -> None:
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     _fetch_all(transfer, by_hand)
-    transfer.tag_file.unlink(missing_ok=True)  # of no use to a whole part, right or wrong
+    transfer.tag_file.unlink(missing_ok=True)  # no longer needed, whether or not the file is right
     _check(part, expected, named=transfer.url)
     with disk_errors(path):
         fsync_file(part)
@@ -95,7 +94,7 @@ def _download(transfer: "_Transfer", by_hand: str) -> None:
 
 
 def _check(path: Path, expected: Expected, *, named: str) -> None:
-    """Removes a file that is not the expected one, and says so."""
+    """Remove a file that is not the expected one, and raise the error."""
     fault = fault_of(path, expected)
     if fault is not None:
         path.unlink()
@@ -103,7 +102,7 @@ def _check(path: Path, expected: Expected, *, named: str) -> None:
 
 
 def _fetch_all(transfer: "_Transfer", by_hand: str) -> None:
-    """Tries until the part is whole, or the server gave next to nothing so many times in a row."""
+    """Retry until the file is complete, or too many tries in a row received next to nothing."""
     host = urlsplit(transfer.url).hostname or transfer.url
     failures = 0
     while True:
@@ -122,7 +121,7 @@ def _fetch_all(transfer: "_Transfer", by_hand: str) -> None:
 
 
 class _Transfer:
-    """One part file and where the rest of it comes from."""
+    """A partial file and the source of the rest."""
 
     def __init__(
         self, url: str, path: Path, *, expected: Expected, on_bytes: OnBytes, retry_policy: RetryPolicy
@@ -137,12 +136,12 @@ class _Transfer:
         self._opener: OpenerDirector = build_opener(_Redirects())
 
     def size(self) -> int:
-        """Bytes that are there."""
+        """Bytes received so far."""
         return self.part.stat().st_size if self.part.is_file() else 0
 
     def fetch(self) -> None:
-        """Fetches what is missing, in one connection."""
-        request = Request(  # noqa: S310 - addresses come from the catalogue
+        """Fetch what is missing in one connection."""
+        request = Request(  # noqa: S310 - addresses come from the catalog
             self.url, headers={"User-Agent": f"ovvis/{__version__}", "Accept-Encoding": "identity"}
         )
         tag = self._known_tag()
@@ -160,7 +159,7 @@ class _Transfer:
             self._receive(response)
 
     def _known_tag(self) -> str | None:
-        """The server's tag of the part, "" where it gave none; None where the part is of another address."""
+        """Return the ETag of the partial file, "" without one, or None if the file belongs to another URL."""
         file = self.tag_file
         if not file.is_file():
             return None
@@ -168,7 +167,7 @@ class _Transfer:
         return tag if url == self.url else None
 
     def _open(self, request: Request, *, offset: int) -> HTTPResponse | None:
-        """The answer; None where the part is whole already."""
+        """Return the response, or None if the partial file is already complete."""
         try:
             response: HTTPResponse = self._opener.open(request, timeout=self.retry_policy.timeout_s)
         except HTTPError as error:
@@ -193,7 +192,7 @@ class _Transfer:
         resumed = response.status == 206 and _range_start(response) == self.size()
         if response.status == 206 and not resumed:
             self.part.unlink(missing_ok=True)
-            raise _BrokenError("the server sent another part than was asked for")
+            raise _BrokenError("the server sent a different range than requested")
         offset = self.size() if resumed else 0
         total = _total(response, offset=offset)
         self._refuse_wrong_size(total)
@@ -208,7 +207,7 @@ class _Transfer:
         pace = _Pace(self.retry_policy)
         while chunk := _read(response):
             if done == 0 and is_page(chunk):
-                self._discard("a text page, no weights")
+                self._discard("a text page, not weights")
             done += len(chunk)
             if done > self.expected.most_bytes:
                 self._discard(f"more than {megabytes(self.expected.most_bytes)}")
@@ -223,16 +222,16 @@ class _Transfer:
         if total is None:
             return
         if total > self.expected.most_bytes:
-            self._discard(f"{megabytes(total)}, at most {megabytes(self.expected.most_bytes)} were expected")
+            self._discard(f"{megabytes(total)}, expected at most {megabytes(self.expected.most_bytes)}")
         if self.expected.size_bytes not in (None, total):
-            self._discard(f"{total} bytes instead of {self.expected.size_bytes}")
+            self._discard(f"{total} bytes, expected {self.expected.size_bytes}")
 
     def _require_space(self, total: int | None, *, offset: int) -> None:
         wanted = self.expected.size_bytes if total is None else total
         free = shutil.disk_usage(self.part.parent).free
         if wanted is not None and wanted - offset > free:
             raise ResourceError(
-                f"{self.part.parent} has {megabytes(free)} left, {megabytes(wanted - offset)} are to come",
+                f"{self.part.parent} has {megabytes(free)} free, {megabytes(wanted - offset)} needed",
                 hint=_SPACE_HINT,
             )
 
@@ -241,12 +240,12 @@ class _Transfer:
         self.tag_file.unlink(missing_ok=True)
         raise WeightsError(
             f"{self.url} is not the expected file: {fault}",
-            hint="removed; does a proxy or a login page answer in its place?",
+            hint="removed; is a proxy or a login page answering instead?",
         )
 
 
 class _Pace:
-    """Notices a server that sends just enough not to time out."""
+    """Detector of servers that send just enough not to time out."""
 
     def __init__(self, retry_policy: RetryPolicy) -> None:
         self._retry_policy = retry_policy
@@ -254,30 +253,30 @@ class _Pace:
         self._bytes = 0
 
     def add(self, count: int) -> None:
-        """So many bytes came."""
+        """Count received bytes; raises _BrokenError if there were too few for too long."""
         self._bytes += count
         now_s = time.monotonic()
         if now_s - self._since_s < self._retry_policy.slow_s:
             return
         if self._bytes < self._retry_policy.slow_bytes:
-            raise _BrokenError(f"only {self._bytes} bytes came in {now_s - self._since_s:.0f} s")
+            raise _BrokenError(f"only {self._bytes} bytes received in {now_s - self._since_s:.0f} s")
         self._since_s, self._bytes = now_s, 0
 
 
 class _Redirects(HTTPRedirectHandler):
-    """Follows redirections, but never from an encrypted connection to an open one."""
+    """Redirect handler that never goes from an encrypted to an unencrypted address."""
 
     def redirect_request(
         self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
     ) -> Request | None:
         if req.type == "https" and urlsplit(newurl).scheme != "https":
-            raise _RefusedError(f"it leads to the unencrypted address {newurl}")
+            raise _RefusedError(f"it redirects to the unencrypted address {newurl}")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
 def _read(response: HTTPResponse) -> bytes:
     try:
-        return response.read1(_CHUNK_BYTES)  # what is there, so that a slow server is noticed
+        return response.read1(_CHUNK_BYTES)  # returns what is available, so that slow servers are noticed
     except (OSError, HTTPException) as error:
         raise _BrokenError(_reason(error)) from error
 

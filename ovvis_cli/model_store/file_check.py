@@ -1,4 +1,4 @@
-"""Is a file the one that a publisher offers? Size and checksums as far as they are known."""
+"""Comparison of a file with what its publisher says: size and checksums, as far as they are known."""
 
 import hashlib
 from dataclasses import dataclass
@@ -11,45 +11,45 @@ _START_BYTES: Final = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
-    """What is known of a file before it comes; None for what is not known."""
+    """Known size and checksums of a file; None where unknown."""
 
     sha256: str | None
     md5_start: str | None
     size_bytes: int | None
-    most_bytes: int  # a longer file is refused
+    most_bytes: int  # longer files are refused
 
 
 def fault_of(path: Path, expected: Expected) -> str | None:
-    """What of a file is not as expected, in words; None where all that is known of it holds."""
+    """Return how the file differs from what is expected, in words, or None."""
     size = path.stat().st_size
     with path.open("rb") as file:
         if is_page(file.read(_START_BYTES)):
-            return "a text page, no weights"
+            return "a text page, not weights"
     if expected.size_bytes not in (None, size):
-        return f"{size} bytes instead of {expected.size_bytes}"
+        return f"{size} bytes, expected {expected.size_bytes}"
     if size > expected.most_bytes:
-        return f"{megabytes(size)}, at most {megabytes(expected.most_bytes)} were expected"
+        return f"{megabytes(size)}, expected at most {megabytes(expected.most_bytes)}"
     sums: tuple[tuple[Literal["sha256", "md5"], str | None], ...] = (
         ("sha256", expected.sha256),
         ("md5", expected.md5_start),
     )
     for name, wanted in sums:
         if wanted is not None and not (found := checksum(path, name)).startswith(wanted):
-            return f"{name} {found[:12]}... instead of {wanted[:12]}..."
+            return f"{name} {found[:12]}..., expected {wanted[:12]}..."
     return None
 
 
 def checksum(path: Path, name: Literal["sha256", "md5"]) -> str:
-    """The sum in hexadecimal."""
+    """Return the checksum in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.new(name, usedforsecurity=False)).hexdigest()
 
 
 def is_page(start: bytes) -> bool:
-    """Whether a file that begins so is a web page, an error message, or a pointer in place of a file."""
+    """Return whether a file with this start is a web page, an error message or a pointer file."""
     return start.lstrip().lower().startswith(_PAGE_STARTS)
 
 
 def megabytes(count: int) -> str:
-    """A size as people read it."""
+    """Format a size for people."""
     return f"{count / 1e6:.1f} MB"

@@ -1,4 +1,4 @@
-"""Published files into one weights file of ours, put in place whole."""
+"""Installation of published files: conversion into one weights file, written atomically."""
 
 import shutil
 from collections.abc import Sequence
@@ -14,13 +14,15 @@ from ovvis_models.loading import assemble, load
 from ovvis_models.systems.spec import ModelSpec
 from ovvis_models.weights import read_metadata, save_weights
 
-_READABLE: Final = 0o644  # the library writes files that only their owner may read; a home may be shared
+_READABLE: Final = (
+    0o644  # the safetensors library writes files readable only by their owner; a home may be shared
+)
 
 
 def install(spec: ModelSpec, files: Sequence[Path]) -> Path:
-    """Converts published files into the model's one weights file, and puts it in place whole.
+    """Convert published files into the model's weights file, written atomically.
 
-    A single file that is such a weights file already, from another machine or from `ovvis train`, is copied.
+    A single file that already is such a weights file, from another machine or from `ovvis train`, is copied.
 
     Raises:
         WeightsError: a file is missing, unreadable or of another network, or a weight is not finite.
@@ -28,7 +30,7 @@ def install(spec: ModelSpec, files: Sequence[Path]) -> Path:
     """
     path = installed_path(spec.name)
     if len(files) == 1 and _is_installable(files[0], spec):
-        load(files[0])  # raises where it does not fit
+        load(files[0])  # raises if it does not fit
         with atomic_path(path) as partial:
             shutil.copyfile(files[0], partial)
         return path

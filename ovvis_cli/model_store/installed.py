@@ -1,6 +1,6 @@
-"""Which models are installed, and where: one weights file each, below the user's data folder or OVVIS_HOME.
+"""Installed models: one weights file each, in the user's data folder or OVVIS_HOME.
 
-<home>/models/<name>.safetensors    as `catalog.load` reads it
+<home>/models/<name>.safetensors    as `load` reads it
 <home>/downloads/<file>             published files until they are installed
 """
 
@@ -21,7 +21,7 @@ HOME_VARIABLE: Final = "OVVIS_HOME"
 
 
 def home_folder() -> Path:
-    """The folder of everything that is installed; it need not exist."""
+    """Return the folder of everything that is installed; it may not exist yet."""
     chosen = os.environ.get(HOME_VARIABLE)
     if chosen:
         return Path(chosen).expanduser()
@@ -29,22 +29,22 @@ def home_folder() -> Path:
 
 
 def models_folder() -> Path:
-    """The folder of installed weights."""
+    """Return the folder of installed weights."""
     return home_folder() / "models"
 
 
 def downloads_folder() -> Path:
-    """The folder of published files that are not installed yet."""
+    """Return the folder of published files that are not installed yet."""
     return home_folder() / "downloads"
 
 
 def installed_path(name: str) -> Path:
-    """Where the weights of a model are put when it is installed."""
+    """Return the path of a model's weights when it is installed."""
     return models_folder() / f"{name}.safetensors"
 
 
 def weights_file(spec: "ModelSpec") -> Path | None:
-    """The weights file of a model: the embedded one or the installed one; None where there is none."""
+    """Return a model's weights file, embedded or installed, or None."""
     from ovvis_models.loading import ZOO
 
     path = installed_path(spec.name) if spec.weights is None else ZOO / spec.weights.file_name
@@ -52,11 +52,12 @@ def weights_file(spec: "ModelSpec") -> Path | None:
 
 
 def locate(name_or_path: str | Path) -> str | Path:
-    """What `catalog.load` takes: the path of an installed model; embedded ones and paths as they are.
+    """Return what `load` takes: the path of an installed model; embedded models and paths are returned
+    unchanged.
 
     Raises:
-        ModelError: the model is in the catalogue, but not installed.
-        UnknownModelError: there is no model of that name.
+        ModelError: the model is in the catalog, but not installed.
+        UnknownModelError: no model has that name.
     """
     from ovvis_models.catalog import find_spec
 
@@ -68,8 +69,8 @@ def locate(name_or_path: str | Path) -> str | Path:
     path = weights_file(spec)
     if path is None:
         raise ModelError(
-            f"{spec.name} is not installed, there is no {installed_path(spec.name)}",
-            hint=f"ovvis models info {spec.name} tells where to get it"
+            f"{spec.name} is not installed: there is no {installed_path(spec.name)}",
+            hint=f"ovvis models info {spec.name} shows where to get it"
             if spec.page
             else f"ovvis models pull {spec.name}",
         )
@@ -77,11 +78,11 @@ def locate(name_or_path: str | Path) -> str | Path:
 
 
 @contextmanager
-def only_one() -> Iterator[None]:
-    """While the body runs, no other ovvis changes what is installed here.
+def hold_install_lock() -> Iterator[None]:
+    """Hold the install lock: no other ovvis can change the installed models meanwhile.
 
     Raises:
-        ResourceError: another one does, or the folder cannot be written.
+        ResourceError: another process holds it, or the folder cannot be written.
     """
     from ovvis_cli.atomic import disk_errors, take_lock
 

@@ -1,4 +1,4 @@
-"""The published files of a model: their addresses, what is known of them, and how they get here."""
+"""Published files of a model: their URLs, expected sizes and checksums, and their download."""
 
 import os
 from collections.abc import Callable
@@ -14,19 +14,19 @@ from ovvis_cli.model_store.installed import downloads_folder
 from ovvis_models.sources import WebFile, WeightsSource
 from ovvis_models.systems.spec import ModelSpec
 
-HUB_VARIABLE: Final = "HF_ENDPOINT"  # as the hub's own client reads it; for mirrors
+HUB_VARIABLE: Final = "HF_ENDPOINT"  # the variable of the hub's own client; for mirrors
 _HUB: Final = "https://huggingface.co"
-_SLACK_BYTES: Final = 64_000_000  # what a file may hold beside the parameters that are counted
+_SLACK_BYTES: Final = 64_000_000  # size allowed beyond the counted parameters
 
 ShowBytes = Callable[[WeightsSource], AbstractContextManager[OnBytes]]
-"""Opens a display for one download."""
+"""Opens a progress display for one download."""
 
 
 def address(source: WeightsSource) -> str:
-    """The address of a published file.
+    """Return the URL of a published file.
 
     Raises:
-        UsageError: HF_ENDPOINT is no address.
+        UsageError: HF_ENDPOINT is not a URL.
     """
     location = source.location
     if isinstance(location, WebFile):
@@ -34,12 +34,12 @@ def address(source: WeightsSource) -> str:
     hub = (os.environ.get(HUB_VARIABLE) or _HUB).rstrip("/")
     parts = urlsplit(hub)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise UsageError(f"{HUB_VARIABLE}={hub} is no address", hint="such as https://mirror.example")
+        raise UsageError(f"{HUB_VARIABLE}={hub} is not a URL", hint="such as https://mirror.example")
     return f"{hub}/{location.repository}/resolve/{location.revision}/{location.path}"
 
 
 def expected(source: WeightsSource) -> Expected:
-    """What the catalogue knows of a published file."""
+    """Return what the catalog knows of a published file."""
     return Expected(
         sha256=source.sha256,
         md5_start=source.md5_start,
@@ -49,11 +49,11 @@ def expected(source: WeightsSource) -> Expected:
 
 
 def fetch(spec: ModelSpec, *, show: ShowBytes, retry_policy: RetryPolicy | None = None) -> list[Path]:
-    """Downloads what is missing of the published files of a model; the files, checked.
+    """Download the missing published files of a model; return all files, checked.
 
     Raises:
-        DownloadError: a server cannot be reached, or refuses; the hint says how to do without.
-        WeightsError: what came is not the expected file.
+        DownloadError: a server cannot be reached, or refuses; the hint explains the manual way.
+        WeightsError: a file is not the expected one.
         ResourceError: the disk is full or not writable.
     """
     files = []
@@ -73,17 +73,17 @@ def fetch(spec: ModelSpec, *, show: ShowBytes, retry_policy: RetryPolicy | None 
 
 
 def by_hand(spec: ModelSpec) -> str:
-    """How to install a model on a machine without a network."""
+    """Explain how to install a model on a machine without a network."""
     addresses = " and ".join(address(source) for source in spec.sources)
     return (
-        f"without a network: fetch {addresses} elsewhere, copy to this machine, and say `ovvis models import"
+        f"without a network: fetch {addresses} elsewhere, copy to this machine, and run `ovvis models import"
         f" {spec.name} FILE FILE`, or put a file into {downloads_folder()} under the name that"
         f" `ovvis models info {spec.name}` shows and pull again"
     )
 
 
 def source_of(path: Path, spec: ModelSpec) -> WeightsSource | None:
-    """The published file that this is a copy of, None where it is none of the known ones."""
+    """Return the published file that this is a copy of, or None."""
     for source in spec.sources:
         if fault_of(path, expected(source)) is None:
             return source
@@ -91,7 +91,7 @@ def source_of(path: Path, spec: ModelSpec) -> WeightsSource | None:
 
 
 def forget(spec: ModelSpec) -> None:
-    """Removes the downloaded files of a model, whole or not."""
+    """Remove the downloaded files of a model, complete or not."""
     for source in spec.sources:
         path = downloads_folder() / source.file_name
         for file in (path, path.with_name(f"{path.name}.part"), path.with_name(f"{path.name}.part.tag")):

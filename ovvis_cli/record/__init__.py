@@ -1,1 +1,1 @@
-"""What a run leaves on disk: schema, writer and reader of the record."""
+"""The record, a folder of results: schema, writer and reader."""

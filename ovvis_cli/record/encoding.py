@@ -1,4 +1,4 @@
-"""From the core's results to record values."""
+"""Conversion of the core's results to record values."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,7 +8,7 @@ from ovvis_models.structures import FrameResult, TrackSummary
 
 
 def encode_frame(result: FrameResult, *, time_s: float, image: ImageEntry | None = None) -> FrameLine:
-    """The line of one frame, instances by track id; a track whose mask is empty is absent from the frame."""
+    """Convert one frame's results, sorted by track id; tracks with an empty mask are left out."""
     entries = zip(result.track_ids.tolist(), result.scores.tolist(), encode_masks(result.masks), strict=True)
     instances = (
         InstanceLine(track_id=track_id, score=score, box_xywh=rle_box(rle), rle=rle)
@@ -24,13 +24,13 @@ def track_entries(
     labels: Sequence[TrackLabel],
     times_s: Mapping[int, tuple[float, float]],
 ) -> tuple[TrackEntry, ...]:
-    """The tracks of a header, by track id.
+    """Build the header's track entries, sorted by track id.
 
     Args:
-        tracks: what the core knows of each track.
-        labels: the answer for each track, in the same order.
-        times_s: first and last time of each track that was written, `RecordWriter.track_times()`; a track
-            that is not in it (it never had a mask) is left out.
+        tracks: summaries of the tracks, from the core.
+        labels: label of each track, in the same order.
+        times_s: first and last time of each written track, from `RecordWriter.track_times()`; a track
+            that never had a mask is not in it and is left out.
     """
     entries = [
         TrackEntry(

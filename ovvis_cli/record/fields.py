@@ -1,4 +1,4 @@
-"""Takes the fields of a JSON object by type; a missing or wrong one is a RecordError naming its path."""
+"""Typed access to the fields of a JSON object; errors name the path of the field."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping
@@ -11,7 +11,7 @@ _T = TypeVar("_T")
 
 
 def parse_json(text: str, *, where: str) -> object:
-    """The value of a JSON text; `where` names it in the error.
+    """Parse a JSON text; `where` names it in errors.
 
     Raises:
         RecordError: it is not JSON.
@@ -26,83 +26,83 @@ def parse_json(text: str, *, where: str) -> object:
 
 
 class Fields:
-    """A JSON object whose fields are taken by type; a wrong one is a RecordError that names its path."""
+    """A JSON object with typed access; a missing or wrong field raises RecordError with its path."""
 
     def __init__(self, value: object, *, where: str) -> None:
         if not isinstance(value, dict):
-            raise RecordError(f"{where} should be a JSON object, found {type(value).__name__}")
+            raise RecordError(f"{where} must be a JSON object, not {type(value).__name__}")
         self._values: dict[str, object] = value
         self._where = where
 
     def integer(self, name: str) -> int:
-        """A whole number."""
+        """Return a whole number."""
         value = self._get(name)
         if isinstance(value, int) and not isinstance(value, bool):
             return value
         raise self._wrong(name, "a whole number", value)
 
     def real(self, name: str) -> float:
-        """A number."""
+        """Return a number."""
         value = self._get(name)
         if isinstance(value, int | float) and not isinstance(value, bool):
             return float(value)
         raise self._wrong(name, "a number", value)
 
     def string(self, name: str) -> str:
-        """A text."""
+        """Return a string."""
         value = self._get(name)
         if isinstance(value, str):
             return value
-        raise self._wrong(name, "a text", value)
+        raise self._wrong(name, "a string", value)
 
     def boolean(self, name: str) -> bool:
-        """True or false."""
+        """Return a boolean."""
         value = self._get(name)
         if isinstance(value, bool):
             return value
         raise self._wrong(name, "true or false", value)
 
     def choice(self, name: str, choices: Iterable[str]) -> str:
-        """A text that is one of `choices`."""
+        """Return a string that is one of `choices`."""
         value = self.string(name)
         if value in choices:
             return value
         raise self._wrong(name, f"one of {', '.join(choices)}", value)
 
     def optional(self, name: str, read: Callable[[str], _T]) -> _T | None:
-        """What `read` takes, or None where the field is null."""
+        """Return what `read` returns, or None if the field is null."""
         return None if self._get(name) is None else read(name)
 
     def __contains__(self, name: str) -> bool:
         return name in self._values
 
     def strings(self, name: str) -> tuple[str, ...]:
-        """A list of texts."""
+        """Return a list of strings."""
         values = self._list(name)
         if all(isinstance(value, str) for value in values):
             return tuple(cast(list[str], values))
-        raise self._wrong(name, "a list of texts", values)
+        raise self._wrong(name, "a list of strings", values)
 
     def integers(self, name: str, *, length: int) -> tuple[int, ...]:
-        """A list of `length` whole numbers."""
+        """Return a list of `length` whole numbers."""
         values = self._list(name)
         if len(values) == length and all(type(value) is int for value in values):
             return tuple(cast(list[int], values))
         raise self._wrong(name, f"{length} whole numbers", values)
 
     def scalars(self, name: str) -> Mapping[str, SettingValue]:
-        """An object of texts, numbers, booleans and nulls."""
+        """Return an object of strings, numbers, booleans and nulls."""
         value = self._get(name)
         if isinstance(value, dict) and all(isinstance(v, SettingValue) for v in value.values()):
             return cast(dict[str, SettingValue], value)
-        raise self._wrong(name, "an object of plain values", value)
+        raise self._wrong(name, "an object of strings, numbers, booleans and nulls", value)
 
     def child(self, name: str) -> "Fields":
-        """An object."""
+        """Return a nested object."""
         return Fields(self._get(name), where=f"{self._where}: {name}")
 
     def children(self, name: str) -> "list[Fields]":
-        """A list of objects."""
+        """Return a list of objects."""
         entries = self._list(name)
         return [Fields(entry, where=f"{self._where}: {name}[{i}]") for i, entry in enumerate(entries)]
 
@@ -115,7 +115,7 @@ class Fields:
     def _get(self, name: str) -> object:
         if name not in self._values:
             raise RecordError(
-                f"{self._where}: {name} is missing", hint="the file is damaged or no ovvis record"
+                f"{self._where}: {name} is missing", hint="the file is damaged or not an ovvis record"
             )
         return self._values[name]
 

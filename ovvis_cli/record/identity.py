@@ -1,4 +1,4 @@
-"""When are two runs the same run: the fingerprint of source, weights and analysis settings."""
+"""Fingerprint of source, weights and analysis settings: equal fingerprints mean equal masks."""
 
 import hashlib
 import json
@@ -9,7 +9,7 @@ from ovvis_cli.record.schema import FORMAT_VERSION, ModelInfo, SettingValue, Sou
 
 
 def source_stamp(path: Path) -> tuple[int | None, int | None]:
-    """(size_bytes, modified_ns) of a file or of all files of an image folder; (None, None) of all else."""
+    """Return (size_bytes, modified_ns) of a file or of all files of an image folder; else (None, None)."""
     if path.is_file():
         stat = path.stat()
         return stat.st_size, stat.st_mtime_ns
@@ -25,10 +25,10 @@ def names_digest(names: Iterable[str]) -> str:
 
 
 def fingerprint(*, source: SourceInfo, model: ModelInfo, settings: Mapping[str, SettingValue]) -> str:
-    """Hex digest that is equal exactly where the masks and tokens will be.
+    """Return a hex digest that is equal if and only if masks and tokens will be.
 
-    The vocabulary and whatever only chooses or names tracks afterwards (score threshold, export formats) must
-    not be in `settings`: a change of those is a relabel, not another analysis. The folder of the source does
+    The vocabulary and settings that only select or label tracks afterwards (score threshold, export formats)
+    must not be in `settings`: changing them is a relabel, not another analysis. The folder of the source does
     not count, so that a moved video keeps its record.
     """
     identity = {

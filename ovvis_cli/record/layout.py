@@ -1,26 +1,26 @@
-"""What else may stand in a record's folder: the exports, and under which names. Imports nothing heavy."""
+"""Names of the exported files in a record's folder."""
 
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
-ExportFormat = Literal["overlay", "ytvis", "coco", "rle", "csv", "mots", "davis"]
+from ovvis_cli.choices import ExportFormat
 
 DEFAULT_NAMES: Final[dict[ExportFormat, str]] = {
     "overlay": "overlay.mp4",
     "ytvis": "ytvis.json",
     "coco": "coco.json",
-    "rle": "masks.jsonl",  # the record's own
+    "rle": "masks.jsonl",  # part of the record itself
     "csv": "instances.csv",
     "mots": "mots.txt",
     "davis": "davis",
 }
-"""The file of each format in the folder of the record."""
+"""File name of each format in the record's folder."""
 
 
 def remove_exports(folder: Path, formats: Iterable[str]) -> None:
-    """Removes outputs that show labels or masks that are no longer true; the record's own masks stay."""
+    """Remove outputs whose labels or masks are out of date; keep the record's own masks."""
     for name, file_name in DEFAULT_NAMES.items():
         path = folder / file_name
         if name not in formats or name == "rle":

@@ -1,4 +1,4 @@
-"""Reads a finished record."""
+"""Reader of finished records."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,13 +24,13 @@ from ovvis_cli.record.serialise import frame_from_text, header_from_text, header
 from ovvis_cli.rle import decode_rle
 
 _UNFINISHED_HINT = "run the same ovvis segment command again to finish it"
-_WHAT_IT_IS = "a record is a folder that ovvis segment made"
+_WHAT_IT_IS = "a record is a folder written by ovvis segment"
 _DAMAGED_HINT = "the record is damaged; run ovvis segment again with --overwrite"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackTokens:
-    """tokens.safetensors: what relabel needs of every track that was kept, labelled or not."""
+    """Contents of tokens.safetensors: what relabel needs of every kept track, labelled or not."""
 
     track_ids: Int[np.ndarray, " N"]
     tokens: Float[np.ndarray, "N D"]  # unit norm
@@ -39,14 +39,14 @@ class TrackTokens:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """A finished record folder; frames are read lazily, so memory does not grow with the video."""
+    """A finished record folder. Frames are read lazily, so memory does not grow with the video."""
 
     folder: Path
     header: RecordHeader
 
     @classmethod
     def open(cls, folder: Path) -> "Record":
-        """The record in `folder`.
+        """Open the record in `folder`.
 
         Raises:
             RecordError: no such folder, not a record, not finished, of another version, or damaged.
@@ -60,7 +60,7 @@ class Record:
         return cls(folder=folder, header=header_from_text(_read_text(path), where=str(path)))
 
     def frames(self) -> Iterator[FrameLine]:
-        """The analysed frames in order.
+        """Yield the analysed frames in order.
 
         Raises:
             RecordError: a line is cut off, malformed or out of order, or frames are missing.
@@ -81,10 +81,10 @@ class Record:
                 yield frame
         if num_frames != self.header.analysed.num_frames:
             wanted = self.header.analysed.num_frames
-            raise RecordError(f"{path} has {num_frames} frames, {wanted} were analysed", hint=_DAMAGED_HINT)
+            raise RecordError(f"{path} has {num_frames} frames, expected {wanted}", hint=_DAMAGED_HINT)
 
     def tokens(self) -> TrackTokens:
-        """The mean instance token and object score of every kept track.
+        """Read the mean instance token and object score of every kept track.
 
         Raises:
             RecordError: tokens.safetensors is damaged.
@@ -99,21 +99,21 @@ class Record:
             raise RecordError(f"{path} cannot be read ({error})", hint=_DAMAGED_HINT) from error
         by_track = (found.track_ids.shape[0],)
         if found.tokens.ndim != 2 or not found.tokens.shape[:1] == found.object_scores.shape == by_track:
-            raise RecordError(f"{path}: the arrays do not belong together", hint=_DAMAGED_HINT)
+            raise RecordError(f"{path}: the arrays have different lengths", hint=_DAMAGED_HINT)
         return found
 
     def with_header(self, header: RecordHeader) -> "Record":
-        """This record after record.json was replaced by `header`, atomically.
+        """Replace record.json by `header`, atomically, and return the new record.
 
         Raises:
             ResourceError: the disk is full or not writable.
         """
         write_text_atomic(self.folder / HEADER_NAME, header_to_text(header))
-        return Record.open(self.folder)  # read back, so that its numbers are rounded as on the disk
+        return Record.open(self.folder)  # read back, so that its numbers are rounded as on disk
 
 
 def finished_header(folder: Path, *, fingerprint: str) -> RecordHeader | None:
-    """The header in `folder` if a finished record of this very run is there, else None."""
+    """Return the header in `folder` if it holds a finished record of this very run, else None."""
     try:
         header = Record.open(folder).header
     except RecordError:
@@ -127,7 +127,7 @@ def frame_size_hw(frame: FrameLine, *, header: RecordHeader) -> tuple[int, int]:
 
 
 def instance_mask(instance: InstanceLine) -> Bool[np.ndarray, "H0 W0"]:
-    """The mask of an instance at the size of the frame.
+    """Decode the mask of an instance at the size of the frame.
 
     Raises:
         RecordError: its run lengths do not fit into the frame.

@@ -1,7 +1,7 @@
-"""What a record holds: plain values, the same on disk (JSON) and in memory.
+"""Values of a record, the same in JSON and in memory.
 
-`RecordHeader` is record.json, a `FrameLine` is one line of masks.jsonl. docs/record.md describes the files
-for users; a change of meaning raises FORMAT_VERSION.
+`RecordHeader` is record.json, `FrameLine` one line of masks.jsonl. docs/record.md describes the files for
+users. A change of meaning increases FORMAT_VERSION.
 """
 
 from collections.abc import Mapping
@@ -22,37 +22,37 @@ SettingValue = str | int | float | bool | None
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceInfo:
-    """The video that was analysed; width and height are upright, after rotation."""
+    """The analysed video; width and height are upright, after rotation."""
 
-    path: str  # absolute path, or the URL or device as it was given
+    path: str  # absolute path, or the URL or device as given
     kind: SourceKind
     width: int
     height: int
     size_bytes: int | None  # of the file, or of all images; None for a stream
-    modified_ns: int | None  # last change of the file, or of the newest image; None for a stream
+    modified_ns: int | None  # of the file, or of the newest image; None for a stream
     num_frames: int | None  # counted by decoding to the end; None where decoding stopped earlier (--end)
     duration_s: float | None
     average_rate: str | None  # a fraction, "30000/1001"; None where unknown
     rotation_deg: int
     has_audio: bool
-    damage: str | None  # what could not be decoded, in words; None for a sound file
-    damaged_images: tuple[str, ...] = ()  # file names of the images of a folder that could not be read
+    damage: str | None  # what could not be decoded, in words; None for an undamaged file
+    damaged_images: tuple[str, ...] = ()  # unreadable images of a folder, by file name
     image_names: str | None = None  # digest of the file names of a folder of images, in order
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnalysedRange:
-    """Which frames have a line in masks.jsonl: every `stride`-th of those in [start_s, end_s)."""
+    """The frames that have a line in masks.jsonl: every `stride`-th one in [start_s, end_s)."""
 
     start_s: float
-    end_s: float | None  # None = to the end
+    end_s: float | None  # None: to the end
     stride: int
     num_frames: int  # lines in masks.jsonl
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelInfo:
-    """Which weights produced the record."""
+    """The weights that produced the record."""
 
     name: str
     weights_sha256: str
@@ -60,18 +60,18 @@ class ModelInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VocabularyInfo:
-    """What was asked, and by which rules a name was given; equal = the same labels."""
+    """The question asked and the rules for labels; equal values give equal labels."""
 
     names: tuple[str, ...]
     category_ids: tuple[int, ...]  # of each name in exports: the data set's own, or 1..K for the user's names
-    distractors: bool  # whether the names had to win against a general vocabulary too
-    score_threshold: float  # least score of a label, [0, 1]
-    max_tracks: int | None  # most tracks that may have a label
+    distractors: bool  # whether the names also competed with a general vocabulary
+    score_threshold: float  # lowest score of a label, [0, 1]
+    max_tracks: int | None  # largest number of tracks with a label
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelScore:
-    """One name and its score in [0, 1]: class probability times object score."""
+    """A name and its score in [0, 1]: class probability times object score."""
 
     label: str
     score: float
@@ -79,7 +79,7 @@ class LabelScore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackLabel:
-    """The answer of a vocabulary for one track; `label` and `score` are None where no asked name won."""
+    """The label of one track for one vocabulary; `label` and `score` are None where no asked name won."""
 
     label: str | None
     score: float | None  # class probability times mean object score, [0, 1]
@@ -93,26 +93,26 @@ class TrackEntry:
     track_id: int
     label: str | None
     score: float | None
-    object_score: float  # mean over the frames where it was seen, [0, 1]
+    object_score: float  # mean over the frames where the track was seen, [0, 1]
     runner_up: tuple[LabelScore, ...]  # the next best asked names, best first
     first_frame: int
     last_frame: int
     first_time_s: float
     last_time_s: float
-    num_frames: int  # analysed frames where it was seen
+    num_frames: int  # analysed frames where the track was seen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordHeader:
-    """The whole of record.json but for its version."""
+    """Contents of record.json, without the format version."""
 
-    fingerprint: str  # of source, weights and analysis settings: equal = same masks
+    fingerprint: str  # of source, weights and analysis settings; equal: same masks
     source: SourceInfo
     model: ModelInfo
     vocabulary: VocabularyInfo
     settings: Mapping[str, SettingValue]
     analysed: AnalysedRange
-    saved: tuple[str, ...]  # export formats made beside the record, remade by relabel
+    saved: tuple[str, ...]  # export formats written beside the record; relabel writes them again
     tracks: tuple[TrackEntry, ...]
 
 

@@ -1,4 +1,4 @@
-"""Record values to JSON and back; numbers are rounded in one place, so that equal runs give equal bytes."""
+"""Conversion of record values to JSON and back. All rounding is here, so that equal runs give equal bytes."""
 
 import json
 from typing import cast, get_args
@@ -28,7 +28,7 @@ Json = dict[str, object]
 
 
 def header_to_text(header: RecordHeader) -> str:
-    """record.json: indented, in a fixed order, ending in a newline."""
+    """Format record.json: indented, keys in a fixed order, with a final newline."""
     source, model, vocabulary = header.source, header.model, header.vocabulary
     content: Json = {
         "format_version": FORMAT_VERSION,
@@ -51,7 +51,7 @@ def header_to_text(header: RecordHeader) -> str:
 
 
 def header_from_text(text: str, *, where: str) -> RecordHeader:
-    """The inverse of `header_to_text`.
+    """Parse record.json.
 
     Raises:
         RecordError: not JSON, another format version, or a field is missing or of the wrong type.
@@ -77,7 +77,7 @@ def header_from_text(text: str, *, where: str) -> RecordHeader:
 
 
 def frame_to_text(frame: FrameLine) -> str:
-    """One line of masks.jsonl with its newline."""
+    """Format one line of masks.jsonl, with its newline."""
     content = frame_to_json(frame) | {
         "instances": [instance_to_json(instance) for instance in frame.instances]
     }
@@ -85,7 +85,7 @@ def frame_to_text(frame: FrameLine) -> str:
 
 
 def frame_to_json(frame: FrameLine) -> Json:
-    """What a line says of the frame itself: number, time, and the image that it is."""
+    """Return the fields of the frame itself: index, time, and the image it comes from."""
     content: Json = {"frame": int(frame.frame_index), "time": _rounded(frame.time_s, _TIME_DECIMALS)}
     if frame.image is not None:
         content["image"] = {"name": frame.image.name, "size": list(frame.image.size_hw)}
@@ -93,7 +93,7 @@ def frame_to_json(frame: FrameLine) -> Json:
 
 
 def instance_to_json(instance: InstanceLine) -> Json:
-    """One entry of `instances`."""
+    """Format one entry of `instances`."""
     return {
         "track": int(instance.track_id),
         "score": _rounded(instance.score, _SCORE_DECIMALS),
@@ -103,7 +103,7 @@ def instance_to_json(instance: InstanceLine) -> Json:
 
 
 def frame_from_text(line: str, *, where: str) -> FrameLine:
-    """The inverse of `frame_to_text`.
+    """Parse one line of masks.jsonl.
 
     Raises:
         RecordError: not JSON, or a field is missing or of the wrong type.

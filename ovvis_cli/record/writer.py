@@ -1,11 +1,11 @@
-"""Writes a record while the analysis runs, so that a killed run goes on where its last checkpoint was.
+"""Writer of records during the analysis; a killed run resumes at its last checkpoint.
 
     masks.jsonl              appended and flushed line by line
-    checkpoint.safetensors   replaced atomically: tracker state, next frame, length of masks.jsonl then
-    tokens.safetensors, record.json   at the end; only then is the record finished
+    checkpoint.safetensors   replaced atomically: tracker state, next frame, length of masks.jsonl
+    tokens.safetensors, record.json   written at the end; only then is the record finished
 
-Lines behind the last checkpoint are cut off on resume and computed again, so the files of a resumed run equal
-those of an uninterrupted one byte by byte.
+On resume, lines after the last checkpoint are cut off and computed again. So the files of a resumed run equal
+those of an uninterrupted run byte by byte.
 """
 
 import contextlib
@@ -46,28 +46,28 @@ logger = logging.getLogger(__name__)
 
 
 class ResumePoint(NamedTuple):
-    """Where a stopped run goes on: the first frame that is not in the record, and the state before it."""
+    """Where to resume: the first frame that is not in the record, and the state before it."""
 
     next_frame: int
     state: dict[str, Tensor]  # on the CPU
 
 
 class RecordWriter:
-    """One record folder, open for writing by one process. Call `resume` once before the first `append`."""
+    """A record folder, open for writing by one process. Call `resume` once before the first `append`."""
 
     def __init__(
         self, folder: Path, *, fingerprint: str, overwrite: bool = False, source: SourceInfo | None = None
     ) -> None:
-        """Makes no file yet.
+        """Create no file yet.
 
         Args:
-            folder: the record's folder; made by `resume` where it is missing.
-            fingerprint: of this run, see `ovvis_cli.record.identity`.
-            overwrite: replace a finished record. An unfinished one of the same run is continued all the same.
-            source: what is analysed; named in checkpoints, so that an unfinished record tells its video.
+            folder: the record's folder; `resume` creates it if it is missing.
+            fingerprint: of this run; see `ovvis_cli.record.identity`.
+            overwrite: replace a finished record. An unfinished one of the same run is still resumed.
+            source: the analysed video; written to checkpoints, so that an unfinished record names its video.
         """
         self.folder = folder
-        self.restart_reason: str | None = None  # why an earlier attempt in this folder was not continued
+        self.restart_reason: str | None = None  # why an earlier attempt in this folder was not resumed
         self._fingerprint = fingerprint
         self._overwrite = overwrite
         self._metadata = {} if source is None else {SOURCE_KEY: source_note(source)}
@@ -75,23 +75,25 @@ class RecordWriter:
         self._times_s: dict[int, tuple[float, float]] = {}
 
     def resume(self) -> ResumePoint | None:
-        """Opens the record; returns where to go on, or None to begin at the first frame (`restart_reason`).
+        """Open the record. Return where to resume, or None to start at the first frame (see
+        `restart_reason`).
 
         Raises:
-            RecordError: the folder holds a finished record and `overwrite` was not asked for. Whether that
-                record is already the wanted one is for the caller to find out before, by `finished_header`.
+            RecordError: the folder holds a finished record and `overwrite` is False. Callers check
+                beforehand, with
+                `finished_header`, whether that record is the one they want.
             ResourceError: the folder cannot be written, or another process is writing this record.
         """
         finished = (self.folder / HEADER_NAME).exists()
         if finished and not self._overwrite:
             raise RecordError(
-                f"{self.folder} already holds a finished record, of another run or damaged",
+                f"{self.folder} already holds a finished record, which is of another run or damaged",
                 hint="add --overwrite to replace it, or choose another folder with --output",
             )
         with disk_errors(self.folder / MASKS_NAME):
             self.folder.mkdir(parents=True, exist_ok=True)
             masks = self._masks = (self.folder / MASKS_NAME).open("ab")
-        take_lock(masks, name=str(self.folder))  # held until `close`, or until the process is gone
+        take_lock(masks, name=str(self.folder))  # held until `close`, or until the process ends
         if finished:
             self._give_up_finished_record()
         checkpoint = self._load_checkpoint()
@@ -109,7 +111,7 @@ class RecordWriter:
         return ResumePoint(checkpoint.next_frame, checkpoint.state)
 
     def append(self, frame: FrameLine) -> None:
-        """Adds the line of one frame and hands it to the operating system, so that it outlives this process.
+        """Append one frame and flush it to the operating system, so that it survives this process.
 
         Raises:
             ResourceError: the disk is full.
@@ -121,10 +123,10 @@ class RecordWriter:
         self._note_times(frame)
 
     def checkpoint(self, state: Mapping[str, Tensor | np.ndarray], next_frame: int) -> None:
-        """Makes everything appended so far final: a later run goes on at `next_frame` with `state`.
+        """Save a checkpoint: a later run resumes at `next_frame` with `state`.
 
         Args:
-            state: flat, by name; read, not kept.
+            state: tensors by name; not kept.
             next_frame: index of the first frame that is not yet appended.
 
         Raises:
@@ -132,7 +134,7 @@ class RecordWriter:
         """
         masks = self._opened()
         with disk_errors(self.folder / MASKS_NAME):
-            os.fsync(masks.fileno())  # the lines must be on the disk before a checkpoint counts on them
+            os.fsync(masks.fileno())  # the lines must be on disk before the checkpoint is
         note = _CheckpointNote(
             version=FORMAT_VERSION,
             fingerprint=self._fingerprint,
@@ -144,7 +146,7 @@ class RecordWriter:
         write_bytes_atomic(self.folder / CHECKPOINT_NAME, data)
 
     def track_times(self) -> dict[int, tuple[float, float]]:
-        """First and last time [s] of every track that was appended, in this run and before it was resumed."""
+        """Return the first and last time [s] of every track, including lines from before a resume."""
         return dict(self._times_s)
 
     def finalise(
@@ -155,7 +157,7 @@ class RecordWriter:
         tokens: Float[np.ndarray, "N D"],
         object_scores: Float[np.ndarray, " N"],
     ) -> Record:
-        """Writes tokens and header, removes the checkpoint, closes; then the record is finished.
+        """Write tokens and header, remove the checkpoint and close: the record is finished.
 
         Raises:
             ResourceError: the disk is full.
@@ -175,7 +177,7 @@ class RecordWriter:
         return Record.open(self.folder)
 
     def close(self) -> None:
-        """Closes masks.jsonl; the record stays unfinished unless `finalise` was called."""
+        """Close masks.jsonl; the record stays unfinished unless `finalise` was called."""
         if self._masks is not None:
             self._masks.close()
             self._masks = None
@@ -194,9 +196,9 @@ class RecordWriter:
         return self._masks
 
     def _give_up_finished_record(self) -> None:
-        self.restart_reason = "the finished record is overwritten as asked"
+        self.restart_reason = "--overwrite replaces the finished record"
         saved: tuple[str, ...] = ()
-        with contextlib.suppress(RecordError):  # a damaged one says nothing of its exports
+        with contextlib.suppress(RecordError):  # a damaged record does not list its exports
             saved = Record.open(self.folder).header.saved
         with disk_errors(self.folder):
             remove_exports(self.folder, saved)
@@ -217,7 +219,7 @@ class RecordWriter:
         if checkpoint.fingerprint != self._fingerprint:
             self.restart_reason = "the video, the model or the settings changed since the earlier run"
         elif _size(self.folder / MASKS_NAME) < checkpoint.masks_bytes:
-            self.restart_reason = f"{MASKS_NAME} is shorter than its checkpoint says"
+            self.restart_reason = f"{MASKS_NAME} is shorter than at its checkpoint"
         else:
             return checkpoint
         return None
@@ -235,7 +237,7 @@ class RecordWriter:
 
 
 def remove_checkpoint(folder: Path) -> None:
-    """Removes the checkpoint of a finished record; a kill between its last two steps leaves one.
+    """Remove the checkpoint of a finished record; a kill between the last two steps leaves one.
 
     Raises:
         ResourceError: the folder cannot be written.

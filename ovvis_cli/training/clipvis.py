@@ -10,8 +10,9 @@ from pathlib import Path
 
 import torch
 
+from ovvis_cli.choices import StageName
 from ovvis_cli.training.checkpoint import load_average
-from ovvis_cli.training.instformer import Run, StageName, trained_clip
+from ovvis_cli.training.instformer import Run, trained_clip
 from ovvis_cli.training.loop import fit
 from ovvis_cli.training.recipe import ClipVisRecipe, Scale
 from ovvis_cli.training.stage_clip import clip_stage
@@ -51,7 +52,7 @@ def at_scale(recipe: ClipVisRecipe, scale: Scale) -> ClipVisRecipe:
 
 
 def pack(recipe: ClipVisRecipe, run: Run, path: Path) -> None:
-    """Puts the finished stages together into one weights file, as the catalogue loads it."""
+    """Puts the finished stages together into one weights file, as the catalog loads it."""
     spec = _spec(recipe)
     network = spec.compose(clip=trained_clip(spec.clip, run))
     load_average(run.checkpoint("clipvis"), network.proposals)

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import torch
 from open_clip.model import CLIP
 
+from ovvis_cli.choices import StageName
 from ovvis_cli.training.checkpoint import load_average
 from ovvis_cli.training.loop import Stage, StepReport, fit
 from ovvis_cli.training.recipe import Recipe, Scale
@@ -25,7 +26,6 @@ from ovvis_models.text.encoder import TextEncoder
 from ovvis_models.trackers.rollout import RolloutTracker
 from ovvis_models.weights import save_weights
 
-StageName = Literal["clip", "proposals", "instclip", "rollout", "clipvis"]
 STAGES: tuple[StageName, ...] = ("clip", "proposals", "instclip", "rollout")
 
 Sample = TypeVar("Sample")
@@ -80,7 +80,7 @@ def at_scale(recipe: Recipe, scale: Scale) -> Recipe:
 
 
 def pack(recipe: Recipe, run: Run, path: Path) -> None:
-    """Puts the finished stages together into one weights file, as the catalogue loads it."""
+    """Puts the finished stages together into one weights file, as the catalog loads it."""
     network = assembled(_spec(recipe), run, stages=STAGES)
     save_weights(network, path, metadata={"model": recipe.model})
 
@@ -144,7 +144,7 @@ def _train_rollout(recipe: Recipe, spec: InstFormerSpec, run: Run) -> None:
 
 def _instclip(network: InstFormer) -> InstCLIP:
     encoder = network.instance_encoder
-    assert isinstance(encoder, InstCLIP), "the catalogue builds InstFormers with InstCLIP"
+    assert isinstance(encoder, InstCLIP), "the catalog builds InstFormers with InstCLIP"
     return encoder
 
 

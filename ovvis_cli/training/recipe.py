@@ -67,6 +67,45 @@ class RolloutStage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PhotographFolder:
+    """A folder of photographs with masks, below the data folder."""
+
+    name: str
+    complete: bool  # everything that counts as an object is labelled
+    hold_out: bool  # every tenth photograph is kept for validation
+    share: float  # of the frames, relative to the other folders
+    cutout_share: float  # of the objects that are pasted into others
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhotographStage:
+    """Proposals from photographs, on the maps of a frozen network."""
+
+    schedule: Schedule
+    frame_hw: tuple[int, int]
+    final_frame_hw: tuple[int, int]  # in the last `final_share` of the steps
+    final_share: float
+    upright_share: float  # of the batches, whose frames have both sides exchanged
+    object_weight: float
+    mask_weight: float
+    dice_weight: float
+    heatmap_weight: float
+    quality_weight: float
+    num_points: int
+    crowd_exponent: float  # see `GuidedCriterion`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NameStage:
+    """Rows of the word table: what objects look like to the frozen network."""
+
+    schedule: Schedule
+    num_frames: int  # that tokens are collected from
+    row_penalty: float  # on the square of the new rows
+    class_penalty: float  # on the square of the change of the classifier's rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """The whole training of one model."""
 
@@ -87,7 +126,22 @@ class ClipVisRecipe:
     clipvis: ProposalStage  # on the maps of the frozen CLIP
 
 
-def load_recipe(name: str) -> Recipe | ClipVisRecipe:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WordClipVisRecipe:
+    """The whole training of a CLIP-VIS on a classification network."""
+
+    model: str
+    decoders_from: str  # model whose trained decoders the first stage starts from
+    weights_package: str  # Python package that holds the weights of the classification network
+    folders: tuple[PhotographFolder, ...]
+    photographs: PhotographStage
+    names: NameStage
+
+
+AnyRecipe = Recipe | ClipVisRecipe | WordClipVisRecipe
+
+
+def load_recipe(name: str) -> AnyRecipe:
     """Reads the packaged recipe of a model.
 
     Raises:
@@ -104,12 +158,22 @@ def load_recipe(name: str) -> Recipe | ClipVisRecipe:
     return parse_recipe(path.read_text(encoding="utf-8"), where=path.name)
 
 
-def parse_recipe(text: str, *, where: str) -> Recipe | ClipVisRecipe:
+def parse_recipe(text: str, *, where: str) -> AnyRecipe:
     """Builds a recipe from TOML `text`; `where` names the file in errors."""
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"{where}: {error}") from error
+    if "photographs" in table:
+        entries = _take(table, "folder", list, where)
+        return WordClipVisRecipe(
+            model=_take(table, "model", str, where),
+            decoders_from=_take(table, "decoders_from", str, where),
+            weights_package=_take(table, "weights_package", str, where),
+            folders=tuple(_part(PhotographFolder, {"folder": entry}, "folder", where) for entry in entries),
+            photographs=_part(PhotographStage, table, "photographs", where),
+            names=_part(NameStage, table, "names", where),
+        )
     if "clipvis" in table:
         return ClipVisRecipe(
             model=_take(table, "model", str, where),

@@ -35,6 +35,7 @@ class FrameSample:
     masks: Bool[np.ndarray, "n H W"]
     centers: Float[np.ndarray, "n 2"]  # (x, y) in pixels
     radii: Float[np.ndarray, " n"]  # pixels
+    unlabelled: Bool[np.ndarray, "H W"] | None = None  # where other objects may be; None: nowhere
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,7 @@ class FrameBatch:
     masks: Bool[Tensor, "G H W"]
     centers: Float[Tensor, "G 2"]
     radii: Float[Tensor, " G"]
+    unlabelled: Bool[Tensor, "B H W"] | None = None
 
 
 def proposal_stage(
@@ -124,7 +126,10 @@ def targets_on(device: torch.device, batch: FrameBatch) -> list[Target]:
     """The frames' targets on `device`."""
     counts = list(batch.num_objects)
     parts = (torch.split(values.to(device), counts) for values in (batch.masks, batch.centers, batch.radii))
-    return [Target(masks=m, centers=c, radii=r) for m, c, r in zip(*parts, strict=True)]
+    areas = [None] * len(counts) if batch.unlabelled is None else list(batch.unlabelled.to(device))
+    return [
+        Target(masks=m, centers=c, radii=r, unlabelled=u) for m, c, r, u in zip(*parts, areas, strict=True)
+    ]
 
 
 def pool(base: Sequence[Kind], nameless: Sequence[Kind], nameless_share: float) -> tuple[Kind, ...]:
@@ -145,11 +150,13 @@ def with_centers(image: UInt8[np.ndarray, "H W 3"], masks: Bool[np.ndarray, "n H
 
 
 def collate(samples: list[FrameSample]) -> FrameBatch:
-    """Stacks samples."""
+    """Stacks samples, all of them with or all without unlabelled parts."""
+    areas = [sample.unlabelled for sample in samples if sample.unlabelled is not None]
     return FrameBatch(
         images=torch.from_numpy(np.stack([sample.image for sample in samples])),
         num_objects=tuple(len(sample.radii) for sample in samples),
         masks=torch.from_numpy(np.concatenate([sample.masks for sample in samples])),
         centers=torch.from_numpy(np.concatenate([sample.centers for sample in samples])),
         radii=torch.from_numpy(np.concatenate([sample.radii for sample in samples])),
+        unlabelled=torch.from_numpy(np.stack(areas)) if areas else None,
     )

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ovvis_cli.training import clipvis, instformer
-from ovvis_cli.training.instformer import Run, StageName
-from ovvis_cli.training.recipe import ClipVisRecipe, Scale, load_recipe
+from ovvis_cli.choices import StageName
+from ovvis_cli.training import clipvis, instformer, word_clipvis
+from ovvis_cli.training.instformer import Run
+from ovvis_cli.training.recipe import ClipVisRecipe, Scale, WordClipVisRecipe, load_recipe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,13 +19,22 @@ class Training:
     pack: Callable[[Run, Path], None]  # the finished stages into one weights file
 
 
-def load_training(model: str, scale: Scale) -> Training:
+def load_training(model: str, scale: Scale, *, data: Path | None = None) -> Training:
     """The training of a model by its packaged recipe, at `scale`.
+
+    `data` is a folder of photographs, for a model that is trained on them.
 
     Raises:
         RecipeError: there is no such recipe, or it is wrong.
     """
     recipe = load_recipe(model)
+    if isinstance(recipe, WordClipVisRecipe):
+        word_recipe = word_clipvis.at_scale(recipe, scale)
+        return Training(
+            stages=word_clipvis.STAGES,
+            train=lambda run, stages: word_clipvis.train_stages(word_recipe, run, data=data, stages=stages),
+            pack=lambda run, path: word_clipvis.pack(word_recipe, run, path),
+        )
     if isinstance(recipe, ClipVisRecipe):
         clipvis_recipe = clipvis.at_scale(recipe, scale)
         return Training(

@@ -14,7 +14,7 @@ from ovvis_cli.video.images import quiet_decoder, rgb_image
 from ovvis_cli.video.selection import Selection
 from ovvis_cli.video.timing import DEFAULT_RATE
 
-_MAX_PIXELS_AT_ONCE = 1 << 26  # of decoded pictures, 4 bytes each
+_MAX_PIXELS_AT_ONCE = 1 << 25  # of decoded pictures, 4 bytes each
 _DEFAULT_DURATION_MS = 100  # of a picture without one, as browsers show it
 
 

@@ -82,7 +82,7 @@ def read_video(
         end_s = 0.0
         report.expected_frames = video.stream.frames or None
         step_s, frames = _timed(video, report=report, rate=rate)
-        for exact_time_s, frame in frames:
+        for exact_time_s, offset_s, frame in frames:
             frame_index = report.frames_decoded
             report.frames_decoded += 1
             time_s = float(exact_time_s)
@@ -92,7 +92,7 @@ def read_video(
                 return
             if choice == "take":
                 image = _rgb(frame, reformatter=reformatter)
-                yield Frame(frame_index=frame_index, time_s=time_s, image=image)
+                yield Frame(frame_index=frame_index, time_s=time_s, image=image, offset_s=offset_s)
         _account_for_loss(video, report=report, end_s=end_s, step_s=step_s)
 
 
@@ -108,8 +108,8 @@ def _rate(video: OpenVideo, *, given: Fraction | None) -> tuple[Fraction | None,
 
 def _timed(
     video: OpenVideo, *, report: ReadReport, rate: Fraction | None
-) -> tuple[float, Iterator[tuple[Fraction, av.VideoFrame]]]:
-    """The usual time between frames, and every frame that can be decoded with its own time, in seconds."""
+) -> tuple[float, Iterator[tuple[Fraction, Fraction, av.VideoFrame]]]:
+    """The usual time between frames, and every decodable frame with its time and offset, in seconds."""
     known_rate, origin = _rate(video, given=rate)
     step_s = 1 / (known_rate or DEFAULT_RATE)
     time_base = fraction(video.stream.time_base)
@@ -121,7 +121,8 @@ def _timed(
         return stamp * time_base - video.origin_s
 
     timeline: Timeline[av.VideoFrame] = Timeline(step_s=step_s, start_at_zero=True)
-    return float(step_s), timeline.timed(_decoded(video, report=report), stamp_s=stamp_s)
+    timed = timeline.timed(_decoded(video, report=report), stamp_s=stamp_s)
+    return float(step_s), ((time_s, timeline.offset_s, frame) for time_s, frame in timed)
 
 
 def _decoded(video: OpenVideo, *, report: ReadReport) -> Iterator[av.VideoFrame]:

@@ -47,6 +47,7 @@ class Frame:
     time_s: float  # from the start of the source; strictly increasing
     image: UInt8[np.ndarray, "H0 W0 3"]
     image_name: str | None = None  # file name of an image of a folder
+    offset_s: Fraction = Fraction(0)  # what `time_s` is later than its stamp, in recordings that were joined
 
 
 @dataclass(slots=True, kw_only=True)

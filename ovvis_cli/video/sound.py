@@ -3,12 +3,13 @@
 from __future__ import annotations  # PyAV's Packet is generic for type checkers only
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import Literal, Protocol, TypeAlias, cast
 
 import av
 import av.error
+import numpy as np
 from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
@@ -50,11 +51,14 @@ class SoundTracks:
         self._output = output
         self._start_s = start_s
         self._end_s = end_s
+        self._offset_s: Fraction | None = Fraction(0)  # of the pictures; None when they have ended
         self._waiting: SoundPacket | None = None
         self._num_damaged = 0
         streams = _usable_streams(source.container)
         self._tracks = {stream.index: _track(stream, output=output) for stream in streams}
-        self._packets = self._converted(source, streams) if streams else iter(())
+        self._packets: Iterator[SoundPacket | None] = (
+            self._converted(source, streams) if streams else iter(())
+        )
         _warn_of_losses(source, num_kept=len(streams))
 
     @property
@@ -62,8 +66,14 @@ class SoundTracks:
         """What becomes of each track."""
         return tuple(track.mode for track in self._tracks.values())
 
+    def follow(self, offset_s: Fraction) -> None:
+        """Notes by how much the pictures are later than their stamps: joined sound is moved as far."""
+        self._offset_s = offset_s
+
     def mux_until(self, time_s: float | None) -> None:
         """Writes the sound up to a time of the output; None for all that is left."""
+        if time_s is None:
+            self._offset_s = None
         while True:
             if self._waiting is None:
                 self._waiting = next(self._packets, None)
@@ -81,10 +91,13 @@ class SoundTracks:
         if time_s is None and self._num_damaged:
             logger.warning("%d damaged pieces of sound are left out", self._num_damaged)
 
-    def _converted(self, source: OpenVideo, streams: list[AudioStream]) -> Iterator[SoundPacket]:
-        """Yields packets of the output from the packets in the range."""
+    def _converted(self, source: OpenVideo, streams: list[AudioStream]) -> Iterator[SoundPacket | None]:
+        """Yields packets of the output from the packets in the range; None to wait for the pictures."""
         ended: set[int] = set()
-        for time_s, packet in _timed(source, streams):
+        for time_s, packet in _timed(source, streams, offset_s=lambda: self._offset_s):
+            if packet is None:
+                yield None
+                continue
             index = packet.stream.index
             if self._end_s is not None and time_s >= self._end_s:
                 ended.add(index)
@@ -132,13 +145,44 @@ class _TranscodedTrack:
     def __init__(self, source: AudioStream, *, output: OutputContainer) -> None:
         self._source = source
         self._target = _add_aac_stream(output, like=source)
+        self._next_sample: int | None = None
         _keep_description(source, target=self._target)
 
     def convert(self, packet: SoundPacket | None) -> Iterator[SoundPacket]:
         for frame in self._source.decode(packet):
-            yield from self._target.encode(frame)
+            for gapless in self._without_gaps(frame):
+                yield from self._target.encode(gapless)
         if packet is None:
             yield from self._target.encode(None)
+
+    def _without_gaps(self, frame: av.AudioFrame) -> Iterator[av.AudioFrame]:
+        """Yields the frame at the place where the last one ended, as the encoder wants it.
+
+        A gap of a frame or more is filled with silence; a frame that lies wholly before that place is left
+        out.
+        """
+        rate, samples = frame.sample_rate, frame.samples
+        place = None if frame.pts is None else round(frame.pts * fraction(frame.time_base) * rate)
+        if self._next_sample is None:
+            self._next_sample = place or 0
+        place = self._next_sample if place is None else place
+        if place + samples <= self._next_sample:
+            return
+        while place - self._next_sample >= samples:
+            yield self._placed(_silence(like=frame))
+        yield self._placed(frame)
+
+    def _placed(self, frame: av.AudioFrame) -> av.AudioFrame:
+        frame.pts, frame.time_base = self._next_sample, Fraction(1, frame.sample_rate)
+        self._next_sample = (self._next_sample or 0) + frame.samples
+        return frame
+
+
+def _silence(*, like: av.AudioFrame) -> av.AudioFrame:
+    silent = np.zeros_like(like.to_ndarray())
+    frame = av.AudioFrame.from_ndarray(silent, format=like.format.name, layout=like.layout.name)
+    frame.sample_rate = like.sample_rate
+    return frame
 
 
 def _track(source: AudioStream, *, output: OutputContainer) -> _Track:
@@ -154,8 +198,13 @@ def _keep_description(source: AudioStream, *, target: AudioStream) -> None:
             target.metadata[name] = source.metadata[name]
 
 
-def _timed(source: OpenVideo, streams: list[AudioStream]) -> Iterator[tuple[Fraction, SoundPacket]]:
-    """Yields the packets of all streams with their times on the clock of the pictures; damage ends them."""
+def _timed(
+    source: OpenVideo, streams: list[AudioStream], *, offset_s: Callable[[], Fraction | None]
+) -> Iterator[tuple[Fraction, SoundPacket | None]]:
+    """Yields the packets of all streams with their times on the clock of the pictures; damage ends them.
+
+    `offset_s` is the present offset of the pictures. At a join, None comes until the pictures are there.
+    """
     timelines: dict[int, Timeline[SoundPacket]] = {}
     try:
         for packet in source.container.demux(streams):
@@ -163,9 +212,13 @@ def _timed(source: OpenVideo, streams: list[AudioStream]) -> Iterator[tuple[Frac
                 continue
             time_base, index = fraction(packet.time_base), packet.stream.index
             if index not in timelines:
-                timelines[index] = Timeline(step_s=(packet.duration or 0) * time_base or _PACKET_S)
+                step_s = (packet.duration or 0) * time_base or _PACKET_S
+                timelines[index] = Timeline(step_s=step_s, leading_offset_s=offset_s)
             stamp_s = packet.pts * time_base - source.origin_s
             yield from timelines[index].add(cast("SoundPacket", packet), stamp_s=stamp_s)
+            while timelines[index].is_waiting:
+                yield stamp_s, None
+            yield from timelines[index].decided()
     except av.error.FFmpegError as error:
         logger.warning("the sound ends early: %s", error)
     for timeline in timelines.values():

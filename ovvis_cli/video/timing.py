@@ -19,18 +19,34 @@ class Timeline(Generic[T]):
     items are held back.
     """
 
-    def __init__(self, *, step_s: Fraction, start_at_zero: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        step_s: Fraction,
+        start_at_zero: bool = False,
+        leading_offset_s: Callable[[], Fraction | None] = lambda: None,
+    ) -> None:
         """Starts before the first item.
 
         Args:
             step_s: usual time between items.
             start_at_zero: a negative first time becomes 0, and those after it move along.
+            leading_offset_s: the offset of another stream of the source, whose new counts this one follows:
+                it waits for them (`is_waiting`), and items that overlap with those before are left out. None
+                where there is no such stream, or it has ended.
         """
         self._step_s = step_s
         self._start_at_zero = start_at_zero
+        self._leading_offset_s = leading_offset_s
+        self._is_joining = False  # no item of the new count is later than the old count
         self._offset_s = Fraction(0)  # to be added to the stamps of the present count
         self._last_s: Fraction | None = None
         self._held: list[tuple[Fraction | None, T]] = []  # not above the last time, undecided
+
+    @property
+    def offset_s(self) -> Fraction:
+        """What is added to the stamps of the present count."""
+        return self._offset_s
 
     def timed(
         self, items: Iterable[T], *, stamp_s: Callable[[T], Fraction | None]
@@ -42,12 +58,25 @@ class Timeline(Generic[T]):
 
     def add(self, item: T, *, stamp_s: Fraction | None) -> list[tuple[Fraction, T]]:
         """Takes the next item; the items whose times are known by now, in order."""
+        if self._is_joining and stamp_s is not None and not self._goes_forward(stamp_s):
+            return []
+        self._is_joining = False
         if not self._held and self._goes_forward(stamp_s):
             return [(self._next(stamp_s), item)]
         self._held.append((stamp_s, item))
         if stamp_s is not None and self._goes_forward(stamp_s):
             return self._spread(self._released())
-        return self.rest() if len(self._held) == _NEW_COUNT_ITEMS else []
+        return self.decided()
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether items are held back until the leading stream has come to its new count."""
+        leading_s = self._leading_offset_s()
+        return len(self._held) >= _NEW_COUNT_ITEMS and leading_s is not None and leading_s <= self._offset_s
+
+    def decided(self) -> list[tuple[Fraction, T]]:
+        """The items that were held back, once they are known to be a new count; else none."""
+        return self.rest() if len(self._held) >= _NEW_COUNT_ITEMS and not self.is_waiting else []
 
     def rest(self) -> list[tuple[Fraction, T]]:
         """The items that were held back, where no further one decides about them."""
@@ -80,6 +109,10 @@ class Timeline(Generic[T]):
 
     def _count_on(self, held: list[tuple[Fraction | None, T]]) -> list[tuple[Fraction, T]]:
         """A new count: its first item comes one step after the last one of the old count."""
+        leading_s = self._leading_offset_s()
+        if held and leading_s is not None and leading_s > self._offset_s:
+            self._offset_s, self._is_joining = leading_s, True
+            return [timed for stamp, item in held for timed in self.add(item, stamp_s=stamp)]
         timed = []
         for stamp, item in held:
             if stamp is not None and self._last_s is not None and not self._goes_forward(stamp):

@@ -110,8 +110,12 @@ class OverlayWriter:
             raise
         return self
 
-    def write(self, image: UInt8[np.ndarray, "H0 W0 3"], *, time_s: float) -> None:
+    def write(
+        self, image: UInt8[np.ndarray, "H0 W0 3"], *, time_s: float, offset_s: Fraction = Fraction(0)
+    ) -> None:
         """Adds a picture, shown from `time_s` of the source on; times must increase.
+
+        `offset_s` is that of `Frame`, by which the sound of joined recordings stays with the pictures.
 
         Raises:
             ValueError: the picture has another size.
@@ -127,6 +131,7 @@ class OverlayWriter:
         self._last_pts = pts
         with self._translated_errors():
             if self._sound:
+                self._sound.follow(offset_s)
                 self._sound.mux_until(float(pts * self._time_base))
             self._mux_pictures(self._encodable(image, pts=pts))
 

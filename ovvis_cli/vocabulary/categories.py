@@ -5,13 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
+from ovvis_cli.choices import TABLE_NAMES, TableName
 from ovvis_cli.errors import UsageError
 from ovvis_cli.vocabulary.words import prompt_text
-
-TableName = Literal["coco", "lvis", "lvvis", "burst", "ovis", "ytvis2019", "ytvis2021", "uvo", "diorama"]
-TABLE_NAMES: tuple[TableName, ...] = get_args(TableName)
 
 Split = Literal["base", "novel"]
 Frequency = Literal["f", "c", "r"]
@@ -24,6 +22,7 @@ class Category:
     category_id: int
     name: str  # exactly as the data set writes it
     prompt: str  # as it is put into prompts
+    synonyms: tuple[str, ...] = ()  # diorama: other names of the same kind
     split: Split | None = None  # in the usual open-vocabulary split
     frequency: Frequency | None = None  # LVIS: frequent, common, rare
     partition: int | None = None  # LV-VIS: 0 COCO, 1 LVIS frequent or common, 2 LVIS rare, 3 new
@@ -63,9 +62,13 @@ def table_name(text: str) -> TableName:
     raise UsageError(f"no vocabulary named '{text}'", hint=f"one of {', '.join(TABLE_NAMES)}")
 
 
+@cache
 def load_table(name: TableName) -> CategoryTable:
-    """The table of one data set."""
-    return _diorama_table() if name == "diorama" else _table_from_file(name)
+    """Load the category table of one data set."""
+    content = _read(name)
+    return CategoryTable(
+        name=name, source=content["source"], categories=tuple(_category(row) for row in content["categories"])
+    )
 
 
 def burst_lists() -> BurstLists:
@@ -78,19 +81,12 @@ def burst_lists() -> BurstLists:
     )
 
 
-@cache
-def _table_from_file(name: TableName) -> CategoryTable:
-    content = _read(name)
-    return CategoryTable(
-        name=name, source=content["source"], categories=tuple(_category(row) for row in content["categories"])
-    )
-
-
 def _category(row: dict[str, Any]) -> Category:
     return Category(
         category_id=row["id"],
         name=row["name"],
         prompt=row.get("prompt", prompt_text(row["name"])),
+        synonyms=tuple(row.get("synonyms", ())),
         split=row.get("split"),
         frequency=row.get("frequency"),
         partition=row.get("partition"),
@@ -98,24 +94,6 @@ def _category(row: dict[str, Any]) -> Category:
         contiguous_id=row.get("contiguous_id"),
         distractor=row.get("distractor", False),
         official_name=row.get("official_name"),
-    )
-
-
-def _diorama_table() -> CategoryTable:
-    from ovvis_cli.diorama.kinds import ALL_KINDS  # draws with OpenCV: not wanted before it is asked for
-
-    return CategoryTable(
-        name="diorama",
-        source="the procedural world of ovvis",
-        categories=tuple(
-            Category(
-                category_id=position,
-                name=kind.name,
-                prompt=kind.name,
-                split="novel" if kind.novel else "base",
-            )
-            for position, kind in enumerate(ALL_KINDS, start=1)
-        ),
     )
 
 

@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from ovvis_cli.vocabulary.categories import load_table
 from ovvis_cli.vocabulary.taxonomy import Taxonomy, general_taxonomy
 from ovvis_cli.vocabulary.words import readings, spellings
 
@@ -30,10 +31,9 @@ class ClosedName:
 
 
 def diorama_world() -> tuple[ClosedName, ...]:
-    """The closed world of the embedded model: all kinds of the diorama, by name."""
-    from ovvis_cli.diorama.kinds import ALL_KINDS  # draws with OpenCV: not wanted before it is asked for
-
-    return tuple(ClosedName(name=kind.name, synonyms=tuple(kind.synonyms)) for kind in ALL_KINDS)
+    """Return the closed world of the embedded models: the names of all kinds of the diorama."""
+    kinds = load_table("diorama").categories
+    return tuple(ClosedName(name=kind.name, synonyms=kind.synonyms) for kind in kinds)
 
 
 def general_names() -> tuple[str, ...]:

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ovvis_cli.choices import TableName
 from ovvis_cli.errors import UsageError, VocabularyError
-from ovvis_cli.vocabulary.categories import CategoryTable, TableName, load_table, table_name
+from ovvis_cli.vocabulary.categories import CategoryTable, load_table, table_name
 from ovvis_cli.vocabulary.words import fold, prompt_text
 
 MAX_NAME_LENGTH = 200

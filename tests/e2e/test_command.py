@@ -139,9 +139,11 @@ def test_doctor_exits_with_the_code_of_what_it_finds(
 
 
 def _documented_commands() -> list[str]:
-    pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-    lines = [line.strip().removeprefix("$ ") for page in pages for line in page.read_text().splitlines()]
-    return sorted({line.split("#")[0].strip() for line in lines if line.startswith("ovvis ")})
+    pages = [ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("models/**/*.md")]
+    texts = [page.read_text() for page in pages]
+    lines = [line.strip().removeprefix("$ ") for text in texts for line in text.splitlines()]
+    inline = [span for text in texts for span in re.findall(r"`(ovvis [^`]+)`", text)]
+    return sorted({line.split("#")[0].strip() for line in lines + inline if line.startswith("ovvis ")})
 
 
 @pytest.mark.parametrize("line", _documented_commands())

@@ -1,6 +1,8 @@
 """What `ovvis segment` makes of good input."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 from ovvis_cli.record.reader import Record
 from ovvis_cli.video.reader import read_frames
 from tests import media
-from tests.e2e.conftest import Ovvis
+from tests.e2e.conftest import Ovvis, command_environment
 
 pytestmark = pytest.mark.e2e
 
@@ -157,7 +159,14 @@ def test_live_draws_every_frame_of_a_file_while_reading(
     assert any(np.abs(a.image.astype(int) - b.image).max() > 40 for a, b in zip(drawn, plain, strict=True))
 
 
-@pytest.mark.parametrize("method", [("--tracker", "adjacent"), ("--classifier", "masked-crops")])
+@pytest.mark.parametrize(
+    "method",
+    [
+        ("--tracker", "adjacent"),
+        ("--classifier", "masked-crops"),
+        ("--rules", "published", "--short-side", "96"),
+    ],
+)
 def test_other_methods_fit_in(
     ovvis: Ovvis, clip: Path, weights: Path, tmp_path: Path, method: tuple[str, str]
 ) -> None:
@@ -192,3 +201,17 @@ def test_a_broken_input_does_not_stop_the_others(
     statuses = [told["status"] for told in again.json["inputs"]]
     assert (again.code, statuses) == (1, ["already done", "failed", "already done"])
     assert again.json["inputs"][1]["error"]["exit_code"] == 3
+
+
+def test_segment_imports_no_module_of_the_procedural_world(clip: Path, weights: Path, tmp_path: Path) -> None:
+    arguments = ["segment", str(clip), "-c", "dog", "--model", str(weights), "-o", str(tmp_path), "--quiet"]
+    script = (
+        "import json, sys; from ovvis_cli.app import run;"
+        f"code = run({arguments!r});"
+        "found = [name for name in sys.modules if name.startswith('ovvis_cli.diorama')];"
+        "print(json.dumps([code, found]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=command_environment(), capture_output=True, text=True, check=True
+    )
+    assert json.loads(done.stdout) == [0, []]

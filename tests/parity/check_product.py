@@ -86,14 +86,14 @@ def class_names(fixture: Fixture) -> list[str]:
 
 
 def write_checkpoints(fixture: Fixture, folder: Path) -> list[Path]:
-    """Write the files that the authors publish: their checkpoint, and CLIP where that is a file of its own."""
+    """Write the files that the authors publish: their checkpoint, and CLIP where it is a separate file."""
     weights = weights_of_layout(fixture.layout, gains=fixture.case["gain"])
-    clip = {name.removeprefix(CLIP_PREFIX): x for name, x in weights.items() if name.startswith(CLIP_PREFIX)}
-    theirs = {name: x for name, x in weights.items() if not name.startswith(CLIP_PREFIX)}
+    clip = {name: x for name, x in weights.items() if name.startswith(CLIP_PREFIX)}
+    theirs = {name: x for name, x in weights.items() if name not in clip}
     torch.save({"model": theirs, "iteration": 1}, folder / "model_final.pth")
     if not clip:
         return [folder / "model_final.pth"]
-    torch.save(clip, folder / "clip.pt")
+    torch.save({name.removeprefix(CLIP_PREFIX): x for name, x in clip.items()}, folder / "clip.pt")
     return [folder / "model_final.pth", folder / "clip.pt"]
 
 

@@ -1,1 +1,1 @@
-"""Networks that turn an image into feature maps."""
+"""Backbones: networks from images to feature maps."""

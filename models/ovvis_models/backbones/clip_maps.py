@@ -1,4 +1,4 @@
-"""The convolutional tower of a frozen CLIP as a backbone: maps of strides 4, 8, 16 and 32 (CLIP-VIS)."""
+"""Convolutional tower of a frozen CLIP as a backbone: maps of strides 4, 8, 16 and 32 (CLIP-VIS)."""
 
 from typing import Self
 
@@ -10,9 +10,10 @@ from torch import Tensor, nn
 
 
 class ClipMaps(nn.Module):
-    """The tower without its pooling, which `heads/mask_pooling.py` holds. Never trained, always evaluating.
+    """CLIP's tower without its pooling, which is in `heads/mask_pooling.py`. Never trained, always in
+    evaluation mode.
 
-    Use `clip_maps` to make one of a CLIP.
+    `clip_maps` builds one from a CLIP.
     """
 
     def __init__(self, *, stem: nn.Module, stages: nn.ModuleList, channels: tuple[int, ...]) -> None:
@@ -23,7 +24,7 @@ class ClipMaps(nn.Module):
         self.train(False)
 
     def train(self, mode: bool = True) -> Self:  # noqa: FBT001, FBT002 - torch's signature
-        """Stays in evaluation mode: statistics of its norms are CLIP's."""
+        """Stay in evaluation mode: the norms keep CLIP's statistics."""
         return super().train(False)
 
     @torch.no_grad()
@@ -38,7 +39,7 @@ class ClipMaps(nn.Module):
 
 
 def clip_maps(visual: nn.Module) -> ClipMaps:
-    """The backbone that shares its modules with the vision tower of a CLIP.
+    """Return a backbone that shares its modules with the vision tower of a CLIP.
 
     Raises:
         ValueError: the tower is not convolutional.
@@ -53,4 +54,4 @@ def clip_maps(visual: nn.Module) -> ClipMaps:
         trunk = visual.trunk
         channels = tuple(info["num_chs"] for info in trunk.feature_info)
         return ClipMaps(stem=trunk.stem, stages=nn.ModuleList(trunk.stages), channels=channels)
-    raise ValueError(f"only convolutional CLIP towers give maps, got {type(visual).__name__}")
+    raise ValueError(f"only convolutional CLIP towers have maps, got {type(visual).__name__}")

@@ -1,9 +1,10 @@
-"""What no longer learns multiplied into the layers beside it: the same result in fewer passes over maps."""
+"""Folding of frozen norms and activations into adjacent layers: same result, fewer passes over the maps."""
 
 from typing import Final
 
 import torch
 from open_clip.transformer import QuickGELU
+from timm.layers import BatchNormAct2d
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 from torchvision.ops import FrozenBatchNorm2d
@@ -16,13 +17,14 @@ QUICK_GELU_SLOPE: Final = 1.702
 
 @torch.no_grad()
 def fold_norms(module: nn.Module) -> None:
-    """Folds each batch norm in `module` into the convolution before it.
+    """Fold each batch norm in `module` into the convolution before it.
 
-    A norm belongs to the nearest convolution that its parent holds before it, as in every ResNet of timm and
-    open_clip; afterwards the module can neither be trained nor take the weights that it took before.
+    A norm belongs to the nearest convolution before it in its parent, as in every ResNet of timm and
+    open_clip. Afterwards the module can no longer be trained, nor load its former weights.
+    The activation at the end of a norm of timm stays.
 
     Raises:
-        ValueError: a norm stands where no convolution of as many channels goes before.
+        ValueError: a norm has no convolution with as many channels before it.
     """
     for parent in list(module.modules()):
         convolution: nn.Conv2d | None = None
@@ -33,7 +35,7 @@ def fold_norms(module: nn.Module) -> None:
                 if convolution is None or convolution.out_channels != child.weight.shape[0]:
                     raise ValueError(f"norm '{name}' of {type(parent).__name__} follows no convolution")
                 _fold(convolution, child)
-                setattr(parent, name, nn.Identity())
+                setattr(parent, name, child.act if isinstance(child, BatchNormAct2d) else nn.Identity())
                 convolution = None
 
 
@@ -53,9 +55,9 @@ def _fold(convolution: nn.Conv2d, norm: nn.BatchNorm2d | FrozenBatchNorm2d) -> N
 
 @torch.no_grad()
 def fold_quick_gelus(module: nn.Module) -> None:
-    """Turns each QuickGELU between two linear layers into torch's SiLU: one pass instead of three.
+    """Replace each QuickGELU between two linear layers by torch's SiLU: one pass instead of three.
 
-    Afterwards the module cannot take the weights that it took before.
+    Afterwards the module can no longer load its former weights.
     """
     for parent in module.modules():
         if not isinstance(parent, nn.Sequential) or len(parent) != 3:

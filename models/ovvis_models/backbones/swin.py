@@ -1,9 +1,9 @@
-"""Swin Transformer as maps of strides 4, 8, 16 and 32, as detection and segmentation networks use it.
+"""Swin Transformer with maps of strides 4, 8, 16 and 32, as in detection and segmentation networks.
 
 Paper: Swin Transformer: Hierarchical Vision Transformer using Shifted Windows (Liu et al., ICCV 2021).
 Differences to the classifier of the paper, all as in the published segmentation weights: images of any size
-(maps are padded to whole windows before they are shifted, and windows never shrink), a norm for each output,
-no absolute position, no head. Without stochastic depth, which only training from scratch wants.
+(maps are padded to whole windows before the shift, and windows never shrink), a norm for each output, no
+absolute position, no head. No stochastic depth, which only training from scratch needs.
 """
 
 from collections.abc import Sequence
@@ -17,12 +17,12 @@ from torch import Tensor, nn
 
 PATCH_SIZE: Final = 4
 MLP_RATIO: Final = 4
-HIDDEN_LOGIT: Final = -100.0  # added where a shifted window holds parts of two sides of the image
+HIDDEN_LOGIT: Final = -100.0  # added between places of a shifted window that are not adjacent in the image
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SwinSpec:
-    """The numbers of one Swin: width of the first stage, and for each stage its blocks and heads."""
+    """Numbers of one Swin: width of the first stage, and blocks and heads of each stage."""
 
     name: str
     width: int
@@ -46,7 +46,7 @@ SWIN_L: Final = SwinSpec(
 
 
 class SwinBackbone(nn.Module):
-    """Images to four maps; untrained until weights are loaded."""
+    """Backbone from images to four maps; untrained until weights are loaded."""
 
     def __init__(self, spec: SwinSpec) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ class SwinBackbone(nn.Module):
 
 
 class PatchMerging(nn.Module):
-    """Joins 2x2 places to one of twice the width; odd maps are padded with zeros."""
+    """Merge of 2x2 places into one of twice the width; odd maps are padded with zeros."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -84,7 +84,7 @@ class PatchMerging(nn.Module):
         self.reduction = nn.Linear(4 * width, 2 * width, bias=False)
 
     def forward(self, tokens: Float[Tensor, "B h w C"]) -> Float[Tensor, "B h2 w2 C2"]:
-        """Return the map at half the size; the places of a square are joined column by column."""
+        """Return the map at half the size; the places of a square are concatenated column by column."""
         padded = F.pad(tokens, (0, 0, 0, tokens.shape[2] % 2, 0, tokens.shape[1] % 2))
         squares = [padded[:, row::2, column::2] for column in (0, 1) for row in (0, 1)]
         merged: Tensor = self.reduction(self.norm(torch.cat(squares, dim=-1)))
@@ -155,7 +155,7 @@ class WindowAttention(nn.Module):
 
 
 def relative_places(window_size: int) -> Int[Tensor, "P P"]:
-    """Return for each two places of a window the row of the bias table that is of their distance."""
+    """Return, for each pair of places in a window, the row of the bias table for their distance."""
     axis = torch.arange(window_size)
     places = torch.cartesian_prod(axis, axis)
     distances = places[:, None] - places + window_size - 1
@@ -165,7 +165,7 @@ def relative_places(window_size: int) -> Int[Tensor, "P P"]:
 def shift_mask(
     padded_hw: tuple[int, int], *, window_size: int, shift: int, like: Tensor
 ) -> Float[Tensor, "W P P"]:
-    """Return what hides places of a shifted window from each other that do not lie together in the image."""
+    """Return the mask that separates places of a shifted window that are not adjacent in the image."""
     rows, columns = (
         (torch.arange(side, device=like.device) >= side - window_size).long()
         + (torch.arange(side, device=like.device) >= side - shift).long()
@@ -177,14 +177,14 @@ def shift_mask(
 
 
 def split_windows(tokens: Tensor, size: int) -> Tensor:
-    """Return (B, h, w, C) as windows (B, W, size * size, C), row by row; h and w are multiples of `size`."""
+    """Split (B, h, w, C) into windows (B, W, size * size, C), row by row; h and w are multiples of `size`."""
     batch, height, width, channels = tokens.shape
     windows = tokens.view(batch, height // size, size, width // size, size, channels)
     return windows.transpose(2, 3).reshape(batch, -1, size * size, channels)
 
 
 def join_windows(windows: Tensor, hw: Sequence[int]) -> Tensor:
-    """Return windows (B, W, P, C) as one map (B, h, w, C)."""
+    """Join windows (B, W, P, C) into one map (B, h, w, C)."""
     (batch, _, num_places, channels), (height, width) = windows.shape, hw
     size = round(num_places**0.5)
     tokens = windows.view(batch, height // size, width // size, size, size, channels)

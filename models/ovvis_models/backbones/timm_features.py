@@ -1,4 +1,4 @@
-"""Convolutional backbones from timm, as maps of strides 4, 8, 16 and 32."""
+"""Convolutional backbones from timm with maps of strides 4, 8, 16 and 32."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -15,9 +15,9 @@ Norm = Literal["batch", "frozen", "instance"]
 
 
 class InstanceNorm(nn.GroupNorm):
-    """Each channel of each image by its own mean and variance.
+    """Normalization of each channel of each image by its own mean and variance.
 
-    torch's own InstanceNorm2d would leave the channels-last order and refuse maps of one pixel.
+    torch's InstanceNorm2d would lose the channels-last order and refuse maps of one pixel.
     """
 
     def __init__(
@@ -27,16 +27,16 @@ class InstanceNorm(nn.GroupNorm):
 
 
 class TimmBackbone(nn.Module):
-    """A timm model cut to its four feature maps; untrained until weights are loaded.
+    """Feature extractor of a timm model; untrained until weights are loaded.
 
-    A "frozen" norm is a fixed affine map with the state of a batch norm, as detection networks have when
-    their backbone starts from published weights. An "instance" norm computes the same in training and
-    afterwards, however few and alike the images of a batch: what small batches of frames need.
+    A "frozen" norm is a fixed affine map with the state of a batch norm, as in detection networks that start
+    from published weights. An "instance" norm computes the same in training and evaluation, whatever else is
+    in the batch, as small batches of similar frames need.
     """
 
     def __init__(self, name: str, *, arguments: Mapping[str, object] | None = None, norm: Norm) -> None:
         super().__init__()
-        extra: dict[str, Any] = dict(arguments or {})  # timm checks them
+        extra: dict[str, Any] = dict(arguments or {})  # checked by timm
         if norm == "instance":
             extra["norm_layer"] = InstanceNorm
         body = timm.create_model(

@@ -1,10 +1,9 @@
 """A convolutional patch embedding for small vision transformers.
 
-Source: Early Convolutions Help Transformers See Better (Xiao et al., NeurIPS 2021). A transformer trained on
-few pictures learns several times faster when its patches are read by a few small convolutions than by one
-large one.
-Norms are of the batch: with norms of a pixel's own channels, all pictures had nearly the same embedding for
-hundreds of steps (measured). In evaluation they are fixed: an object looks the same in a crop and in a
+Source: Early Convolutions Help Transformers See Better (Xiao et al., NeurIPS 2021). Trained on few pictures,
+a transformer learns several times faster if a few small convolutions read its patches instead of a large one.
+The norms are batch norms: with layer norms over channels, all pictures had nearly the same embedding for
+hundreds of steps (measured). In evaluation they are fixed, so an object looks the same in a crop and in a
 frame.
 """
 
@@ -15,10 +14,10 @@ from torch import Tensor, nn
 
 
 class ConvStem(nn.Module):
-    """Maps images to a grid of patch embeddings; takes the place of a vision transformer's patch convolution.
+    """Convolutions from images to patch embeddings, for a vision transformer without patch convolution.
 
-    Each of `widths` is a stage that halves the size: a strided and, from the second stage on, a further
-    residual 3x3 convolution. The patch edge is therefore `2 ** len(widths)` pixels.
+    Each of `widths` is a stage that halves the size: a strided 3x3 convolution and, from the second stage on,
+    a residual one. The patch edge is therefore `2 ** len(widths)` pixels.
     """
 
     def __init__(self, widths: Sequence[int], *, out_channels: int) -> None:
@@ -32,7 +31,7 @@ class ConvStem(nn.Module):
         self.to_patches = nn.Conv2d(channels, out_channels, kernel_size=1, bias=False)
 
     def forward(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B C gh gw"]:
-        """Patch embeddings of images whose sizes are multiples of the patch edge."""
+        """Return the patch embeddings; image sizes must be multiples of the patch edge."""
         patches: Tensor = self.to_patches(self.stages(images))
         return patches
 

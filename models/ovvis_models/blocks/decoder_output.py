@@ -1,4 +1,4 @@
-"""What the proposal network returns: the heads of its decoder layers."""
+"""Output of the proposal network: the heads of its decoder layers."""
 
 from dataclasses import dataclass
 
@@ -8,16 +8,16 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PixelFeatures:
-    """Output of the pixel decoder: encoded maps from coarse to fine, and the mask product's pixel factor."""
+    """Output of the pixel decoder: encoded maps, coarse to fine, and pixel embeddings of the masks."""
 
     levels: tuple[Float[Tensor, "B C _h _w"], ...]  # strides 32, 16, 8
-    positions: tuple[Float[Tensor, "_P C"], ...]  # sine position of each level's places, row by row
+    positions: tuple[Float[Tensor, "_P C"], ...]  # sine position of each level's pixels, row by row
     pixel_embeds: Float[Tensor, "B C h w"]  # stride 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueryOrigin:
-    """The objectness map that queries were taken from, and where on it."""
+    """The objectness map that queries were selected from, and their points on it."""
 
     heatmap_logits: Float[Tensor, "B h8 w8"]
     points: Float[Tensor, "B Q 2"]  # (x, y) in [0, 1] of the padded input
@@ -29,7 +29,7 @@ class InitialQueries:
 
     query_feat: Float[Tensor, "B Q C"]
     query_pos: Float[Tensor, "B Q C"]
-    origin: QueryOrigin | None = None  # None: not from a map
+    origin: QueryOrigin | None = None  # None: not selected from a map
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,12 +39,12 @@ class LayerOutput:
     query_embeds: Float[Tensor, "B Q C"]
     mask_logits: Float[Tensor, "B Q h w"]  # stride 4 of the padded input
     object_logits: Float[Tensor, "B Q O"]  # O = 1, or K classes and, last, no object
-    quality_logits: Float[Tensor, "B Q"] | None = None  # sigmoid of it: overlap (IoU) of mask and object
+    quality_logits: Float[Tensor, "B Q"] | None = None  # its sigmoid: overlap (IoU) of mask and object
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecoderOutput:
-    """The heads of all layers, first to last (L + 1 of them), and where guided queries came from."""
+    """Heads of all layers, first to last (L + 1), and the origin of guided queries."""
 
     layers: tuple[LayerOutput, ...]
     origin: QueryOrigin | None = None

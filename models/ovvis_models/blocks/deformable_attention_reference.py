@@ -25,16 +25,15 @@ def deformable_attention_reference(
     heads, levels, points = layer.num_heads, layer.num_levels, layer.num_points
     offsets = layer.sampling_offsets(query).unflatten(-1, (heads, levels, points, 2))  # pixels of each level
     weights = layer.attention_weights(query).unflatten(-1, (heads, levels * points)).softmax(dim=-1)
-    weights = weights.unflatten(-1, (levels, points))  # (B, S, heads, levels, points)
-    maps = shapes.split(layer.value_proj(value))  # (B, h, w, C) of each level
-    read = query.new_zeros(())
+    maps = shapes.split(layer.value_proj(value).to(reference_points.dtype))  # (B, h, w, C) of each level
+    samples = []
     for level, (height, width) in enumerate(shapes.sizes):
         places = reference_points[:, None, None] + offsets[:, :, :, level] / query.new_tensor([width, height])
         grid = (2 * places - 1).transpose(1, 2).flatten(0, 1)  # (B*heads, S, points, 2), (x, y) in [-1, 1]
         level_map = torch.unflatten(maps[level], -1, (heads, -1))  # (B, h, w, heads, C/heads)
         level_map = level_map.permute(0, 3, 4, 1, 2).flatten(0, 1)  # (B*heads, C/heads, h, w)
-        samples = F.grid_sample(level_map, grid, padding_mode="zeros", align_corners=False)
-        samples = torch.unflatten(samples, 0, (-1, heads))  # (B, heads, C/heads, S, points)
-        read = read + torch.einsum("bhcsp,bshp->bshc", samples, weights[:, :, :, level])
-    output: Tensor = layer.output_proj(read.flatten(2))  # (B, S, C)
+        samples.append(F.grid_sample(level_map, grid, padding_mode="zeros", align_corners=False))
+    weights = weights.transpose(1, 2).flatten(0, 1)[:, None]  # (B*heads, 1, S, levels*points)
+    read = (torch.cat(samples, dim=-1) * weights).sum(dim=-1)  # (B*heads, C/heads, S)
+    output: Tensor = layer.output_proj(read.unflatten(0, (-1, heads)).permute(0, 3, 1, 2).flatten(2))
     return output

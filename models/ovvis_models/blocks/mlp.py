@@ -1,4 +1,4 @@
-"""A plain multi-layer perceptron."""
+"""Multi-layer perceptron."""
 
 from jaxtyping import Float
 from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""Sine positions of a feature map."""
+"""Sine position encoding of a feature map."""
 
 import math
 
@@ -7,16 +7,16 @@ from jaxtyping import Float
 from torch import Tensor
 
 TEMPERATURE = 10000.0
-EXTENT_EPS = 1e-6  # keeps the normalisation of the published networks, to which weights are bound
+EXTENT_EPS = 1e-6  # as in the published networks, whose weights depend on it
 
 
 def sine_position(
     hw: tuple[int, int], *, width: int, dtype: torch.dtype, device: torch.device
 ) -> Float[Tensor, "h w C"]:
-    """Return the fixed position code of a map of size `hw`: `width / 2` channels of y, then as many of x.
+    """Return the fixed position encoding of a map of size `hw`: `width / 2` channels of y, then of x.
 
-    Places count from 1 and are divided by the map's own extent, so the code runs from 0 to 2 pi over any map.
-    Sine stands on even channels, cosine on odd ones.
+    Positions count from 1 and are divided by the extent of the map, so the code runs from 0 to 2 pi over any
+    map. Even channels are sines, odd ones cosines.
 
     Raises:
         ValueError: `width` is not a multiple of 4.

@@ -1,4 +1,4 @@
-"""Post-norm transformer layers: attention with a residual and a norm, and the feed-forward layer."""
+"""Post-norm transformer layers: attention and feed-forward, each with residual and LayerNorm."""
 
 import torch
 import torch.nn.functional as F
@@ -6,12 +6,12 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 CPU_ROWS = 4096
-"""Rows of a feed-forward layer at a time on a CPU: hidden maps of over 32 MiB are not kept by the C library
-but asked of the system anew each time, page by page, which costs a fifth of the layer with 4 frames."""
+"""Rows per chunk of a feed-forward layer on a CPU. The C library returns buffers of over 32 MiB to the system
+and requests them again page by page each time, which costs a fifth of the layer with 4 frames."""
 
 
 class AttentionLayer(nn.Module):
-    """Multi-head attention, then residual and LayerNorm; self-attention when keys come from the queries."""
+    """Multi-head attention, then residual and LayerNorm; self-attention if keys come from the queries."""
 
     def __init__(self, width: int, *, num_heads: int) -> None:
         super().__init__()
@@ -36,9 +36,9 @@ class AttentionLayer(nn.Module):
         value: Float[Tensor, "B S C"],
         allowed: Bool[Tensor, "B Q S"] | None = None,
     ) -> Float[Tensor, "B Q C"]:
-        """Return norm(x + attention); `query` is x with what the caller adds to it (its position).
+        """Return norm(x + attention); `query` is x plus what the caller adds, such as its position.
 
-        `allowed` is True where a query may look; every query must be allowed somewhere.
+        `allowed` is True where a query may attend; every query needs at least one such place.
         """
         attended = F.scaled_dot_product_attention(
             self._split(self.q_proj(query)),

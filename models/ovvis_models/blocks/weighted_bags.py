@@ -1,8 +1,8 @@
 """Weighted sums of table rows, with a backward pass that is fast on a CPU.
 
-The forward pass is `torch.nn.functional.embedding_bag`. Its own backward pass for the table sorts all indices
-when it runs on a CPU, which costs more than everything else in a layer of deformable attention; the same sum
-is a product with a transposed sparse matrix, twenty times faster (measured, 1.5 million indices).
+The forward pass is `torch.nn.functional.embedding_bag`. On a CPU, its own backward pass for the table sorts
+all indices, which costs more than everything else in a layer of deformable attention. The same sum is a
+product with a transposed sparse matrix, twenty times faster (measured with 1.5 million indices).
 """
 
 from typing import cast
@@ -18,7 +18,7 @@ from torch.autograd.function import once_differentiable
 def weighted_bags(
     table: Float[Tensor, "rows width"], *, indices: Int[Tensor, "bags K"], weights: Float[Tensor, "bags K"]
 ) -> Float[Tensor, "bags width"]:
-    """Return for each bag the weighted sum of the K rows that it names."""
+    """Return for each bag the weighted sum of its K rows."""
     return cast(Tensor, _WeightedBags.apply(table, indices, weights))  # type: ignore[no-untyped-call]
 
 
@@ -56,7 +56,7 @@ def _table_gradient(table: Tensor, indices: Tensor, weights: Tensor, grad: Tenso
         with torch.enable_grad():
             leaf = table.detach().requires_grad_()
             return torch.autograd.grad(_bags(leaf, indices, weights), leaf, grad)[0]
-    dtype = torch.promote_types(table.dtype, torch.float32)  # scipy knows no bfloat16
+    dtype = torch.promote_types(table.dtype, torch.float32)  # scipy does not support bfloat16
     num_bags, bag_size = indices.shape
     starts = torch.arange(0, indices.numel() + 1, bag_size, dtype=indices.dtype)
     reads = csr_array(

@@ -1,1 +1,1 @@
-"""Translation of published checkpoints, one file a layout."""
+"""Converters of published checkpoints, one module per layout."""

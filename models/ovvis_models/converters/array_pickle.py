@@ -1,8 +1,8 @@
-"""Reads pickles of numpy arrays and nothing else: neither Python's nor numpy's own constructors are called.
+"""Reader of pickles that hold numpy arrays and nothing else, without running any code from the file.
 
-A pickle is a program that names functions and has them called. Here the few names that stand in a pickled
-A pickle is a program that names functions and has them called. Here the few names that stand in a pickled
-array is then made of its noted type, shape and bytes, after these have been checked against each other.
+A pickle is a program that names functions and calls them. Here the few names that occur in a pickled array
+stand for classes that only record their arguments. The array is then built from the recorded type, shape and
+bytes, after these have been checked against each other.
 """
 
 import math
@@ -28,7 +28,7 @@ MALFORMED: Final = (
     MemoryError,
     RecursionError,
 )
-"""What Python's unpickler raises, beside its own error, when a file is damaged."""
+"""Errors of Python's unpickler for damaged files, besides UnpicklingError."""
 
 _NUMBER_KINDS: Final = "fiub"  # floats, integers, booleans
 _LARGEST_BYTES: Final = 8
@@ -40,7 +40,7 @@ class _RefusedError(pickle.UnpicklingError):
 
 
 class _NotedDtype:
-    """A number type: kind, size and byte order."""
+    """A recorded number type: kind, size and byte order."""
 
     def __init__(self, code: str, *_flags: object) -> None:
         self.code = code
@@ -52,7 +52,7 @@ class _NotedDtype:
         self.order = str(state[1]).replace("|", "=")
 
     def dtype(self) -> np.dtype:
-        """Return the type, which is of plain numbers."""
+        """Return the dtype; only plain numbers are allowed."""
         found = np.dtype(self.order + self.code)
         if found.kind not in _NUMBER_KINDS or found.itemsize > _LARGEST_BYTES:
             raise _RefusedError(f"an array of type {found}")
@@ -60,7 +60,7 @@ class _NotedDtype:
 
 
 class NotedArray:
-    """An array as it was noted; nothing is made of it, or checked, unless it is asked for."""
+    """The recorded parts of an array; they are checked and assembled only by `array()`."""
 
     def __init__(self, *_placeholders: object) -> None:
         self._noted: tuple[object, object, object, str] | None = None
@@ -70,7 +70,7 @@ class NotedArray:
         self._noted = (data, dtype, shape, "F" if is_fortran else "C")
 
     def array(self) -> np.ndarray:
-        """Return the array. Raises UnpicklingError or ValueError where it is not one of numbers."""
+        """Assemble the array. Raises UnpicklingError or ValueError if it does not hold numbers."""
         if self._noted is None:
             raise ValueError("an array without contents")
         data, dtype, shape, order = self._noted
@@ -78,7 +78,7 @@ class NotedArray:
 
 
 class _NotedBuffer(NotedArray):
-    """An array as pickles of protocol 5 hold it."""
+    """An array in the form of pickle protocol 5."""
 
     def __init__(self, data: object, dtype: object, shape: object, order: object) -> None:
         self._noted = (data, dtype, shape, str(order))
@@ -92,11 +92,11 @@ class _NotedScalar(NotedArray):
 
 
 class _ArrayType:
-    """Stands for numpy's array type, which is an argument only."""
+    """Stand-in for numpy's array type, which occurs only as an argument."""
 
 
 class _Ignored:
-    """Stands for what training scripts leave beside weights, such as their options; keeps nothing."""
+    """Stand-in for objects that training scripts save beside weights, such as options; keeps nothing."""
 
     def __init__(self, *_arguments: object) -> None: ...
 
@@ -105,23 +105,23 @@ class _Ignored:
 
 
 def _ignored_dict(*_arguments: object) -> dict[object, object]:
-    """Return the dict that stands for one with a default."""
+    """Return the stand-in for a defaultdict."""
     return {}
 
 
 def _latin1(text: str, encoding: str) -> bytes:
-    """Return the bytes that old protocols write as text."""
+    """Return the bytes that old protocols store as text."""
     if encoding != "latin1":
         raise _RefusedError(f"the encoding {encoding}")
     return text.encode("latin1")
 
 
 def _no_bytes() -> bytes:
-    """Return what old protocols write for an empty array."""
+    """Return the data of an empty array in old protocols."""
     return b""
 
 
-_IGNORED_NAMES: Final = (  # what training scripts leave beside weights
+_IGNORED_NAMES: Final = (  # types that training scripts save beside weights
     "argparse.Namespace",
     "types.SimpleNamespace",
     *(
@@ -129,7 +129,7 @@ _IGNORED_NAMES: Final = (  # what training scripts leave beside weights
         for module in ("pathlib", "pathlib._local")
         for name in ("Path", "PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath")
     ),
-    *(  # what a dict with a default makes for a new key
+    *(  # default factories of defaultdicts
         f"{module}.{name}"
         for module in ("builtins", "__builtin__")
         for name in ("dict", "float", "int", "list")
@@ -151,12 +151,12 @@ STAND_INS: Final[Mapping[str, Callable[..., object]]] = MappingProxyType(
         **dict.fromkeys(_IGNORED_NAMES, _Ignored),
     }
 )
-"""What is called in the place of each name in a file."""
+"""Stand-ins for the names in a file."""
 
 
 class _ArrayUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> object:
-        """Return the stand-in for a name of a pickled array; refuse all others."""
+        """Return the stand-in for a name that occurs in pickled arrays; refuse all others."""
         full_name = f"{module}.{name}"
         if full_name not in STAND_INS:
             raise _RefusedError(full_name)
@@ -164,7 +164,7 @@ class _ArrayUnpickler(pickle.Unpickler):
 
 
 def load_arrays(path: Path) -> object:
-    """Return what a pickle holds: dicts, lists, text, numbers, and arrays as `NotedArray`.
+    """Load a pickle as dicts, lists, strings, numbers, and arrays as `NotedArray`.
 
     Raises:
         CorruptWeightsError: it is damaged, or asks for anything beyond arrays.
@@ -176,7 +176,7 @@ def load_arrays(path: Path) -> object:
 
 @contextmanager
 def unpickling_errors(path: Path) -> Iterator[None]:
-    """Raise CorruptWeightsError for what is wrong with a pickle or its arrays."""
+    """Turn errors of a pickle or its arrays into CorruptWeightsError."""
     try:
         yield
     except _RefusedError as error:
@@ -188,7 +188,7 @@ def unpickling_errors(path: Path) -> Iterator[None]:
 
 
 def refused(path: Path, *, what: str) -> CorruptWeightsError:
-    """Return the error for a file that asks for more than arrays, such as a function of Python."""
+    """Return the error for a file that needs more than arrays, such as a Python function."""
     shown = what if len(what) <= _MAX_SHOWN else f"{what[:_MAX_SHOWN]}..."
     return CorruptWeightsError(
         f"{path} asks for {shown}, which weights do not need; nothing of it was run",
@@ -197,7 +197,7 @@ def refused(path: Path, *, what: str) -> CorruptWeightsError:
 
 
 def _array(data: object, dtype: object, shape: object, *, order: str) -> np.ndarray:
-    if isinstance(data, str):  # of Python 2
+    if isinstance(data, str):  # from Python 2
         data = data.encode("latin1")
     if not isinstance(data, (bytes, bytearray)) or not isinstance(dtype, _NotedDtype):
         raise _RefusedError("an array that is not of bytes")
@@ -206,5 +206,5 @@ def _array(data: object, dtype: object, shape: object, *, order: str) -> np.ndar
     kind = dtype.dtype()
     if math.prod(shape) * kind.itemsize != len(data):
         raise ValueError(f"{len(data)} bytes for an array of shape {shape} and type {kind}")
-    values = np.frombuffer(data, dtype=kind).astype(kind.newbyteorder("="))  # a copy, which may be written
+    values = np.frombuffer(data, dtype=kind).astype(kind.newbyteorder("="))  # a writable copy
     return values.reshape(shape, order="F" if order == "F" else "C")

@@ -1,11 +1,11 @@
-"""Published checkpoint files as plain tensors. No file gets to run code, whatever it asks for.
+"""Reader of published checkpoint files, which never runs code from a file.
 
-    .safetensors   as it is
-    .pth, .pt      by torch's loader for weights only
-    .pkl           detectron2's pickles of numpy arrays, by `array_pickle.py`
+    .safetensors   directly
+    .pth, .pt      with torch's weights-only loader
+    .pkl           detectron2's pickles of numpy arrays, with `array_pickle.py`
 
-What a file is says its first bytes, not its name. What lies beside the weights does not matter: numbers and
-arrays of numpy, options and paths of the training script are skipped, in both kinds of pickle.
+The first bytes of a file decide its type, not its name. What is stored beside the weights is skipped in both
+kinds of pickle: numpy numbers and arrays, options and paths of the training script.
 """
 
 import pickle
@@ -30,7 +30,7 @@ from ovvis_models.converters.array_pickle import (
 from ovvis_models.errors import CorruptWeightsError, MissingWeightsError
 from ovvis_models.weights import read_tensors
 
-_WEIGHT_ENTRIES: Final = (  # under which a file with more in it keeps its weights, the first that is there
+_WEIGHT_ENTRIES: Final = (  # keys that hold the weights in a file with other entries; the first that exists
     "model",
     "state_dict",
     "model_state_dict",
@@ -42,25 +42,25 @@ _WEIGHT_ENTRIES: Final = (  # under which a file with more in it keeps its weigh
     "model_ema",
     "ema",
 )
-_WRAPPER: Final = "_orig_mod."  # in names of compiled modules
+_WRAPPER: Final = "_orig_mod."  # prefix in names of compiled modules
 _ZIP_START: Final = b"PK\x03\x04"
 _PICKLE_START: Final = b"\x80"
 _OLD_TORCH_START: Final = pickle.dumps(0x1950A86A20F9469CFC6C, protocol=2)  # torch's magic number
 _TAKE_SAFETENSORS: Final = "take a safetensors file, or one from the model's publisher"
-_ASKED_FOR: Final = re.compile(r"GLOBAL (\S+)|function (\S.*)")  # in what torch says of a refused file
+_ASKED_FOR: Final = re.compile(r"GLOBAL (\S+)|function (\S.*)")  # in torch's error about a refused file
 _TORCH_STAND_INS: Final[list[Callable[..., object] | tuple[Callable[..., object], str]]] = [
     (stand_in, name) for name, stand_in in STAND_INS.items()
 ]
 
 
 def read_checkpoint(path: Path) -> dict[str, Tensor]:
-    """Return the weights of a file under its own names, on the CPU; what else it holds is left out.
+    """Return the weights of a file under its own names, on the CPU; other entries are left out.
 
-    What all names begin with, such as the `module.` of a wrapper, is taken off.
+    A prefix that all names share, such as the `module.` of a wrapper, is removed.
 
     Raises:
         MissingWeightsError: there is no such file.
-        CorruptWeightsError: it cannot be read, wants to run code, or holds no weights.
+        CorruptWeightsError: it cannot be read, would run code, or holds no weights.
     """
     if not path.is_file():
         raise MissingWeightsError(f"no weights file {path}", hint="check the path")
@@ -69,7 +69,7 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
     if start.startswith((_ZIP_START, _OLD_TORCH_START)):
         weights = _weights_of(path, _load_torch(path, is_zip=start.startswith(_ZIP_START)))
         return without_common_prefix(weights)
-    if start[8:9] == b"{":  # after the length of its head, which may well begin as a pickle does
+    if start[8:9] == b"{":  # after the 8 length bytes, which may look like the start of a pickle
         return without_common_prefix(read_tensors(path))
     if start.startswith(_PICKLE_START):
         return without_common_prefix(_weights_of(path, load_arrays(path)))
@@ -85,7 +85,7 @@ def _load_torch(path: Path, *, is_zip: bool) -> object:
         )
     try:
         with torch.serialization.safe_globals(_TORCH_STAND_INS), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch has its doubts about newer pickles; errors are raised
+            warnings.simplefilter("ignore")  # torch warns about newer pickles; errors are raised
             found: object = torch.load(  # noqa: TID251 - weights only, so nothing of the file is executed
                 path, map_location="cpu", weights_only=True, mmap=is_zip
             )
@@ -105,7 +105,7 @@ def _is_torchscript(path: Path) -> bool:
         with zipfile.ZipFile(path) as archive:
             return any(name.endswith("constants.pkl") for name in archive.namelist())
     except (zipfile.BadZipFile, OSError):
-        return False  # torch says what is wrong with it
+        return False  # torch reports what is wrong with it
 
 
 def _weights_of(path: Path, found: object) -> dict[str, Tensor]:
@@ -123,9 +123,9 @@ def _weights_of(path: Path, found: object) -> dict[str, Tensor]:
 
 
 def without_common_prefix(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the weights without the leading parts that all names share, and without torch's own wrapper.
+    """Return the weights without the prefix that all names share, and without torch's compile prefix.
 
-    Single numbers without a dot in their name, such as a best score, have no prefix to share.
+    Scalars without a dot in their name, such as a best score, are ignored when looking for the prefix.
     """
     weights = {name.replace(_WRAPPER, ""): tensor for name, tensor in weights.items()}
     shared = [name for name, tensor in weights.items() if tensor.ndim or "." in name]

@@ -1,4 +1,4 @@
-"""CLIP checkpoints under the names of open_clip, which are those of OpenAI's files too."""
+"""CLIP checkpoints with the names of open_clip, which OpenAI's files use, too."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -36,7 +36,7 @@ def vision_only(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def from_open_clip(checkpoint: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the checkpoint with the names and shapes of `expected`, the state dict of its open_clip model.
 
-    Single numbers that the model does not have are left out, such as `vocab_size` beside OpenAI's tensors.
+    Scalars that the model lacks are left out, such as `vocab_size` beside OpenAI's tensors.
 
     Raises:
         MismatchedWeightsError: a tensor is missing, left over, or of another shape.
@@ -45,13 +45,13 @@ def from_open_clip(checkpoint: Mapping[str, Tensor], expected: Mapping[str, Tens
     report = mismatch(expected, tensors)
     if report:
         raise MismatchedWeightsError(
-            f"this looks like {describe(tensors)}, {describe(expected)} is needed: {report}"
+            f"this looks like {describe(tensors)}, but the model needs {describe(expected)}: {report}"
         )
     return tensors
 
 
 def describe(checkpoint: Mapping[str, Tensor]) -> str:
-    """The name of a CLIP architecture, as far as its vision tower tells."""
+    """Return the name of a CLIP architecture, as far as its vision tower tells."""
     patches = checkpoint.get(_PATCHES)
     if patches is None or patches.ndim != 4 or "visual.class_embedding" not in checkpoint:
         return "a CLIP without a vision transformer"

@@ -1,7 +1,7 @@
 """Translation of state dicts between this project's names and those of published checkpoints.
 
 A layout is a list of rules from our names to theirs. Where they pack query, key and value projections into
-one tensor, three of our names stand for its thirds. The same table serves both directions.
+one tensor, three of our names map to its thirds. The same table serves both directions.
 """
 
 import re
@@ -19,7 +19,7 @@ _NUM_SHOWN = 5  # names in a report
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where one of our tensors stands in their file: under a name, whole or as third 0, 1 or 2 of axis 0."""
+    """Position of one of our tensors in their file: a name, and None or third 0, 1 or 2 of axis 0."""
 
     name: str
     third: int | None = None
@@ -27,7 +27,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class KeyRule:
-    """Our names that match `ours` completely are called `theirs` (with the groups of `ours`) over there."""
+    """Rule: names that match `ours` completely become `theirs`, with the groups of `ours`."""
 
     ours: str
     theirs: str
@@ -35,10 +35,10 @@ class KeyRule:
 
 
 def key_table(names: Iterable[str], rules: Sequence[KeyRule]) -> dict[str, Source]:
-    """Return where each of our `names` stands in their layout.
+    """Return the position of each of our `names` in their layout.
 
     Raises:
-        MismatchedWeightsError: a name has no rule: the network is not of this layout.
+        MismatchedWeightsError: a name has no rule: the network does not have this layout.
     """
     table = {name: _source(name, rules) for name in names}
     unknown = [name for name, source in table.items() if source is None]
@@ -55,7 +55,7 @@ def to_ours(
 ) -> dict[str, Tensor]:
     """Return a state dict with the names and shapes of `expected`; every tensor of `theirs` must be used.
 
-    Single numbers that have no place are left out: they are no part of a network but, say, its best score.
+    Scalars without a rule are left out: they are not part of the network but, for example, its best score.
 
     Raises:
         MismatchedWeightsError: a tensor is missing, left over, or of another shape.
@@ -78,10 +78,10 @@ def to_ours(
 
 
 def to_theirs(ours: Mapping[str, Tensor], rules: Sequence[KeyRule]) -> dict[str, Tensor]:
-    """Return the state dict under their names, packed as theirs.
+    """Return the state dict under their names, packed as in their file.
 
     Raises:
-        MismatchedWeightsError: a name has no rule, or one of three thirds is absent.
+        MismatchedWeightsError: a name has no rule, or one of three thirds is missing.
     """
     theirs: dict[str, Tensor] = {}
     thirds: dict[str, dict[int, Tensor]] = {}

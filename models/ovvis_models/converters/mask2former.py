@@ -1,6 +1,6 @@
-"""State dicts of the official Mask2Former and MinVIS (detectron2 names) to ours and back.
+"""Conversion of state dicts of the official Mask2Former and MinVIS (detectron2 names) to ours and back.
 
-The names of both are the same; MinVIS has other numbers of classes.
+Both have the same names; MinVIS has other numbers of classes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ _PIXEL: Final = "sem_seg_head.pixel_decoder."
 _QUERY: Final = "sem_seg_head.predictor."
 _UNUSED: Final = ("criterion.empty_weight", "criterion.empty_object_weight")  # class weights of the loss
 _UNUSED_SUFFIXES: Final = (
-    ".num_batches_tracked",  # counters that some versions of frozen batch norm carry
+    ".num_batches_tracked",  # in some versions of frozen batch norm
     ".relative_position_index",  # follows from the window size
 )
 
@@ -109,7 +109,7 @@ RULES: Final = (*_resnet_rules(), *_swin_rules(), *_pixel_decoder_rules(), *_que
 
 
 def is_mask2former(checkpoint: Mapping[str, Tensor]) -> bool:
-    """Whether the names are those of a Mask2Former or MinVIS, in any layout that `from_published` reads."""
+    """Return whether the names are of a Mask2Former or MinVIS, in any layout of `from_published`."""
     return is_hub_layout(checkpoint) or any(name.startswith("sem_seg_head.") for name in checkpoint)
 
 
@@ -121,7 +121,7 @@ def from_published(
     Systems whose networks hold more than a Mask2Former bring rules of their own.
 
     Raises:
-        MismatchedWeightsError: it is of another network; the message says of which, where that can be told.
+        MismatchedWeightsError: it is of another network; the message says which, if that is known.
     """
     try:
         official = hub_to_detectron2(checkpoint) if is_hub_layout(checkpoint) else checkpoint
@@ -138,7 +138,7 @@ def from_detectron2(
 ) -> dict[str, Tensor]:
     """Return the checkpoint under the names of `expected`, the state dict of the network that it is for.
 
-    Older spellings are understood; loss weights and batch counters are dropped.
+    Older spellings are accepted; loss weights and batch counters are dropped.
 
     Raises:
         MismatchedWeightsError: a tensor is missing, left over, or of another shape.
@@ -152,16 +152,16 @@ def from_detectron2(
 
 
 def to_detectron2(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return our state dict under the official names; the loss weights, which we do not have, are absent.
+    """Return our state dict under the official names, without loss weights.
 
     Raises:
-        MismatchedWeightsError: the network has parts that the official one has not.
+        MismatchedWeightsError: the network has parts that the official one lacks.
     """
     return to_theirs(state, RULES)
 
 
 def _present_spelling(name: str) -> str:
-    """Return the name that present versions of the official code give to a tensor of an older checkpoint."""
+    """Return the current official name of a tensor of an older checkpoint."""
     head, _, rest = name.partition("sem_seg_head.")
     if head or not rest:
         return name

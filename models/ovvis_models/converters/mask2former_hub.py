@@ -1,6 +1,6 @@
-"""Mask2Former as the transformers library writes it into files, to detectron2's names and back.
+"""Conversion of Mask2Former files of the transformers library to detectron2's names and back.
 
-From there on `mask2former.py` knows the way. In memory the library may use other names.
+`mask2former.py` converts those to ours. In memory the library may use other names.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ _UNUSED_SUFFIXES: Final = (
     "criterion.empty_weight",
     ".num_batches_tracked",
     ".relative_position_index",
-    "swin.layernorm.weight",  # of the classifier that the backbone was
+    "swin.layernorm.weight",  # of the classifier that the backbone came from
     "swin.layernorm.bias",
 )
 
@@ -116,21 +116,21 @@ RULES: Final = (*_resnet_rules(), *_swin_rules(), *_pixel_decoder_rules(), *_que
 
 
 def is_hub_layout(checkpoint: Mapping[str, Tensor]) -> bool:
-    """Whether the names are those of the transformers library."""
+    """Return whether the names are those of the transformers library."""
     return any(name.startswith(_START) for name in checkpoint)
 
 
 def hub_to_detectron2(checkpoint: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the checkpoint under detectron2's names, with query, key and value packed as there.
+    """Convert the checkpoint to detectron2's names, with query, key and value packed.
 
     Raises:
-        MismatchedWeightsError: a tensor has no place in a Mask2Former.
+        MismatchedWeightsError: a tensor is not part of a Mask2Former.
     """
     return to_theirs(_used(checkpoint), RULES)
 
 
 def detectron2_to_hub(official: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return a state dict of detectron2's names under those of `expected`, a file of the library.
+    """Convert a state dict with detectron2's names to those of `expected`, a file of the library.
 
     Raises:
         MismatchedWeightsError: a tensor is missing, left over, or of another shape.

@@ -1,4 +1,4 @@
-"""What kind of Mask2Former a state dict is of, in any layout: for reports that a person understands."""
+"""Recognition of the kind of Mask2Former in a state dict, in any layout, for readable error messages."""
 
 import re
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ _CLASSES: Final = r"(.*\.)?(class_embed|class_predictor|object_head\.linear)\.we
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkKind:
-    """The numbers by which published networks differ; None where the names do not tell."""
+    """Numbers by which published networks differ; None if the names do not tell."""
 
     backbone: str | None
     num_queries: int | None
@@ -40,7 +40,7 @@ def kind_of(checkpoint: Mapping[str, Tensor]) -> NetworkKind:
 
 
 def difference(found: NetworkKind, wanted: NetworkKind) -> str:
-    """Return in words what tells two kinds apart, with what to do; empty when nothing does."""
+    """Describe in words how two kinds differ, and what to do; empty if they do not."""
     if found.backbone is not None and found.backbone != wanted.backbone:
         return f"this looks like a {found.backbone} checkpoint; the model needs {wanted.backbone}"
     if found.num_queries is not None and found.num_queries != wanted.num_queries:

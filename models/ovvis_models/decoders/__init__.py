@@ -1,1 +1,1 @@
-"""From feature maps to queries with masks."""
+"""Decoders from feature maps to queries with masks."""

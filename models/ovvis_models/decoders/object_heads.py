@@ -1,7 +1,7 @@
-"""Is a query any object, and how good is its mask?
+"""Heads for objectness and mask quality of each query.
 
-One class-agnostic logit, two columns for object and nothing (CLIP-VIS, OV2Seg), or a closed set of classes
-with a no-object column.
+Objectness is one class-agnostic logit, two columns for object and nothing (CLIP-VIS, OV2Seg), or a closed set
+of classes plus no-object.
 """
 
 from typing import Protocol
@@ -16,7 +16,7 @@ QUALITY_LAYERS = 3  # of the mask-quality head of CLIP-VIS
 
 
 class ObjectHead(Protocol):
-    """Maps queries to object logits, and those to one logit a query."""
+    """A head from queries to object logits, and from those to one logit per query."""
 
     def __call__(self, query_embeds: Float[Tensor, "B Q C"]) -> Float[Tensor, "B Q O"]:
         """Return the head's raw columns."""
@@ -28,7 +28,7 @@ class ObjectHead(Protocol):
 
 
 class ClassAgnosticHead(nn.Module):
-    """One logit a query."""
+    """One logit per query."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class ClassAgnosticHead(nn.Module):
 
 
 class ClosedSetHead(nn.Module):
-    """K class logits and, last, the logit of no object; a softmax over all of them gives probabilities."""
+    """K class logits and, last, a no-object logit; their softmax gives probabilities."""
 
     def __init__(self, width: int, *, num_classes: int) -> None:
         super().__init__()
@@ -62,7 +62,7 @@ class ClosedSetHead(nn.Module):
 
 
 class ObjectOrNothingHead(nn.Module):
-    """Two logits, object and nothing, of which a softmax gives probabilities (CLIP-VIS, OV2Seg)."""
+    """Two logits, object and nothing, whose softmax gives probabilities (CLIP-VIS, OV2Seg)."""
 
     def __init__(self, width: int, *, num_layers: int) -> None:
         super().__init__()
@@ -79,7 +79,7 @@ class ObjectOrNothingHead(nn.Module):
 
 
 class MaskQualityHead(nn.Module):
-    """One logit a query, whose sigmoid is the expected overlap of its mask with the object (CLIP-VIS)."""
+    """One logit per query, whose sigmoid is the expected overlap of its mask with the object (CLIP-VIS)."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
 """The pixel decoder: deformable encoder over strides 32, 16, 8, and one FPN step to stride 4.
 
 Paper: Mask2Former (Cheng et al., CVPR 2022), with the encoder of Deformable DETR (Zhu et al., ICLR 2021).
-Padded pixels take part like all others, as in the published networks.
+Padded pixels are not masked, as in the published networks.
 """
 
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ class EncoderLayer(nn.Module):
         reference_points: Float[Tensor, "S 2"],
         shapes: LevelShapes,
     ) -> Float[Tensor, "B S C"]:
-        """Return the tokens after one layer; position is added to what asks, not to what is read."""
+        """Return the tokens after one layer; the position is added to the query, not to the value."""
         read = self.attention(
             tokens + position, value=tokens, reference_points=reference_points, shapes=shapes
         )
@@ -110,7 +110,7 @@ class PixelDecoder(nn.Module):
 
 
 def pixel_centers(shapes: LevelShapes, *, like: Tensor) -> Float[Tensor, "S 2"]:
-    """Return (x, y) in [0, 1] of every token's own pixel centre, in the order of the tokens."""
+    """Return (x, y) in [0, 1] of every token's pixel center, in the order of the tokens."""
     grids = []
     for height, width in shapes.sizes:
         ys = (torch.arange(height, dtype=like.dtype, device=like.device) + 0.5) / height

@@ -1,4 +1,4 @@
-"""Where the decoder's queries come from: learned vectors, or the best places of an objectness map."""
+"""Sources of the decoder's queries: learned vectors, or peaks of an objectness map."""
 
 from typing import Protocol
 
@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from ovvis_models.blocks.decoder_output import InitialQueries, PixelFeatures, QueryOrigin
 
 HEATMAP_PRIOR_LOGIT = -2.2  # the map starts at a probability of 0.1 everywhere
-NOT_A_PEAK_LOGIT = 1e4  # subtracted, so that every local maximum ranks before every other place
+NOT_A_PEAK_LOGIT = 1e4  # subtracted, so that local maxima rank before all other places
 
 
 class QuerySource(Protocol):
-    """Gives the queries of a batch of images."""
+    """A source of queries for a batch of images."""
 
     def __call__(self, features: PixelFeatures) -> InitialQueries:
         """Return content and position of Q queries for each image."""
@@ -41,7 +41,7 @@ class LearnedQueries(nn.Module):
 class GuidedQueries(nn.Module):
     """Queries at the best local maxima of an objectness map, computed from the stride-8 level.
 
-    Small networks trained for minutes need this: free queries first have to agree on who takes what.
+    Small networks trained for minutes need this: learned queries must first agree on who takes which object.
     """
 
     def __init__(self, num_queries: int, *, width: int) -> None:
@@ -55,10 +55,10 @@ class GuidedQueries(nn.Module):
         nn.init.constant_(to_logit.bias, HEATMAP_PRIOR_LOGIT)
 
     def forward(self, features: PixelFeatures) -> InitialQueries:
-        """Return one query for each of the best places, best first, and the map's logits.
+        """Return one query for each of the best places, best first, and the logits of the map.
 
         Raises:
-            ValueError: the map has fewer places than queries are wanted.
+            ValueError: the map has fewer places than queries.
         """
         level = features.levels[-1]
         heatmap_logits = self.heatmap(level)[:, 0]
@@ -76,7 +76,7 @@ class GuidedQueries(nn.Module):
 
 
 def place_centers(places: Int[Tensor, "B Q"], *, hw: tuple[int, int]) -> Float[Tensor, "B Q 2"]:
-    """Return (x, y) in [0, 1] of the centres of flat places on a map of size `hw`."""
+    """Return (x, y) in [0, 1] of the centers of flat places on a map of size `hw`."""
     height, width = hw
     x, y = places % width, torch.div(places, width, rounding_mode="floor")
     return torch.stack([(x + 0.5) / width, (y + 0.5) / height], dim=-1)

@@ -1,11 +1,11 @@
 """The masked-attention decoder of Mask2Former.
 
-Each layer lets the queries look at one level (32, 16, 8, 32, ...) inside the masks that the layer before
-predicted, then at each other. Heads stand before the first layer and after every one.
+In each layer the queries attend to one level (32, 16, 8, 32, ...) inside the masks that the layer before
+predicted, then to each other. There are heads before the first layer and after every one.
 
-Deviation from the original, of form only: attention masks are not computed at stride 4 and shrunk, but from
-pixel embeddings that were shrunk once (bilinear resampling commutes with the dot product); and at inference
-the heads other than the last compute only that.
+Same result as the original, computed differently: attention masks are not computed at stride 4 and shrunk,
+but from pixel embeddings that are shrunk once (bilinear resampling commutes with the dot product). At
+inference the heads before the last compute only attention masks.
 """
 
 import torch
@@ -40,7 +40,7 @@ class DecoderLayer(nn.Module):
         position: Float[Tensor, "S C"],
         allowed: Bool[Tensor, "B Q S"],
     ) -> Float[Tensor, "B Q C"]:
-        """Return the queries after one layer; `content` holds the level embedding already."""
+        """Return the queries after one layer; `content` already includes the level embedding."""
         queries = self.cross_attention(
             queries, query=queries + query_pos, key=content + position, value=content, allowed=allowed
         )
@@ -76,7 +76,7 @@ class QueryDecoder(nn.Module):
         self.mask_embed = MLP(width, hidden_dim=width, out_dim=width, num_layers=3)
 
     def last(self, features: PixelFeatures) -> LayerOutput:
-        """Return the heads after the last layer only; the others cost nothing but their attention masks."""
+        """Return only the heads after the last layer; earlier layers compute attention masks only."""
         output: DecoderOutput = self(features, every_head=False)
         return output.layers[-1]
 
@@ -120,7 +120,7 @@ class QueryDecoder(nn.Module):
 def allowed_places(
     mask_embeds: Float[Tensor, "B Q C"], pixel_embeds: Float[Tensor, "B C S"]
 ) -> Bool[Tensor, "B Q S"]:
-    """Return where each query may look: inside its own mask, or everywhere when that is empty."""
+    """Return where each query may attend: inside its own mask, or everywhere if that is empty."""
     inside = inside_masks(mask_embeds, pixel_embeds)
     return inside | ~inside.any(dim=-1, keepdim=True)
 
@@ -141,10 +141,10 @@ def shrink_to(
 
 
 def flattened(maps: Float[Tensor, "B C h w"]) -> Float[Tensor, "B C S"]:
-    """Return the maps with their places in a row; channels last, nothing is copied.
+    """Return the maps with height and width flattened; channels last, without a copy.
 
-    Unlike those of `maps.flatten(2)`, the strides are such that a CPU's product in bfloat16 takes the maps of
-    a single image as they are, too.
+    Unlike with `maps.flatten(2)`, the strides let a CPU multiply the maps of a single image in bfloat16
+    without a copy, too.
     """
     rows = maps.permute(0, 2, 3, 1).flatten(0, 2)  # (B * S, C)
     return torch.unflatten(rows, 0, (len(maps), -1)).transpose(1, 2)

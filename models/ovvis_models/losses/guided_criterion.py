@@ -1,14 +1,15 @@
-"""The loss of the proposal network with guided queries, which know where they start.
+"""Loss of the proposal network with guided queries, which start at points of an objectness map.
 
-Learned queries must first agree on who takes which object (`SetCriterion`). A guided query is simply taught
-the object that it starts on, together with all others that do: with several queries an object and no
-assignment that changes from step to step, a small network learns faster. Which of them stands for the object
-is told by the object logit: it predicts the IoU of the query's own mask with the object, so that the best
-mask comes first and the others are dropped as its duplicates (`proposal_selection`).
+Learned queries must first agree on who takes which object (`SetCriterion`). A guided query is trained on the
+object that it starts on, together with all others that start there. With several queries per object, and no
+assignment that changes from step to step, a small network learns faster. The object logit predicts the IoU of
+the query's own mask with the object, so that the best mask ranks first and the others are dropped as
+duplicates (`proposal_selection`). Queries on one object are therefore exempt from the margin loss L_SC (Eq. 2
+of InstFormer), which the paper applies to all pairs.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -24,28 +25,45 @@ from ovvis_models.losses.matcher import Assignment
 from ovvis_models.losses.objectness import objectness_loss
 from ovvis_models.losses.points import read_points
 from ovvis_models.losses.query_targets import QueryTargets, query_targets
-from ovvis_models.losses.targets import ObjectBatch, Target, background_of, gather_objects
+from ovvis_models.losses.targets import Target, gather_objects, gather_unlabelled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuidedWeights:
-    """What each loss is multiplied with."""
+    """Weights of the losses."""
 
     object: float = 2.0
     mask_bce: float = 5.0
     dice: float = 5.0
     margin: float = 0.5
     heatmap: float = 1.0
-    quality: float = 2.0  # where the network predicts it
+    quality: float = 2.0  # if the network predicts it
 
 
 class GuidedCriterion:
-    """Losses of a batch; holds numbers only, no parameters."""
+    """Losses of a batch; has no parameters."""
 
-    def __init__(self, *, sampling: PointSampling, weights: GuidedWeights, margin: float = 0.8) -> None:
+    def __init__(
+        self,
+        *,
+        sampling: PointSampling,
+        weights: GuidedWeights,
+        margin: float = 0.8,
+        crowd_exponent: float = 0.0,
+    ) -> None:
+        """Holds the numbers.
+
+        Args:
+            sampling: where masks are compared.
+            weights: of the losses.
+            margin: of the margin loss.
+            crowd_exponent: weight n ** -crowd_exponent of each of n queries on one object in the mask losses;
+                0 weights all queries alike, 1 all objects alike.
+        """
         self.sampling = sampling
         self.weights = weights
         self.margin = margin
+        self.crowd_exponent = crowd_exponent
 
     def __call__(
         self,
@@ -54,40 +72,43 @@ class GuidedCriterion:
         *,
         generator: torch.Generator | None = None,
     ) -> dict[str, Float[Tensor, ""]]:
-        """Return the weighted losses by name; their sum is what to minimise.
+        """Return the weighted losses by name; their sum is to be minimized.
 
-        Randomness (points) comes from `generator`, or from torch's global one. Mask losses are means over the
+        Random points come from `generator`, or from torch's global one. Mask losses are means over the
         queries that start on an object, summed over layers.
 
         Raises:
             ValueError: the queries are not guided.
         """
         if output.origin is None:
-            raise ValueError("these queries do not know where they start: use SetCriterion")
+            raise ValueError("these queries are not guided: use SetCriterion")
         layers, weights = output.layers, self.weights
         dtype = torch.promote_types(layers[0].mask_logits.dtype, torch.float32)
         objects = gather_objects(targets, dtype=dtype)
         pairs = query_targets(output.origin.points.to(dtype), objects)
-        num_pairs = max(pairs.objects.num_objects, 1)
         assignment = _same_in_all(layers, pairs)
         reads = read_masks(layers, pairs.objects, assignment, sampling=self.sampling, generator=generator)
+        share = pair_weights(pairs, exponent=self.crowd_exponent)
+        reads = replace(reads, weight=reads.weight * share)
+        num_pairs = max(float(share.sum()), 1.0)
+        unlabelled = gather_unlabelled(targets, dtype=dtype)
         object_logits = torch.stack([layer.object_logits[..., 0] for layer in layers]).to(dtype)
         decoded = torch.stack([layer.query_embeds for layer in layers[1:]])
         heatmap_logits = output.origin.heatmap_logits.to(dtype)
         heatmap = heatmap_targets(objects, hw=(heatmap_logits.shape[1], heatmap_logits.shape[2]))
         wanted = own_iou(layers, pairs, like=object_logits)
-        background = background_of(targets, like=objects.masks)
-        sure = read_points(background, output.origin.points.to(dtype))[:, 0]  # B Q
+        unknown_queries = unknown_places = None
+        if unlabelled is not None:
+            unknown_queries = read_points(unlabelled, output.origin.points.to(dtype))[:, 0] > 0.5
+            unknown_places = F.interpolate(unlabelled, size=heatmap.shape[1:], mode="area")[:, 0] > 0.5
         losses = {
-            "object": weights.object * objectness_loss(object_logits, wanted, no_object_weight=sure),
+            "object": weights.object
+            * objectness_loss(object_logits, wanted, no_object_weight=1.0, unknown=unknown_queries),
             "mask_bce": weights.mask_bce * mask_bce_loss(reads, num_objects=num_pairs),
             "dice": weights.dice * dice_loss(reads, num_objects=num_pairs),
             "heatmap": weights.heatmap
             * heatmap_loss(
-                heatmap_logits,
-                heatmap,
-                num_objects=max(objects.num_objects, 1),
-                certainty=_certainty(objects, background, hw=(heatmap.shape[1], heatmap.shape[2])),
+                heatmap_logits, heatmap, num_objects=max(objects.num_objects, 1), unknown=unknown_places
             ),
         }
         if weights.margin > 0:
@@ -116,15 +137,13 @@ def own_iou(
     return wanted
 
 
+def pair_weights(pairs: QueryTargets, *, exponent: float) -> Float[Tensor, " M"]:
+    """Return n to the power -exponent for each pair, n being how many queries start on its object."""
+    companions = pairs.same_object[pairs.objects.image_index, pairs.query_index].sum(dim=1)
+    return companions.clamp(min=1).to(pairs.objects.masks.dtype) ** -exponent
+
+
 def _same_in_all(layers: Sequence[LayerOutput], pairs: QueryTargets) -> Assignment:
-    """Return the pairs as an assignment, the same in every layer."""
+    """Return the pairs as an assignment that is the same in every layer."""
     query_index = pairs.query_index.expand(len(layers), -1)
     return Assignment(query_index=query_index, assigned=torch.ones_like(query_index, dtype=torch.bool))
-
-
-def _certainty(
-    objects: ObjectBatch, background: Float[Tensor, "B 1 H W"], *, hw: tuple[int, int]
-) -> Float[Tensor, "B h w"]:
-    """Return how surely each place of the map is no centre: 1 in objects, elsewhere as sure as background."""
-    inside = torch.zeros_like(background).index_add(0, objects.image_index, objects.masks)
-    return F.interpolate(torch.where(inside > 0, 1.0, background), size=hw, mode="area")[:, 0]

@@ -1,20 +1,20 @@
-"""Loss of the objectness map that guides queries: focal, with less penalty near a centre (CenterNet)."""
+"""Focal loss of the objectness map that guides queries, with less penalty near centers (CenterNet)."""
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from ovvis_models.losses.targets import ObjectBatch
 
-FOCUS = 2.0  # exponent that quietens what is already right
-NEARNESS = 4.0  # exponent that quietens what is near a centre
-MIN_SIGMA = 0.6  # in places of the map: a centre's neighbours are never full negatives
+FOCUS = 2.0  # exponent that reduces the loss of places that are already right
+NEARNESS = 4.0  # exponent that reduces the loss near a center
+MIN_SIGMA = 0.6  # in places of the map: neighbors of a center are never full negatives
 SIGMA_PER_RADIUS = 1 / 3
 
 
 def heatmap_targets(objects: ObjectBatch, *, hw: tuple[int, int]) -> Float[Tensor, "B h w"]:
-    """Return a Gaussian at each object's centre, 1 exactly at its place; the maximum where they meet."""
+    """Return a Gaussian at each object's center, exactly 1 there; the maximum where Gaussians overlap."""
     height, width = hw
     masks = objects.masks
     scale = masks.new_tensor([width / masks.shape[-1], height / masks.shape[-2]])
@@ -36,16 +36,16 @@ def heatmap_loss(
     wanted: Float[Tensor, "B h w"],
     *,
     num_objects: float,
-    certainty: Float[Tensor, "B h w"] | None = None,
+    unknown: Bool[Tensor, "B h w"] | None = None,
 ) -> Float[Tensor, ""]:
     """Return the focal loss, summed over places and divided by `num_objects`.
 
-    `certainty` in [0, 1] weights the places that are not centres; None counts all of them.
+    Places that are `unknown` (on an unlabelled part of the image) are not negatives.
     """
     probs = logits.sigmoid()
     centers = wanted == 1
     positive = (1 - probs) ** FOCUS * F.softplus(-logits)
     negative = (1 - wanted) ** NEARNESS * probs**FOCUS * F.softplus(logits)
-    if certainty is not None:
-        negative = negative * certainty
+    if unknown is not None:
+        negative = negative.masked_fill(unknown, 0.0)
     return torch.where(centers, positive, negative).sum() / num_objects

@@ -1,4 +1,4 @@
-"""The contrastive instance margin loss of InstFormer (its equation 2)."""
+"""The contrastive instance margin loss L_SC of InstFormer (Eq. 2): queries of one image differ."""
 
 import torch
 import torch.nn.functional as F
@@ -11,10 +11,12 @@ def margin_loss(
 ) -> Float[Tensor, ""]:
     """Return the mean over pairs i != j of max(0, cos(q_i, q_j) - margin).
 
-    The paper writes a sum over all pairs, i = j included: those add a constant without gradient and are left
-    out, and the sum is divided by the Q (Q - 1) pairs, so that one weight serves any number of queries.
-    Leading axes (images, layers) are averaged. Pairs in `alike` are meant to be the same object and cost
-    nothing. Needs two queries at least.
+    Deviations from the paper: its sum includes the pairs i = j, which add a constant without gradient; they
+    are left out. The sum is divided by the Q (Q - 1) pairs, so that one weight fits any number of queries.
+    Pairs in `alike` are exempt: guided queries on the same object are trained to agree (`guided_criterion`).
+    Learned queries (`set_criterion`) exempt none, as published.
+
+    Leading axes (images, layers) are averaged. There must be at least two queries.
     """
     unit = F.normalize(query_embeds, dim=-1)
     excess = (unit @ unit.transpose(-1, -2) - margin).relu()

@@ -1,4 +1,4 @@
-"""Does a query know how good its own mask is? L1 to the overlap at the sampled points (CLIP-VIS)."""
+"""Loss of the predicted mask quality: L1 to the IoU at the sampled points (CLIP-VIS)."""
 
 from collections.abc import Sequence
 
@@ -15,11 +15,11 @@ from ovvis_models.losses.targets import ObjectBatch
 def mask_quality_loss(reads: MaskReads, quality: Float[Tensor, "L G"]) -> Float[Tensor, ""]:
     """Return the mean difference to the overlap (IoU) in each layer, summed over layers.
 
-    The overlap is that of the hard prediction and the object at the points that the mask losses read; it
-    carries no gradient. Only assigned pairs that overlap at all count.
+    The overlap is that of the thresholded prediction and the object, at the points of the mask losses,
+    without a gradient. Only assigned pairs with any overlap count.
 
     Args:
-        reads: what the mask losses compare.
+        reads: predictions and targets of the mask losses.
         quality: expected overlap of the same pairs, in [0, 1].
     """
     with torch.no_grad():
@@ -34,7 +34,7 @@ def mask_quality_loss(reads: MaskReads, quality: Float[Tensor, "L G"]) -> Float[
 def assigned_quality(
     layers: Sequence[LayerOutput], objects: ObjectBatch, assignment: Assignment
 ) -> Float[Tensor, "L G"]:
-    """Return the expected overlap of the query that takes each object, in each layer."""
+    """Return the predicted overlap of the query assigned to each object, in each layer."""
     logits = [
         layer.quality_logits[objects.image_index, index]
         for layer, index in zip(layers, assignment.query_index, strict=True)

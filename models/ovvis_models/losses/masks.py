@@ -1,4 +1,4 @@
-"""Mask losses at points, most of them where the prediction is least certain (PointRend)."""
+"""Mask losses at sampled points, most of them where the prediction is least certain (PointRend)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,16 +18,18 @@ DICE_SMOOTHING = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PointSampling:
-    """How many points a mask loss reads, and how they are chosen."""
+    """Number of points of a mask loss, and how they are chosen."""
 
     num_points: int
     oversample: float = 3.0  # candidates = oversample * num_points
-    importance: float = 0.75  # share taken from the least certain candidates; the rest is uniform
+    importance: float = (
+        0.75  # share of the points taken from the least certain candidates; the rest is uniform
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MaskReads:
-    """Logits and targets of the assigned pairs at their points; `weight` is 0 for pairs that are none."""
+    """Logits and targets of pairs at their points; `weight` is 0 for pairs that are not assigned."""
 
     logits: Float[Tensor, "L G P"]
     wanted: Float[Tensor, "L G P"]
@@ -42,7 +44,7 @@ def read_masks(
     sampling: PointSampling,
     generator: torch.Generator | None,
 ) -> MaskReads:
-    """Return what the mask losses compare, with gradients to the logits."""
+    """Return the logits (with gradients) and targets that the mask losses compare."""
     like = objects.masks
     num_layers, num_objects = assignment.query_index.shape
     chosen = torch.stack(
@@ -68,7 +70,7 @@ def uncertain_points(
     sampling: PointSampling,
     generator: torch.Generator | None,
 ) -> Float[Tensor, "M P 2"]:
-    """Return points of which a share has the smallest |logit| among random candidates."""
+    """Return points, a share of which has the smallest |logit| among random candidates."""
     count = logits.shape[0]
     num_candidates = int(sampling.num_points * sampling.oversample)
     num_uncertain = int(sampling.num_points * sampling.importance)

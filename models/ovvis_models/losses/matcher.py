@@ -1,4 +1,4 @@
-"""Assignment of objects to queries: the cheapest one-to-one pairing, for every layer on its own."""
+"""Hungarian assignment of objects to queries, separately in each layer."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,13 +27,13 @@ class CostWeights:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assignment:
-    """Which query takes which object, in each of L layers."""
+    """The query assigned to each object, in each of L layers."""
 
     query_index: Int[Tensor, "L G"]  # 0 where not assigned
-    assigned: Bool[Tensor, "L G"]  # False only where an image has more objects than queries
+    assigned: Bool[Tensor, "L G"]  # False only if an image has more objects than queries
 
     def taken(self, objects: ObjectBatch, *, num_queries: int) -> Bool[Tensor, "L B Q"]:
-        """Return which queries take an object."""
+        """Return which queries are assigned an object."""
         num_layers = self.query_index.shape[0]
         taken = torch.zeros(
             num_layers,
@@ -48,7 +48,7 @@ class Assignment:
 
 
 class HungarianMatcher:
-    """Costs from masks read at points and from object logits; one transfer to the host a batch."""
+    """Matcher by masks at sampled points and object logits; one transfer to the host per batch."""
 
     def __init__(self, *, num_points: int, weights: CostWeights) -> None:
         self.num_points = num_points
@@ -81,7 +81,8 @@ class HungarianMatcher:
     ) -> Float[Tensor, "L B Q N"]:
         """Return the cost of each query for each object of its image.
 
-        Columns past an image's count mean nothing. All pairs of an image are read at the same uniform points.
+        Columns beyond an image's count are meaningless. All pairs of an image are read at the same uniform
+        points.
         """
         like = objects.masks
         points = random_points(objects.num_images, num_points=self.num_points, like=like, generator=generator)

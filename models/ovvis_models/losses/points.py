@@ -1,4 +1,4 @@
-"""Reading masks at points instead of everywhere."""
+"""Bilinear reads of maps at points."""
 
 import torch
 import torch.nn.functional as F
@@ -9,7 +9,7 @@ from torch import Tensor
 def read_points(
     maps: Float[Tensor, "G channels h w"], points: Float[Tensor, "G P 2"]
 ) -> Float[Tensor, "G channels P"]:
-    """Return bilinear reads of `maps` at `points`, (x, y) in [0, 1] of the map's area; zero outside."""
+    """Read `maps` bilinearly at `points`, (x, y) in [0, 1] of the map's area; zero outside."""
     read = F.grid_sample(maps, points[:, None] * 2 - 1, mode="bilinear", align_corners=False)
     return read[:, :, 0]
 
@@ -17,5 +17,5 @@ def read_points(
 def random_points(
     count: int, *, num_points: int, like: Tensor, generator: torch.Generator | None
 ) -> Float[Tensor, "count num_points 2"]:
-    """Return uniform points (x, y) in [0, 1), of the type and on the device of `like`."""
+    """Return uniform points (x, y) in [0, 1), with the dtype and device of `like`."""
     return torch.rand(count, num_points, 2, dtype=like.dtype, device=like.device, generator=generator)

@@ -1,4 +1,4 @@
-"""Which guided queries start on an object: their place lies on its visible part."""
+"""Assignment of guided queries to the objects whose visible part they start on."""
 
 from dataclasses import dataclass
 
@@ -12,19 +12,21 @@ from ovvis_models.losses.targets import ObjectBatch
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueryTargets:
-    """The M pairs of a query and the object that it starts on; an object may stand in many of them."""
+    """The M pairs of a query and the object it starts on; an object may occur in several pairs."""
 
     query_index: Int[Tensor, " M"]  # within the image
-    objects: ObjectBatch  # one row a pair, ordered by image
-    same_object: Bool[Tensor, "B Q Q"]  # queries that start on one and the same object
+    objects: ObjectBatch  # one row per pair, ordered by image
+    same_object: Bool[Tensor, "B Q Q"]  # queries that start on the same object
 
 
 def query_targets(points: Float[Tensor, "B Q 2"], objects: ObjectBatch) -> QueryTargets:
-    """Return the pairs; `points` are (x, y) in [0, 1] of the padded input, the places of the queries.
+    """Return the pairs; `points` are the starting points of the queries, (x, y) in [0, 1] of the padded
+    input.
 
-    Visible parts do not overlap, so that a query starts on one object at most.
+    A query starts on at most one object: where labelled masks overlap (food in a bowl), on the smallest.
     """
     covered = read_points(objects.masks, points[objects.image_index])[:, 0] > 0.5  # G Q
+    covered = covered & _smallest(covered, objects)
     row, query_index = covered.nonzero(as_tuple=True)
     image_index = objects.image_index[row]
     counts = torch.bincount(image_index, minlength=objects.num_images)
@@ -46,3 +48,17 @@ def query_targets(points: Float[Tensor, "B Q 2"], objects: ObjectBatch) -> Query
         ),
         same_object=same > 0,
     )
+
+
+def _smallest(covered: Bool[Tensor, "G Q"], objects: ObjectBatch) -> Bool[Tensor, "G Q"]:
+    """Return where no smaller object of the same image covers the query; of equal ones the first remains."""
+    area = objects.masks.sum(dim=(1, 2, 3))
+    order = torch.empty_like(area).scatter_(
+        0, area.argsort(stable=True), torch.arange(len(area), dtype=area.dtype, device=area.device)
+    )
+    rank = order[:, None].expand_as(covered)
+    rank = rank.masked_fill(~covered, torch.inf)
+    image = objects.image_index[:, None].expand_as(covered)
+    best = rank.new_full((objects.num_images, covered.shape[1]), torch.inf)
+    best = best.scatter_reduce(0, image, rank, "amin")
+    return rank == best[objects.image_index]

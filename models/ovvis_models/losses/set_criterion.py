@@ -1,7 +1,7 @@
-"""The loss of the proposal network with learned queries: one-to-one assignment and losses at every head.
+"""Loss of the proposal network with learned queries: one-to-one assignment and losses at every head.
 
-Paper: Mask2Former (Cheng et al., CVPR 2022) with one object logit for its classes, and the margin loss of
-InstFormer. CLIP-VIS adds the loss of the expected mask overlap and leaves out the margin.
+Paper: Mask2Former (Cheng et al., CVPR 2022) with one object logit instead of classes, and the margin loss of
+InstFormer. CLIP-VIS adds a mask-quality loss and leaves out the margin loss.
 """
 
 from collections.abc import Sequence
@@ -22,17 +22,17 @@ from ovvis_models.losses.targets import Target, gather_objects
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LossWeights:
-    """What each loss is multiplied with."""
+    """Weights of the losses."""
 
     object: float = 2.0
     mask_bce: float = 5.0
     dice: float = 5.0
     margin: float = 2.0
-    quality: float = 2.0  # where the network predicts it
+    quality: float = 2.0  # if the network predicts it
 
 
 class SetCriterion:
-    """Losses of a batch; holds numbers only, no parameters."""
+    """Losses of a batch; has no parameters."""
 
     def __init__(
         self,
@@ -56,10 +56,10 @@ class SetCriterion:
         *,
         generator: torch.Generator | None = None,
     ) -> dict[str, Float[Tensor, ""]]:
-        """Return the weighted losses by name; their sum is what to minimise.
+        """Return the weighted losses by name; their sum is to be minimized.
 
-        Randomness (points) comes from `generator`, or from torch's global one. A batch without any object
-        gives zero mask losses that still hang on the graph.
+        Random points come from `generator`, or from torch's global one. Without any object in the batch, the
+        mask losses are zero and still part of the graph.
         """
         layers = output.layers
         dtype = torch.promote_types(layers[0].mask_logits.dtype, torch.float32)
@@ -84,6 +84,6 @@ class SetCriterion:
         return losses
 
     def _margin(self, output: DecoderOutput) -> Tensor:
-        """Return the margin loss of the decoded queries, the input of the first layer left out."""
+        """Return the margin loss of the decoded queries, without the input of the first layer."""
         decoded = torch.stack([layer.query_embeds for layer in output.layers[1:]])
         return margin_loss(decoded, margin=self.margin)

@@ -1,4 +1,4 @@
-"""What a training image should give, and the objects of a batch in one row."""
+"""Training targets of images, and their objects gathered into one batch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,37 +14,36 @@ class Target:
 
     masks: Bool[Tensor, "n H W"] | Float[Tensor, "n H W"]  # visible part, at the padded input size
     centers: Float[Tensor, "n 2"]  # (x, y) of the most interior visible point, in input pixels
-    radii: Float[Tensor, " n"]  # distance from there to the edge of the visible part, in input pixels
-    background: Float[Tensor, "H W"] | None = None
-    """How surely each place outside the objects is none, in [0, 1]; None: surely, all objects are given."""
+    radii: Float[Tensor, " n"]  # distance from the center to the edge of the visible part, in input pixels
+    unlabelled: Bool[Tensor, "H W"] | None = None  # where objects may be missing; None: nowhere
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectBatch:
-    """The G objects of all images of a batch in one row, ordered by image."""
+    """The G objects of all images of a batch, ordered by image."""
 
     num_images: int
     image_index: Int[Tensor, " G"]
-    position: Int[Tensor, " G"]  # of the object within its image
-    counts: tuple[int, ...]  # objects of each image; known without asking the device
+    position: Int[Tensor, " G"]  # index of the object within its image
+    counts: tuple[int, ...]  # objects per image, on the host
     masks: Float[Tensor, "G 1 H W"]
     centers: Float[Tensor, "G 2"]
     radii: Float[Tensor, " G"]
 
     @property
     def num_objects(self) -> int:
-        """Objects of the whole batch."""
+        """Number of objects in the batch."""
         return sum(self.counts)
 
 
 def gather_objects(targets: Sequence[Target], *, dtype: torch.dtype) -> ObjectBatch:
-    """Return the objects of `targets` in one row; masks become `dtype` for sampling.
+    """Gather the objects of `targets`; masks become `dtype` for sampling.
 
     Raises:
         ValueError: there is no target.
     """
     if not targets:
-        raise ValueError("a batch needs at least one target (of an image without objects, perhaps)")
+        raise ValueError("a batch needs at least one target, even if it is of an image without objects")
     device = targets[0].masks.device
     counts = tuple(target.masks.shape[0] for target in targets)
     counts_tensor = torch.tensor(counts, device=device)
@@ -61,13 +60,11 @@ def gather_objects(targets: Sequence[Target], *, dtype: torch.dtype) -> ObjectBa
     )
 
 
-def background_of(targets: Sequence[Target], *, like: Float[Tensor, "G 1 H W"]) -> Float[Tensor, "B 1 H W"]:
-    """Return how surely each place is background where it lies outside the objects, ones where not told.
-
-    Args:
-        targets: of the images.
-        like: gives the size, type and device.
-    """
-    sure = like.new_ones(like.shape[-2:])
-    maps = [sure if x.background is None else x.background.to(like.dtype) for x in targets]
-    return torch.stack(maps)[:, None]
+def gather_unlabelled(targets: Sequence[Target], *, dtype: torch.dtype) -> Float[Tensor, "B 1 H W"] | None:
+    """Return where objects of each image may be missing from its target, 1 or 0; None: in no image."""
+    areas = [target.unlabelled for target in targets]
+    known = next((area for area in areas if area is not None), None)
+    if known is None:
+        return None
+    empty = torch.zeros_like(known)
+    return torch.stack([empty if area is None else area for area in areas]).to(dtype)[:, None]

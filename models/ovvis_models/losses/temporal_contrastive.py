@@ -1,10 +1,16 @@
-"""L_TC (paper Eq. 6): a track's predicted token is like its own next token and unlike every other's.
+"""The temporal contrastive loss L_TC of InstFormer (Eq. 6), which trains the rollout tracker.
 
-Eq. 6 sums a cross-entropy of cosines against the identity matrix over all pairs. It can be read in two ways,
-and both are here: `temporal_contrastive_loss` takes the softmax over the row (which of these objects am I?),
-as contrastive losses usually do; `temporal_match_loss` takes each pair alone (are these two the same
-object?), which also puts the boundary at the similarity that the tracker later compares with. The indicator
-is free of categories in both.
+It pulls the token that the tracker predicts for a track towards the track's own token in that frame, and
+pushes it away from the tokens of all other objects, whatever their category.
+
+Deviations from the paper, and readings of it:
+
+- Eq. 6 as printed compares the prediction for frame t with the tokens of frame t-1. Here it is compared with
+  those of frame t: Sec. 4.3 describes it as a prediction of the current frame's token.
+- Eq. 6 sums a cross-entropy of cosines against the identity matrix over all pairs, which can be read in two
+  ways. `temporal_contrastive_loss` takes the softmax over each row, as contrastive losses usually do.
+  `temporal_match_loss` takes each pair alone; its decision boundary is the tracker's match threshold.
+- The paper names no temperature; both functions have one, and both return means instead of sums.
 """
 
 import torch
@@ -21,16 +27,16 @@ def temporal_contrastive_loss(
     next_valid: Bool[Tensor, " N"],
     temperature: float,
 ) -> Float[Tensor, ""]:
-    """Mean cross-entropy over the objects that were seen before and are visible now; 0 when there are none.
+    """Return the mean cross-entropy over the objects seen before and visible now; 0 without any.
 
-    Row i of both is the same object. `predicted_valid` marks objects seen before the frame, `next_valid`
-    objects visible in it; one that is visible but was not seen before still is a negative for the others.
+    Row i of both tensors is the same object. `predicted_valid` marks objects seen before this frame,
+    `next_valid` objects visible in it. Objects visible for the first time are negatives for the others.
     """
     cosine = _cosine(predicted_tokens, next_tokens)
     logits = (cosine / temperature).masked_fill(~next_valid, float("-inf"))
     rows = (predicted_valid & next_valid).nonzero()[:, 0]
     if rows.shape[0] == 0:
-        return cosine.sum() * 0.0  # keeps the graph, so that a batch without objects can be back-propagated
+        return cosine.sum() * 0.0  # a zero with a gradient, so that backward() works
     return F.cross_entropy(logits[rows], rows)
 
 
@@ -43,9 +49,10 @@ def temporal_match_loss(
     temperature: float,
     threshold: float,
 ) -> Float[Tensor, ""]:
-    """Binary cross-entropy of (cosine - threshold) / temperature: mean of equal + mean of unequal pairs.
+    """Return the binary cross-entropy of (cosine - threshold) / temperature.
 
-    `threshold` is the tracker's `match_threshold`. Arguments as in `temporal_contrastive_loss`.
+    The mean over pairs of the same object and the mean over all other pairs are added. `threshold` is the
+    tracker's `match_threshold`. Arguments as in `temporal_contrastive_loss`.
     """
     logits = (_cosine(predicted_tokens, next_tokens) - threshold) / temperature
     same = torch.eye(logits.shape[0], dtype=torch.bool, device=logits.device)

@@ -8,7 +8,6 @@ Deviations from the original: none in what is computed with learned queries and 
 by the parity fixture); guided queries and the class-agnostic head are other modules in the same places.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -16,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ovvis_models.backbones.clip_maps import ClipMaps
+from ovvis_models.backbones.efficientnet_maps import EfficientNetMaps
 from ovvis_models.backbones.swin import SwinBackbone, SwinSpec
 from ovvis_models.backbones.timm_features import Norm, TimmBackbone
 from ovvis_models.blocks.decoder_output import DecoderOutput, LayerOutput
@@ -52,11 +52,7 @@ class Mask2Former(nn.Module):
 
     def class_agnostic(self, images: Float[Tensor, "B 3 H W"]) -> DecoderOutput:
         """Return what `forward` does with one object logit a query, whatever the object head's columns."""
-        return self.class_agnostic_of(self.backbone(images))
-
-    def class_agnostic_of(self, maps: Sequence[Float[Tensor, "B _c _h _w"]]) -> DecoderOutput:
-        """Return what `class_agnostic` does, of the backbone's maps."""
-        output = self.query_decoder(self.pixel_decoder(maps))
+        output = self(images)
         to_logit = self.query_decoder.object_head.object_logit
         layers = (
             replace(layer, object_logits=to_logit(layer.object_logits)[..., None]) for layer in output.layers
@@ -110,7 +106,9 @@ class Mask2FormerSpec:
     predicts_quality: bool = False  # with the mask-IoU head of CLIP-VIS
 
 
-def build_mask2former(spec: Mask2FormerSpec, *, backbone: ClipMaps | None = None) -> Mask2Former:
+def build_mask2former(
+    spec: Mask2FormerSpec, *, backbone: ClipMaps | EfficientNetMaps | None = None
+) -> Mask2Former:
     """Return the untrained network of `spec`.
 
     Args:

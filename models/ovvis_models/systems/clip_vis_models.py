@@ -9,6 +9,7 @@ from ovvis_models.preprocess import ImageInput, pixel_range
 from ovvis_models.systems.clip_vis import ClipVisSpec
 from ovvis_models.systems.instformer_models import INSTFORMER_R50, INSTFORMER_TINY
 from ovvis_models.systems.spec import AssociationSpec, ZooWeights
+from ovvis_models.systems.word_clip_vis import WordClipVisSpec
 from ovvis_models.trackers.assignment import AssociationRules
 
 _MEAN: Final = pixel_range(CLIP_MEAN)
@@ -34,6 +35,31 @@ CLIPVIS_TINY: Final = ClipVisSpec(
     weights=ZooWeights(
         file_name="clipvis_tiny.safetensors",
         sha256="afb1da8eec3742e516801bdf6bfda480a273ff72b067268a91a27a8d7915bf35",
+    ),
+    licence="Apache-2.0",
+)
+
+CLIPVIS_CAMERA: Final = WordClipVisSpec(
+    name="clipvis-camera",
+    description="for camera footage, comes with ovvis: CLIP-VIS on EfficientNet-Lite2, a list of words",
+    proposals=replace(CLIPVIS_TINY.proposals, num_queries=60),
+    image_network="tf_efficientnet_lite2",
+    words="photographs",
+    num_rows=1088,
+    token_width=1402,
+    classifiers=("mask-pooling",),
+    proposal_input=ImageInput(short_side=352, max_side=704, mean=(127.0,) * 3, std=(128.0,) * 3),
+    association=AssociationSpec(
+        hidden_dim=None,
+        untrained="top-k",
+        rules=AssociationRules(match_threshold=0.3, birth_threshold=0.3),
+        score_floor=0.2,
+        duplicate_overlap=0.6,
+    ),
+    text_domain="photographs",
+    weights=ZooWeights(
+        file_name="clipvis_camera.safetensors",
+        sha256="10097fb4cb5deb07d730d07724379d659b8694f12180db446a35103a45fafe32",
     ),
     licence="Apache-2.0",
 )

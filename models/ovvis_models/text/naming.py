@@ -1,13 +1,16 @@
-"""How a model names what it finds: with any words, or with the classes it was trained on."""
+"""How a model names what it finds: with any words, the words of a list, or the classes of a table."""
 
 from dataclasses import dataclass
 from typing import Literal
 
+from jaxtyping import Float
+from torch import Tensor
+
 from ovvis_models.heads.vocabulary_scores import ClassLink, one_of_all
 from ovvis_models.text.encoder import TextEncoder
 
-TextDomain = Literal["web", "diorama"]
-"""What a text encoder was trained on: captions of the web, or only those of the diorama."""
+TextDomain = Literal["web", "photographs", "diorama"]
+"""What names were learnt from: captions of the web, labelled photographs, or captions of the diorama."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,4 +37,14 @@ class ClosedVocabulary:
     num_classes: int  # without "no object"
 
 
-Naming = OpenVocabulary | ClosedVocabulary
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedVocabulary:
+    """The words of a list; each means one or more rows, whose probabilities add up."""
+
+    table: str
+    rows: Float[Tensor, "R D"]  # unit norm
+    logit_scale: float  # multiplies cosine similarities
+    class_exponent: float = 1.0  # of the class probability in a track's score
+
+
+Naming = OpenVocabulary | ClosedVocabulary | ListedVocabulary

@@ -22,7 +22,7 @@ NOVEL_KINDS: tuple[Kind, ...] = tuple(kind for kind in ALL_KINDS if kind.novel)
 
 
 def kind_by_name(name: str) -> Kind:
-    """The kind of that exact name; synonyms do not count.
+    """Return the kind of that exact name; synonyms do not count.
 
     Raises:
         KeyError: if there is no such kind.

@@ -10,7 +10,7 @@ from ovvis_cli.diorama.look import Look
 
 
 def draw_fish(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
-    """An oval with a forked tail, fins above and below, a gill line."""
+    """Draw an oval with a forked tail, fins above and below, a gill line."""
     height, fork = rng.uniform(0.18, 0.27), rng.uniform(0.15, 0.24)
     fin = rng.uniform(0.1, 0.16)
     y = 0.52
@@ -28,7 +28,7 @@ def draw_fish(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
 
 
 def draw_bird(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
-    """A songbird on thin legs: short neck, pointed beak, long tail, a folded wing."""
+    """Draw a songbird on thin legs: short neck, pointed beak, long tail, a folded wing."""
     tail, drop = rng.uniform(0.06, 0.1), rng.uniform(0.6, 0.72)
     plump, head = rng.uniform(0.19, 0.23), rng.uniform(0.12, 0.14)
     for x in (0.46, 0.56):
@@ -45,7 +45,7 @@ def draw_bird(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
 
 
 def draw_duck(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
-    """A boat of a body with an upturned tail, an S of a neck, a flat bill, webbed feet."""
+    """Draw a boat of a body with an upturned tail, an S of a neck, a flat bill, webbed feet."""
     head_y, bill = rng.uniform(0.17, 0.24), rng.uniform(0.92, 0.95)
     tail, neck = rng.uniform(0.42, 0.5), rng.uniform(0.12, 0.15)
     for x in (0.38, 0.52):
@@ -62,7 +62,7 @@ def draw_duck(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
 
 
 def draw_owl(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
-    """Upright egg with ear tufts, two huge eyes, folded wings and claws; faces the viewer."""
+    """Draw an upright egg with ear tufts, two huge eyes, folded wings and claws; faces the viewer."""
     width, tuft = rng.uniform(0.26, 0.31), rng.uniform(0.06, 0.1)
     eye_radius = rng.uniform(0.11, 0.13)
     for side in (-1, 1):
@@ -85,7 +85,7 @@ def draw_owl(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
 
 
 def draw_penguin(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
-    """Upright torpedo: pale belly, flippers held off the sides, beak to the right, two feet."""
+    """Draw an upright torpedo: pale belly, flippers held off the sides, beak to the right, two feet."""
     width, spread = rng.uniform(0.19, 0.24), rng.uniform(0.06, 0.16)
     for side in (-1, 1):
         canvas.ellipse((0.52 + side * 0.1, 0.91), (0.1, 0.04), look.accent)
@@ -100,7 +100,7 @@ def draw_penguin(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
 
 
 def draw_turtle(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
-    """A domed shell with plates over four stumps, head out to the right."""
+    """Draw a domed shell with plates over four stumps, head out to the right."""
     top, rim = rng.uniform(0.24, 0.32), rng.uniform(0.62, 0.66)
     head_y = rng.uniform(0.42, 0.52)
     limb(canvas, [(0.15, rim), (0.05, rim + 0.06)], (0.07, 0.02), look.accent)
@@ -124,7 +124,7 @@ def draw_turtle(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
 
 
 def draw_snake(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
-    """Waves from a pointed tail to an oval head with a forked tongue."""
+    """Draw waves from a pointed tail to an oval head with a forked tongue."""
     swing, width = rng.uniform(0.16, 0.24), rng.uniform(0.12, 0.15)
     waves = rng.uniform(1.25, 1.5)
     xs = np.linspace(0.07, 0.76, 13)
@@ -138,7 +138,7 @@ def draw_snake(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
 
 
 def draw_frog(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
-    """Squatting, faces the viewer: bulging eyes on top, a wide mouth, folded hind legs."""
+    """Draw it squatting, facing the viewer: bulging eyes on top, a wide mouth, folded hind legs."""
     width, bulge = rng.uniform(0.25, 0.29), rng.uniform(0.085, 0.11)
     thigh = rng.uniform(0.17, 0.21)
     for side in (-1, 1):
@@ -160,7 +160,7 @@ def draw_frog(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
 
 
 def draw_snail(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
-    """A spiral shell on a long low foot, two feelers with eyes."""
+    """Draw a spiral shell on a long low foot, two feelers with eyes."""
     radius, spin = rng.uniform(0.24, 0.29), rng.uniform(0.0, 360.0)
     tip = rng.uniform(0.26, 0.36)
     center = (0.4, 0.82 - radius)
@@ -177,7 +177,7 @@ def draw_snail(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
 
 
 def draw_butterfly(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
-    """From above: four wings left and right of a thin dark body with two feelers."""
+    """Draw from above: four wings left and right of a thin dark body with two feelers."""
     top, bottom = rng.uniform(0.1, 0.18), rng.uniform(0.82, 0.92)
     reach, waist = rng.uniform(0.39, 0.44), rng.uniform(0.48, 0.54)
     for side in (-1, 1):
@@ -195,7 +195,7 @@ def draw_butterfly(canvas: Canvas, look: Look, rng: np.random.Generator) -> None
 
 
 def draw_spider(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
-    """From above: two round parts, eight bent legs."""
+    """Draw from above: two round parts, eight bent legs."""
     size, width = rng.uniform(0.15, 0.2), rng.uniform(0.024, 0.034)
     knee = rng.uniform(0.2, 0.25)
     for side in (-1, 1):
@@ -213,7 +213,7 @@ def draw_spider(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
 
 
 def draw_crab(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
-    """A wide shell, two raised claws, eyes on stalks, six legs to the sides."""
+    """Draw a wide shell, two raised claws, eyes on stalks, six legs to the sides."""
     width, claw = rng.uniform(0.25, 0.29), rng.uniform(0.1, 0.125)
     claw_y = rng.uniform(0.2, 0.28)
     for side in (-1, 1):

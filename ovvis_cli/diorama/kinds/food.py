@@ -9,7 +9,7 @@ from ovvis_cli.diorama.look import Look
 
 
 def draw_apple(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
-    """Round with a dip at the stem and at the bottom; a leaf; at times a bite."""
+    """Draw a disc with a dip at the stem and at the bottom; a leaf; sometimes a bite."""
     width, lean = rng.uniform(0.37, 0.42), rng.uniform(-0.04, 0.06)
     dip = rng.uniform(0.31, 0.35)
     limb(canvas, [(0.5, 0.38), (0.51, 0.2), (0.5 + lean, 0.07)], (0.035, 0.045), look.dark)
@@ -26,7 +26,7 @@ def draw_apple(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
 
 
 def draw_banana(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
-    """A thick crescent with dark tips and a ridge along it."""
+    """Draw a thick crescent with dark tips and a ridge along it."""
     depth, thick = rng.uniform(0.68, 0.8), rng.uniform(0.16, 0.22)
     inner = depth - thick
     limb(canvas, [(0.9, 0.3), (0.88, 0.14)], (0.09, 0.055), look.dark)
@@ -40,7 +40,7 @@ def draw_banana(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
 
 
 def draw_pear(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
-    """A narrow neck on a wide round bottom; stem and leaf."""
+    """Draw a narrow neck on a wide round bottom; stem and leaf."""
     width, neck = rng.uniform(0.29, 0.34), rng.uniform(0.1, 0.14)
     lean = rng.uniform(-0.04, 0.04)
     x = 0.5 + lean
@@ -54,7 +54,7 @@ def draw_pear(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
 
 
 def draw_carrot(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
-    """A long slanted cone with cross lines and a tuft of feathery leaves."""
+    """Draw a long slanted cone with cross lines and a tuft of feathery leaves."""
     width = rng.uniform(0.1, 0.135)
     tip = np.array([rng.uniform(0.06, 0.1), rng.uniform(0.9, 0.94)])
     head = np.array([0.66, 0.36])
@@ -74,7 +74,7 @@ def draw_carrot(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
 
 
 def draw_ice_cream(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
-    """Scoops in a waffle cone."""
+    """Draw scoops in a waffle cone."""
     num_scoops, width = int(rng.integers(1, 4)), rng.uniform(0.19, 0.23)
     rim = 0.4 + 0.05 * num_scoops
     canvas.polygon([(0.5 - width, rim), (0.5 + width, rim), (0.52, 0.95), (0.48, 0.95)], look.accent)
@@ -95,7 +95,7 @@ def draw_ice_cream(canvas: Canvas, look: Look, rng: np.random.Generator) -> None
 
 
 def draw_pizza(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
-    """One slice: a downward wedge, a puffy crust on top, round toppings."""
+    """Draw one slice: a downward wedge, a puffy crust on top, round toppings."""
     half, drop = rng.uniform(0.34, 0.4), rng.uniform(0.05, 0.09)
     crust = rng.uniform(0.11, 0.14)
     edge = [(0.5 - half, 0.2 + drop), (0.5, 0.18 - drop * 0.3), (0.5 + half, 0.2 + drop)]
@@ -111,7 +111,7 @@ def draw_pizza(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
 
 
 def draw_cake(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
-    """Round layers with dripping icing and burning candles, on a plate."""
+    """Draw round layers with dripping icing and burning candles, on a plate."""
     half, top = rng.uniform(0.3, 0.36), rng.uniform(0.42, 0.5)
     num_candles = int(rng.integers(2, 6))
     for x in np.linspace(0.5 - half * 0.65, 0.5 + half * 0.65, num_candles).tolist():

@@ -1,4 +1,4 @@
-"""What an object kind of the diorama is: its name and how to draw one."""
+"""An object kind of the diorama: its name and how to draw it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from ovvis_cli.diorama.canvas import Canvas
 from ovvis_cli.diorama.look import Look
 
 Draw: TypeAlias = Callable[[Canvas, Look, np.random.Generator], None]
-"""Draws one object with random proportions: upright, facing right, filling most of the unit square."""
+"""Function that draws an object of random proportions, upright, facing right, almost filling the canvas."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of object; `novel` kinds are held out of the training of proposals and tracking."""
+    """One kind of object; `novel` kinds are held out when proposals and trackers are trained."""
 
     name: str
     synonyms: tuple[str, ...]

@@ -8,7 +8,7 @@ from ovvis_cli.diorama.look import Look, Paint
 
 
 def draw_dog(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
-    """Standing: muzzle with a dark nose, floppy ear, raised tail, four legs."""
+    """Draw it standing: muzzle with a dark nose, floppy ear, raised tail, four legs."""
     back, belly = rng.uniform(0.42, 0.47), rng.uniform(0.62, 0.69)
     leg, muzzle, ear = rng.uniform(0.07, 0.1), rng.uniform(0.9, 0.95), rng.uniform(0.14, 0.22)
     tail = rng.uniform(0.14, 0.28)
@@ -27,7 +27,7 @@ def draw_dog(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
 
 
 def draw_cat(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
-    """Sitting, face to the viewer: pointed ears, whiskers, a long curled tail."""
+    """Draw it sitting, face to the viewer: pointed ears, whiskers, a long curled tail."""
     head, hip = rng.uniform(0.15, 0.18), rng.uniform(0.2, 0.25)
     ear, sway = rng.uniform(0.13, 0.19), rng.uniform(-0.04, 0.04)
     x, y = 0.6, 0.31
@@ -62,7 +62,7 @@ def draw_cat(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
 
 
 def draw_horse(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
-    """Standing: arched neck with a mane, long head, long thin legs, a tail that hangs."""
+    """Draw it standing: arched neck with a mane, long head, long thin legs, a tail that hangs."""
     belly, leg = rng.uniform(0.58, 0.62), rng.uniform(0.05, 0.07)
     tail, nose_y = rng.uniform(0.7, 0.82), rng.uniform(0.26, 0.33)
     head = (0.76, rng.uniform(0.13, 0.17))
@@ -81,7 +81,7 @@ def draw_horse(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
 
 
 def draw_rabbit(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
-    """Crouching: two long upright ears, round rump, a ball of a tail."""
+    """Draw it crouching: two long upright ears, round rump, a ball of a tail."""
     ear_y, lean = rng.uniform(0.05, 0.12), rng.uniform(-0.05, 0.03)
     rump = rng.uniform(0.25, 0.29)
     canvas.ellipse((0.12, 0.74), (0.085, 0.085), look.light)
@@ -101,7 +101,7 @@ def draw_rabbit(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
 
 
 def draw_elephant(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
-    """Massive body on pillar legs, a big fan ear, a long trunk and a tusk."""
+    """Draw a massive body on pillar legs, a big fan ear, a long trunk and a tusk."""
     leg, ear = rng.uniform(0.11, 0.14), rng.uniform(0.15, 0.19)
     tip = (rng.uniform(0.9, 0.95), rng.uniform(0.72, 0.84))
     canvas.line([(0.12, 0.4), (0.07, 0.5), (0.07, 0.66)], 0.025, look.body)
@@ -128,7 +128,7 @@ def draw_elephant(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
 
 
 def draw_giraffe(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
-    """A neck longer than the sloping body, little horns, stilts of legs."""
+    """Draw a neck longer than the sloping body, little horns, stilts of legs."""
     x = rng.uniform(0.68, 0.74)
     leg, neck = rng.uniform(0.04, 0.055), rng.uniform(0.085, 0.11)
     shoulder = rng.uniform(0.46, 0.52)
@@ -148,7 +148,7 @@ def draw_giraffe(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
 
 
 def draw_pig(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
-    """A barrel on short legs with a disc of a snout and a curly tail."""
+    """Draw a barrel on short legs with a disc of a snout and a curly tail."""
     height, leg = rng.uniform(0.2, 0.24), rng.uniform(0.09, 0.11)
     curl = [(0.15, 0.46), (0.08, 0.43), (0.06, 0.36), (0.11, 0.33), (0.13, 0.38), (0.06, 0.42), (0.04, 0.36)]
     canvas.line(curl, 0.024, look.body)
@@ -165,7 +165,7 @@ def draw_pig(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
 
 
 def draw_whale(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
-    """A blunt head, pale belly, a raised fluke and a spout."""
+    """Draw a blunt head, pale belly, a raised fluke and a spout."""
     top, spout = rng.uniform(0.38, 0.42), rng.uniform(0.08, 0.14)
     fluke = rng.uniform(0.28, 0.36)
     for side in (-1, 1):
@@ -192,7 +192,7 @@ def _legs(
     width: float,
     hoof: Look | None = None,
 ) -> None:
-    """Hind and fore legs at `xs`; the pair on the far side is darker and stands `far_shift` further right."""
+    """Draw hind and fore legs at `xs`; the far pair is darker and `far_shift` further right."""
     end = foot - width / 2
     for shift, leg_paint in ((far_shift, paint.shaded(0.72)), (0.0, paint)):
         for x in xs:

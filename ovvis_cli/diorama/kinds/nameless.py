@@ -1,6 +1,6 @@
-"""Random shapes without a name, each drawn anew: more objects for class-agnostic proposals to learn from.
+"""Random shapes without a name, new each time: more objects for class-agnostic proposals to learn from.
 
-They are no part of `ALL_KINDS`, have no synonyms and never appear in a vocabulary.
+They are not part of `ALL_KINDS`, have no synonyms and never appear in a vocabulary.
 """
 
 import math
@@ -16,7 +16,7 @@ _CENTER = (0.5, 0.5)
 
 
 def draw_blob(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
-    """A smooth lump, at times with a patch or a hole."""
+    """Draw a smooth lump, sometimes with a patch or a hole."""
     num_points = int(rng.integers(4, 10))
     canvas.blob(_ring_points(rng, num_points=num_points, low=0.22, high=0.44), look.body)
     if rng.random() < 0.5:
@@ -26,7 +26,7 @@ def draw_blob(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
 
 
 def draw_polygon(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
-    """A star or a jagged polygon."""
+    """Draw a star or a jagged polygon."""
     num_points = int(rng.integers(3, 9))
     turn, inner = rng.uniform(0.0, 360.0), rng.uniform(0.35, 1.0)
     stretch, tilt = rng.uniform(0.45, 1.0), rng.uniform(0.0, math.pi)
@@ -41,7 +41,7 @@ def draw_polygon(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
 
 
 def draw_ring(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
-    """A flat ring, frame or arc."""
+    """Draw a flat ring, frame or arc."""
     radii = (rng.uniform(0.25, 0.45), rng.uniform(0.25, 0.45))
     hole, angle = rng.uniform(0.35, 0.8), rng.uniform(0.0, 180.0)
     shift = rng.uniform(-0.15, 0.15) * (1 - hole)
@@ -58,7 +58,7 @@ def draw_ring(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
 
 
 def draw_limbs(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
-    """A small core with thin limbs in all directions."""
+    """Draw a small core with thin limbs in all directions."""
     num_limbs, turn = int(rng.integers(3, 9)), rng.uniform(0.0, 360.0)
     core, ended = rng.uniform(0.07, 0.17), rng.random() < 0.4
     for index in range(num_limbs):
@@ -73,7 +73,7 @@ def draw_limbs(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
 
 
 def draw_composed(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
-    """A body of two to five plain parts, each laid over the edge of an earlier one; at times with an eye."""
+    """Draw a body of two to five plain parts, each over the edge of an earlier one; sometimes with an eye."""
     centers: list[Point] = [(rng.uniform(0.42, 0.58), rng.uniform(0.42, 0.58))]
     for index in range(int(rng.integers(2, 6))):
         if index:
@@ -94,7 +94,7 @@ def draw_composed(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
 
 
 def draw_stroke(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
-    """A letter-like figure of two to four joined bars of one width."""
+    """Draw a letter-like figure of two to four joined bars of one width."""
     width = rng.uniform(0.05, 0.13)
     grid = (0.15, 0.5, 0.85)
     start = (grid[int(rng.integers(3))], grid[int(rng.integers(3))])
@@ -107,7 +107,7 @@ def draw_stroke(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
 
 
 def draw_solid(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
-    """A box or a roll with a shaded end."""
+    """Draw a box or a roll with a shaded end."""
     half, depth = (rng.uniform(0.12, 0.34), rng.uniform(0.2, 0.34)), rng.uniform(0.06, 0.14)
     left, right, top, bottom = 0.5 - half[0], 0.5 + half[0], 0.5 - half[1], 0.5 + half[1]
     canvas.polygon([(left, top), (right, top), (right, bottom), (left, bottom)], look.body)

@@ -1,4 +1,4 @@
-"""Parts that many kinds share: tapered limbs, eyes and points on a circle."""
+"""Parts shared by many kinds: tapered limbs, eyes and points on a circle."""
 
 import math
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ _CAP = np.linspace(0.0, math.pi, 9)
 
 
 def limb(canvas: Canvas, points: Sequence[Point], widths: tuple[float, float], paint: Paint | Color) -> None:
-    """Fills a smooth limb through `points` (at least 2) with round ends, from one width to the other.
+    """Fill a smooth limb through `points` (at least 2) with round ends, from one width to the other.
 
     Bends must be wider than the limb.
     """
@@ -35,26 +35,26 @@ def limb(canvas: Canvas, points: Sequence[Point], widths: tuple[float, float], p
 
 
 def eye(canvas: Canvas, look: Look, center: Point, *, radius: float) -> None:
-    """An eye that looks right: a light disc with a dark pupil."""
+    """Draw an eye that looks right: a light disc with a dark pupil."""
     x, y = center
     canvas.ellipse(center, (radius, radius), look.light)
     canvas.ellipse((x + 0.25 * radius, y), (0.6 * radius, 0.65 * radius), look.dark)
 
 
 def around(center: Point, radius: float, angle_deg: float) -> Point:
-    """The point at `radius` from `center`; 0 degrees is right, 90 is down."""
+    """Return the point at `radius` from `center`; 0 degrees is right, 90 is down."""
     angle = math.radians(angle_deg)
     return center[0] + radius * math.cos(angle), center[1] + radius * math.sin(angle)
 
 
 def _cap(center: _Points, *, normal: _Points, along: _Points, radius: float) -> _Points:
-    """A half circle from the left side of a limb's end over its tip to the right side."""
+    """Return a half circle from the left side of a limb's end over its tip to the right side."""
     arc: _Points = center + radius * (np.cos(_CAP)[:, None] * normal + np.sin(_CAP)[:, None] * along)
     return arc
 
 
 def _open_spline(knots: _Points) -> _Points:
-    """Catmull-Rom curve through all knots."""
+    """Return the Catmull-Rom curve through all knots."""
     padded = np.concatenate([2 * knots[:1] - knots[1:2], knots, 2 * knots[-1:] - knots[-2:-1]])[:, None]
     before, here, after, after2 = padded[:-3], padded[1:-2], padded[2:-1], padded[3:]
     t = np.linspace(0.0, 1.0, _STEPS, endpoint=False)[None, :, None]

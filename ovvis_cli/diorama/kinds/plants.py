@@ -9,7 +9,7 @@ from ovvis_cli.diorama.look import Look
 
 
 def draw_tree(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
-    """A broad cloud of leaves on a forked trunk."""
+    """Draw a broad cloud of leaves on a forked trunk."""
     radius, width = rng.uniform(0.26, 0.3), rng.uniform(0.1, 0.15)
     center = (0.5, 0.38)
     canvas.polygon([(0.5 - width * 0.5, 0.5), (0.5 + width * 0.5, 0.5), (0.5 + width * 0.6, 0.84),
@@ -26,7 +26,7 @@ def draw_tree(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
 
 
 def draw_pine(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
-    """A pointed stack of widening triangles on a short trunk."""
+    """Draw a pointed stack of widening triangles on a short trunk."""
     num_tiers, width = int(rng.integers(3, 6)), rng.uniform(0.28, 0.4)
     canvas.polygon([(0.45, 0.76), (0.55, 0.76), (0.56, 0.95), (0.44, 0.95)], look.accent)
     height = 0.8 / num_tiers
@@ -38,7 +38,7 @@ def draw_pine(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
 
 
 def draw_cactus(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
-    """A ribbed column with two arms that bend upward, in a pot."""
+    """Draw a ribbed column with two arms that bend upward, in a pot."""
     width, arm = rng.uniform(0.17, 0.22), rng.uniform(0.09, 0.12)
     for side in (-1, 1):
         low, high = rng.uniform(0.48, 0.6), rng.uniform(0.22, 0.36)
@@ -55,7 +55,7 @@ def draw_cactus(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
 
 
 def draw_flower(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
-    """Round petals about a disc, on a long stem with two leaves."""
+    """Draw round petals about a disc, on a long stem with two leaves."""
     num_petals, reach = int(rng.integers(5, 9)), rng.uniform(0.16, 0.19)
     center, turn = (0.5, 0.31), rng.uniform(0.0, 360.0)
     width = min(0.1, 0.62 * reach * np.sin(np.pi / num_petals) + 0.02)
@@ -72,7 +72,7 @@ def draw_flower(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
 
 
 def draw_mushroom(canvas: Canvas, look: Look, rng: np.random.Generator) -> None:
-    """A domed cap with pale spots on a stout stem with a skirt."""
+    """Draw a domed cap with pale spots on a stout stem with a skirt."""
     top, rim = rng.uniform(0.08, 0.16), rng.uniform(0.48, 0.54)
     width, stem = rng.uniform(0.38, 0.45), rng.uniform(0.09, 0.13)
     canvas.blob([(0.5 - stem, rim - 0.05), (0.5 + stem, rim - 0.05), (0.5 + stem * 0.95, 0.75),

@@ -1,1 +1,1 @@
-"""BURST's official evaluation: HOTA, DetA, AssA and track AP by class, without TrackEval."""
+"""BURST's official evaluation (HOTA, DetA, AssA and track AP by class), without TrackEval."""

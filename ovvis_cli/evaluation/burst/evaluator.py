@@ -18,12 +18,12 @@ from ovvis_cli.evaluation.burst.hota import Hota, combine, sequence_hota
 from ovvis_cli.evaluation.burst.track_map import TrackMap, TrackMatches, class_map, match_sequence
 from ovvis_cli.vocabulary.categories import BurstLists, burst_lists
 
-_MAX_DETECTIONS: Final = 300  # of one frame
+_MAX_DETECTIONS: Final = 300  # per frame
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """Detections and tracks of one class that count in HOTA."""
+    """Number of detections and tracks of one class that enter HOTA."""
 
     num_predicted: int
     num_annotated: int
@@ -33,7 +33,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BurstClass:
-    """The figures of one class that is annotated; `sequences` holds HOTA of each by name."""
+    """Figures of one annotated class; `sequences` holds its HOTA by sequence name."""
 
     category_id: int
     is_common: bool
@@ -50,13 +50,13 @@ def evaluate_burst(
     similarity: Similarity = "boxes",
     on_class: Callable[[int], None] = lambda done: None,
 ) -> tuple[BurstClass, ...]:
-    """The official class-guided figures of every annotated class, by ascending id.
+    """Return the official class-guided figures of every annotated class, by ascending id.
 
     Args:
         ground_truth: sequences with annotations.
-        results: of the same sequences; they may lack some.
-        similarity: of detections in HOTA. The official code compares boxes, though masks are meant.
-        on_class: told how many classes are done.
+        results: results of the same sequences; some may be missing.
+        similarity: what HOTA compares. The official code compares boxes, the paper means masks.
+        on_class: called with the number of finished classes.
     """
     lists = burst_lists()
     pairs = _pairs(ground_truth, results, lists=lists)
@@ -71,9 +71,9 @@ def evaluate_burst(
 def evaluate_open_world(
     ground_truth: BurstFile, results: BurstFile, *, subset: Literal["all", "common", "uncommon"]
 ) -> Hota:
-    """The official open-world figures: labels do not count, objects are those of some categories only.
+    """Return the official open-world figures: labels do not count, objects are those of one subset only.
 
-    False positives are unknown there, so only recall, association and OWTA mean anything.
+    False positives are unknown there, so only recall, association and OWTA are meaningful.
     """
     lists = burst_lists()
     rules = ClassRules(is_negative=False, is_not_exhaustive=False)
@@ -92,7 +92,7 @@ def evaluate_open_world(
 
 
 def _subset(file: BurstFile, *, subset: Literal["all", "common", "uncommon"], lists: BurstLists) -> BurstFile:
-    """The file with the tracks of common or of uncommon categories only."""
+    """Return the file with the tracks of common or uncommon categories only."""
     if subset == "all":
         return file
     sequences = {
@@ -111,16 +111,16 @@ def _subset(file: BurstFile, *, subset: Literal["all", "common", "uncommon"], li
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Pair:
-    """One sequence with what is annotated and predicted in it, after the official filters."""
+    """Annotations and predictions of one sequence, after the official filters."""
 
     sequence: BurstSequence
     annotated: tuple[BurstTrack, ...]
     predicted: tuple[BurstTrack, ...]
-    seen: Bool[np.ndarray, " T"]  # frames in which anything is annotated
+    seen: Bool[np.ndarray, " T"]  # frames with any annotation
 
 
 def _pairs(ground_truth: BurstFile, results: BurstFile, *, lists: BurstLists) -> list[_Pair]:
-    """All sequences, by name as the official evaluator orders them."""
+    """Pair all sequences, sorted by name as in the official evaluator."""
     predicted = _unique_ids([results.sequences[name] for name in results.sequences])
     pairs = []
     for name in sorted(ground_truth.sequences, key=lambda name: name.replace("/", "-")):
@@ -146,7 +146,7 @@ def _pairs(ground_truth: BurstFile, results: BurstFile, *, lists: BurstLists) ->
 
 
 def _merged(tracks: Sequence[BurstTrack], *, lists: BurstLists) -> tuple[BurstTrack, ...]:
-    """The tracks with categories that mean the same under one id."""
+    """Return the tracks with synonymous categories merged under one id."""
     return tuple(
         replace(track, category_id=lists.merged_into.get(track.category_id, track.category_id))
         for track in tracks
@@ -154,7 +154,7 @@ def _merged(tracks: Sequence[BurstTrack], *, lists: BurstLists) -> tuple[BurstTr
 
 
 def _unique_ids(sequences: Sequence[BurstSequence]) -> dict[str, BurstSequence]:
-    """The sequences with new ids for tracks whose id occurs in several; others keep theirs, be it 0."""
+    """Give new ids to tracks whose id occurs in several sequences; all others keep theirs, even 0."""
     places: dict[int, set[str]] = {}
     for sequence in sequences:
         for track in sequence.tracks:
@@ -173,11 +173,10 @@ def _unique_ids(sequences: Sequence[BurstSequence]) -> dict[str, BurstSequence]:
 
 
 def _limited(tracks: tuple[BurstTrack, ...], *, num_frames: int) -> tuple[BurstTrack, ...]:
-    """The tracks with at most 300 detections a frame, those with the highest scores.
+    """Keep at most 300 detections per frame, those with the highest scores.
 
-    Of equal scores those count that the frame lists first. As in the official code, a frame that is cut has
-    its detections in the order of their scores from then on, and tracks are in the order in which they first
-    occur in what is left.
+    Ties go to the detections that the frame lists first. As in the official code, the detections of a frame
+    that is cut are sorted by score from then on, and tracks are sorted by their first remaining entry.
     """
     if len(tracks) <= _MAX_DETECTIONS:
         return tracks
@@ -197,13 +196,13 @@ def _limited(tracks: tuple[BurstTrack, ...], *, num_frames: int) -> tuple[BurstT
 
 
 def _first(places: Int[np.ndarray, " T"]) -> tuple[int, int]:
-    """The first frame that has an entry, and the place of the entry there."""
+    """Return the first frame with an entry, and the position of the entry in that frame."""
     frame = int(np.argmax(places >= 0))
     return frame, int(places[frame])
 
 
 def _with_places(track: BurstTrack, places: Int[np.ndarray, " T"]) -> BurstTrack:
-    """The track with other places in its frames; where the place is -1 it is taken out."""
+    """Return the track with other positions in its frames; frames with position -1 are removed."""
     frames = places >= 0
     masks = track.masks
     inside = frames[masks.starts.astype(np.int64) // masks.frame_pixels]

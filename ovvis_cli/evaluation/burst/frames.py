@@ -1,4 +1,4 @@
-"""One class of one sequence as HOTA sees it: detections frame by frame, and how similar they are."""
+"""Detections of one class in one sequence, frame by frame, with their similarities; the input of HOTA."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _EPSILON: Final = float(np.finfo("float").eps)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameDetections:
-    """The detections of one frame; ids count from 0 within the class and sequence."""
+    """Detections of one frame; ids count from 0 within the class and sequence."""
 
     annotated_ids: Int[np.ndarray, " G"]
     predicted_ids: Int[np.ndarray, " D"]
@@ -29,7 +29,7 @@ class FrameDetections:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClassFrames:
-    """One class of one sequence, in the frames where anything is annotated."""
+    """One class of one sequence, in the frames with any annotation."""
 
     frames: tuple[FrameDetections, ...]
     num_annotated_ids: int
@@ -38,10 +38,10 @@ class ClassFrames:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClassRules:
-    """What becomes of predictions that are near nothing annotated."""
+    """Treatment of predictions without a matching annotation."""
 
     is_negative: bool  # the class is known to be absent: they are wrong
-    is_not_exhaustive: bool  # there may be more than annotated: they do not count
+    is_not_exhaustive: bool  # there may be more objects than annotated: they do not count
 
 
 def class_frames(
@@ -53,15 +53,15 @@ def class_frames(
     rules: ClassRules,
     similarity: Similarity,
 ) -> ClassFrames:
-    """The detections that count.
+    """Return the detections that count.
 
     Args:
         annotated: tracks of the class.
         predicted: tracks of the class.
-        seen: frames in which anything is annotated; the others are not looked at.
-        sequence: that they are of.
-        rules: for the class in this sequence.
-        similarity: of boxes, as the official code has it, or of masks, as the paper says.
+        seen: frames with any annotation; other frames are ignored.
+        sequence: the sequence of the tracks.
+        rules: rules for the class in this sequence.
+        similarity: of boxes, as in the official code, or of masks, as in the paper.
     """
     similarities = _similarities(annotated, predicted, sequence=sequence, similarity=similarity)
     annotated_places = _places(annotated, num_frames=len(seen))
@@ -79,7 +79,7 @@ def class_frames(
 
 
 def boxes_xyxy(masks: MaskTrack, *, frame_hw: tuple[int, int]) -> Int[np.ndarray, "T 4"]:
-    """The tight box of each frame's mask [px], ends excluded; all zero for an empty mask."""
+    """Return the tight box of each frame's mask [px], ends excluded; all zero for an empty mask."""
     height, width = frame_hw
     num_frames = len(masks.frame_areas)
     first, last = masks.starts.astype(np.int64), masks.ends.astype(np.int64) - 1
@@ -135,7 +135,7 @@ def _places(tracks: Sequence[BurstTrack], *, num_frames: int) -> Int[np.ndarray,
 
 
 def _in_order(places: Int[np.ndarray, " N"]) -> Int[np.ndarray, " D"]:
-    """The tracks that a frame lists, in its order: of equally good matches the order decides."""
+    """Return the tracks that a frame lists, in its order, which decides between equal matches."""
     order = np.argsort(places, kind="stable")
     return order[places[order] >= 0]
 
@@ -154,7 +154,7 @@ def _frame(
 
 
 def _matched(similarity: Float[np.ndarray, "G D"]) -> Bool[np.ndarray, " D"]:
-    """Predictions with a partner, one to one, that is similar enough."""
+    """Return which predictions have a partner, one to one, that is similar enough."""
     scores = np.where(similarity < _MATCH_IOU - _EPSILON, 0.0, similarity)
     rows, columns = linear_sum_assignment(-scores)
     matched = np.zeros(similarity.shape[1], dtype=bool)
@@ -163,7 +163,7 @@ def _matched(similarity: Float[np.ndarray, "G D"]) -> Bool[np.ndarray, " D"]:
 
 
 def _with_dense_ids(frames: Sequence[FrameDetections]) -> ClassFrames:
-    """Ids from 0, of those only that occur."""
+    """Renumber the ids that occur, from 0."""
     annotated = np.unique(np.concatenate([np.zeros(0, int), *(frame.annotated_ids for frame in frames)]))
     predicted = np.unique(np.concatenate([np.zeros(0, int), *(frame.predicted_ids for frame in frames)]))
     return ClassFrames(

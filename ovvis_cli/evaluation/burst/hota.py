@@ -1,7 +1,7 @@
-"""HOTA: how well objects are detected (DetA) and kept apart over time (AssA), and the root of both's product.
+"""HOTA: detection accuracy (DetA), association accuracy (AssA), and the square root of their product.
 
 Luiten et al., "HOTA: A Higher Order Metric for Evaluating Multi-Object Tracking", IJCV 2021. All figures are
-arrays over the 19 similarities that a match may need, alpha = 0.05 ... 0.95.
+arrays over the 19 similarity thresholds alpha = 0.05 ... 0.95.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ _NOTHING: Final = 1e-10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hota:
-    """Counts and figures of one class, in one sequence or several; the axis is alpha."""
+    """Counts and figures of one class, in one or several sequences; the axis is alpha."""
 
     true_positives: Float[np.ndarray, " A"]
     false_negatives: Float[np.ndarray, " A"]
@@ -34,34 +34,34 @@ class Hota:
 
     @property
     def detection(self) -> Float[np.ndarray, " A"]:
-        """DetA."""
+        """Detection accuracy, DetA."""
         return self.true_positives / np.maximum(
             1.0, self.true_positives + self.false_negatives + self.false_positives
         )
 
     @property
     def detection_recall(self) -> Float[np.ndarray, " A"]:
-        """DetRe."""
+        """Detection recall, DetRe."""
         return self.true_positives / np.maximum(1.0, self.true_positives + self.false_negatives)
 
     @property
     def detection_precision(self) -> Float[np.ndarray, " A"]:
-        """DetPr."""
+        """Detection precision, DetPr."""
         return self.true_positives / np.maximum(1.0, self.true_positives + self.false_positives)
 
     @property
     def hota(self) -> Float[np.ndarray, " A"]:
-        """HOTA itself."""
+        """The square root of DetA times AssA."""
         return np.sqrt(self.detection * self.association)
 
     @property
     def open_world(self) -> Float[np.ndarray, " A"]:
-        """OWTA: with recall in the place of DetA, because in an open world false positives are unknown."""
+        """OWTA: as HOTA with recall instead of DetA, because false positives are unknown in an open world."""
         return np.sqrt(self.detection_recall * self.association)
 
 
 def sequence_hota(detections: ClassFrames) -> Hota:
-    """HOTA of one class in one sequence."""
+    """Compute HOTA of one class in one sequence."""
     alignment = _alignment(detections)
     shape = (len(ALPHAS), detections.num_annotated_ids, detections.num_predicted_ids)
     matches = np.zeros(shape)
@@ -91,7 +91,7 @@ def sequence_hota(detections: ClassFrames) -> Hota:
 
 
 def combine(parts: Sequence[Hota]) -> Hota:
-    """HOTA over several sequences or classes: counts add up, the rest is weighted by true positives."""
+    """Combine several sequences or classes: counts are summed, figures are weighted by true positives."""
     weights = np.stack([part.true_positives for part in parts])
     total = weights.sum(axis=0)
 
@@ -111,7 +111,7 @@ def combine(parts: Sequence[Hota]) -> Hota:
 
 
 def _alignment(detections: ClassFrames) -> Float[np.ndarray, "G D"]:
-    """How well tracks fit over the whole sequence: the Jaccard index of their detections, in soft counts."""
+    """Return the Jaccard index of each pair of tracks over the whole sequence, in soft counts."""
     overlaps = np.zeros((detections.num_annotated_ids, detections.num_predicted_ids))
     for frame in detections.frames:
         similarity = frame.similarity
@@ -123,7 +123,7 @@ def _alignment(detections: ClassFrames) -> Float[np.ndarray, "G D"]:
 
 
 def _counts(detections: ClassFrames) -> tuple[Int[np.ndarray, " G"], Int[np.ndarray, " D"]]:
-    """In how many frames each track is."""
+    """Return the number of frames of each track."""
     annotated = np.concatenate([np.zeros(0, int), *(frame.annotated_ids for frame in detections.frames)])
     predicted = np.concatenate([np.zeros(0, int), *(frame.predicted_ids for frame in detections.frames)])
     return (

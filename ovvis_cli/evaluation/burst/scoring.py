@@ -1,4 +1,4 @@
-"""BURST's figures as the benchmark and the papers print them: all, common and uncommon classes."""
+"""BURST's figures as the benchmark and the papers report them: all, common and uncommon classes."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
@@ -28,7 +28,7 @@ def score_burst(
     *,
     on_class: Callable[[int], None] = lambda done: None,
 ) -> tuple[ScoreSection, ...]:
-    """The official class-guided figures, the same with masks in place of boxes, and the open world's."""
+    """Compute the official class-guided figures, the same by masks, and the open-world figures."""
     official = evaluate_burst(ground_truth, results, on_class=on_class)
     by_masks = evaluate_burst(ground_truth, results, similarity="masks")
     return (
@@ -51,7 +51,7 @@ def score_burst(
 
 
 def burst_groups(classes: Sequence[BurstClass]) -> dict[str, Metrics]:
-    """Means over all, common and uncommon classes; None where there is no class."""
+    """Return the means over all, common and uncommon classes; None for no class."""
     common = [result for result in classes if result.is_common]
     uncommon = [result for result in classes if not result.is_common]
     return {ALL: _means(classes), "common": _means(common), "uncommon": _means(uncommon)}

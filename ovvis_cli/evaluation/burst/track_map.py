@@ -1,4 +1,4 @@
-"""BURST's track AP: YouTube-VIS's, but federated, with other ranges and thresholds, any number of tracks."""
+"""BURST's track AP: unlike YouTube-VIS's it is federated, with other ranges and no limit on tracks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _ENDLESS: Final = (0.0, 1e10)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackRange:
-    """A part of the tracks: by mean area [px^2] and number of frames, ends included."""
+    """A subset of the tracks, by mean area [px^2] and number of frames, ends included."""
 
     name: str
     area: tuple[float, float] = _ENDLESS
@@ -40,7 +40,7 @@ RANGES: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackMatches:
-    """The matching of one class in one sequence; predictions in falling order of score."""
+    """Matching of one class in one sequence; predictions sorted by falling score."""
 
     scores: Float[np.ndarray, " D"]
     correct: Bool[np.ndarray, "L T D"]
@@ -62,9 +62,9 @@ def match_sequence(
     *,
     is_not_exhaustive: bool,
 ) -> TrackMatches:
-    """Matches one class in one sequence.
+    """Match one class in one sequence.
 
-    A prediction with track id 0 does not take what it finds: the official code asks for partners above 0.
+    A prediction with track id 0 does not occupy its match: the official code tests for partners above 0.
     """
     scores = np.asarray([track.scores[track.is_listed].mean() for track in predicted], dtype=np.float64)
     order = np.argsort(-scores, kind="stable")
@@ -87,11 +87,11 @@ def match_sequence(
 
 
 def class_map(sequences: Sequence[TrackMatches]) -> TrackMap:
-    """AP of one class over sequences in order."""
+    """Compute the AP of one class over sequences in order."""
     scores = np.concatenate([matches.scores for matches in sequences])
     verdicts = Verdicts(
         scores=scores,
-        ranks=np.zeros(len(scores), dtype=np.int64),  # no limit of tracks
+        ranks=np.zeros(len(scores), dtype=np.int64),  # no limit on the number of tracks
         correct=np.concatenate([matches.correct for matches in sequences], axis=2),
         ignored=np.concatenate([matches.ignored for matches in sequences], axis=2),
         num_objects=np.sum([matches.counted_objects.sum(axis=1) for matches in sequences], axis=0),

@@ -9,18 +9,19 @@ import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
 
+from ovvis_cli.choices import DioramaFormat
 from ovvis_cli.diorama.annotations import Annotations
 from ovvis_cli.diorama.kinds import ALL_KINDS, BASE_KINDS, NOVEL_KINDS
 from ovvis_cli.diorama.splits import plan_casts, split_kinds, video_rng
 from ovvis_cli.diorama.textures import TEXTURES
-from ovvis_cli.diorama.writer import ClipShape, DataSetPlan, VideoFormat, write_data_set, write_video
+from ovvis_cli.diorama.writer import ClipShape, DataSetPlan, write_data_set, write_video
 from ovvis_cli.errors import UsageError
 from ovvis_cli.video.reader import read_frames
 
 SHAPE = ClipShape(frame_hw=(64, 96), num_frames=3)
 
 
-def _plan(*, seed: int = 7, num_videos: int = 2, video_format: VideoFormat = "frames") -> DataSetPlan:
+def _plan(*, seed: int = 7, num_videos: int = 2, video_format: DioramaFormat = "frames") -> DataSetPlan:
     return DataSetPlan(split="val", num_videos=num_videos, seed=seed, shape=SHAPE, video_format=video_format)
 
 
@@ -94,7 +95,7 @@ def test_mp4_shows_the_same_pictures(tmp_path: Path) -> None:
 def test_existing_output_is_kept_unless_told(tmp_path: Path) -> None:
     path = write_data_set(tmp_path, plan=_plan(num_videos=1))
     before = path.read_bytes()
-    with pytest.raises(UsageError, match="exists already"):
+    with pytest.raises(UsageError, match="already exists"):
         write_data_set(tmp_path, plan=_plan(num_videos=1, seed=9))
     assert path.read_bytes() == before
     write_data_set(tmp_path, plan=_plan(num_videos=1, seed=9), overwrite=True)
@@ -104,7 +105,7 @@ def test_existing_output_is_kept_unless_told(tmp_path: Path) -> None:
 def test_a_foreign_folder_is_never_replaced(tmp_path: Path) -> None:
     (tmp_path / "val").mkdir()
     (tmp_path / "val" / "thesis.txt").write_text("mine", encoding="utf-8")
-    with pytest.raises(UsageError, match="no diorama data set"):
+    with pytest.raises(UsageError, match="not a diorama data set"):
         write_data_set(tmp_path, plan=_plan(), overwrite=True)
     assert (tmp_path / "val" / "thesis.txt").read_text(encoding="utf-8") == "mine"
 
@@ -125,7 +126,7 @@ def test_video_with_a_cast(tmp_path: Path) -> None:
     names = {entry["id"]: entry["name"] for entry in _load(tmp_path / "park.json")["categories"]}
     seen = Counter(names[entry["category_id"]] for entry in _load(tmp_path / "park.json")["annotations"])
     assert seen.keys() <= {kind.name for kind in cast} and seen
-    with pytest.raises(UsageError, match="exists already"):
+    with pytest.raises(UsageError, match="already exists"):
         write_video(path, cast=cast, seed=1, shape=SHAPE)
 
 

@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from ovvis_cli.data.catalog import DATA_SET_NAMES, DATA_SETS, DataSetName, SplitName, find_files
+from ovvis_cli.choices import DATA_SET_NAMES, DataSetName, SplitName
+from ovvis_cli.data.catalog import DATA_SETS, find_files
 from ovvis_cli.data.check import Finding, check_data_set
 from ovvis_cli.data.frames import frame_paths, read_frames
 from ovvis_cli.data.ground_truth import NoGroundTruthError, first_videos, read_ground_truth, read_index
@@ -145,7 +146,7 @@ def test_a_progressive_jpeg_and_something_else(tmp_path: Path) -> None:
     cv2.imwrite(str(path), np.zeros((5, 8, 3), np.uint8), [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])
     assert image_size(path) == (5, 8)
     path.write_bytes(b"GIF89a" + bytes(40))
-    with pytest.raises(VideoError, match="no JPEG or PNG"):
+    with pytest.raises(VideoError, match="not a JPEG or PNG"):
         image_size(path)
     with pytest.raises(VideoError, match="cannot read"):
         image_size(tmp_path / "none.jpg")

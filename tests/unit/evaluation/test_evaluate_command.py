@@ -35,6 +35,32 @@ def test_figures_of_files_are_the_official_ones(data_set: str, capsys: pytest.Ca
             assert (-1.0 if ours is None else ours) == pytest.approx(value, abs=1e-9), (group, name)
 
 
+def test_uvo_has_plain_ap_beside_the_class_agnostic_figures(capsys: pytest.CaptureFixture[str]) -> None:
+    content = _json(capsys, "--dataset", "uvo", *_files("uvo"))
+    expected = json.loads((FIXTURES / "uvo" / "expected.json").read_text())
+    assert content["metrics"]["all"]["AP"] == pytest.approx(expected["result"]["metrics"]["AP"], abs=1e-9)
+    plain = content["other_evaluators"]["by_class"]["metrics"]["all"]
+    # The file has one class. So dropping other labels is all that counting labels changes.
+    for name, value in expected["useCats_0_without_relabelling"]["metrics"].items():
+        assert plain[name] == pytest.approx(value, abs=1e-9), name
+
+
+def test_plain_ap_of_uvo_counts_wrong_labels_as_wrong(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = _data_set(tmp_path)
+    entries = json.loads((tmp_path / "results.json").read_text())
+    entries[0]["category_id"] = 2
+    (tmp_path / "results.json").write_text(json.dumps(entries))
+    annotations = folder / "val" / "instances.json"
+    content = _json(
+        capsys, "--dataset", "uvo", "--annotations", annotations, "--predictions", tmp_path / "results.json"
+    )
+    assert content["metrics"]["all"]["AP"] == pytest.approx(1.0)
+    # Class 1 is never found: 0. Class 2: the wrong one of two equal scores comes first: 0.5.
+    assert content["other_evaluators"]["by_class"]["metrics"]["all"]["AP"] == pytest.approx(0.25)
+
+
 def test_all_figures_of_burst_under_names_of_their_own(capsys: pytest.CaptureFixture[str]) -> None:
     content = _json(capsys, *_files("burst", "predictions_burst.json"))
     expected = json.loads((FIXTURES / "burst" / "expected.json").read_text())

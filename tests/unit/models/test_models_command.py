@@ -15,7 +15,7 @@ from ovvis_cli.app import run
 from ovvis_cli.model_store.default_model import default_model
 from ovvis_cli.model_store.download import RetryPolicy
 from ovvis_cli.model_store.file_check import checksum
-from ovvis_cli.model_store.installed import installed_path, locate, only_one
+from ovvis_cli.model_store.installed import hold_install_lock, installed_path, locate
 from ovvis_models import catalog
 from ovvis_models.converters.checkpoint_files import read_checkpoint
 from ovvis_models.converters.mask2former import to_detectron2
@@ -75,7 +75,7 @@ def model(tmp_path_factory):
 
 @pytest.fixture
 def published(model, site, home, monkeypatch):
-    """The catalogue with that model instead of the great one; its files are served."""
+    """The catalog with that model instead of the great one; its files are served."""
     monkeypatch.setenv("HF_ENDPOINT", f"{site.url}/hub/")
     monkeypatch.setattr(
         "ovvis_cli.model_store.published.RetryPolicy",
@@ -310,7 +310,7 @@ def test_the_best_installed_model_is_the_default(published, model, ovvis, monkey
 
 
 def test_two_at_once_are_refused(published, model, ovvis):
-    with only_one():
+    with hold_install_lock():
         assert "another ovvis" in ovvis("import", NAME, model.pickle, model.safetensors, code=5)
 
 
@@ -334,7 +334,7 @@ def test_the_default_tracker_is_training_free(published):
     network = published.build()
     assert network.tracker is None
     assert published.default_tracker() == "adjacent"
-    assert INSTFORMER_TINY.default_tracker == "rollout"
+    assert INSTFORMER_TINY.default_tracker() == "rollout"
 
 
 def under(tensors, prefix):

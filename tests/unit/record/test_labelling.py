@@ -69,4 +69,4 @@ def test_no_tracks():
 def test_the_best_synonym_of_a_class_counts():
     rows = ClassRows(embeds=torch.eye(5), logit_scale=1.0, synonyms=(2, 1))
     logits = torch.tensor([[1.0, 3.0, 2.0, 5.0, 4.0]])
-    assert rows.best_synonym(logits).tolist() == [[3.0, 2.0, 5.0, 4.0]]
+    assert rows.per_name(logits).tolist() == [[3.0, 2.0, 5.0, 4.0]]

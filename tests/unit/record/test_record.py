@@ -136,7 +136,7 @@ def test_not_a_record(tmp_path, make):
         path.write_text("x")
     if make == "empty":
         path.mkdir()
-    with pytest.raises(RecordError, match="that ovvis segment made") as caught:
+    with pytest.raises(RecordError, match="written by ovvis segment") as caught:
         Record.open(path)
     assert exit_code_of(caught.value) == 3
 
@@ -150,7 +150,7 @@ def test_not_a_record(tmp_path, make):
         ('"width": 48', '"broad": 48', "source: width is missing"),
         ('"kind": "video"', '"kind": "film"', "kind should be one of video, images, stream"),
         ('"track": 2', '"track": true', r"tracks\[1\]: track should be a whole number"),
-        ('"names": [', '"names": [3, ', "vocabulary: names should be a list of texts"),
+        ('"names": [', '"names": [3, ', "vocabulary: names should be a list of strings"),
         ("{", "[", "not valid JSON"),
     ],
 )
@@ -174,7 +174,7 @@ def test_cut_off_last_line(record):
 def test_missing_line(record):
     path = record.folder / "masks.jsonl"
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
-    with pytest.raises(RecordError, match="7 frames, 8 were analysed"):
+    with pytest.raises(RecordError, match="7 frames, expected 8"):
         list(record.frames())
 
 

@@ -2,8 +2,9 @@
 
 import pytest
 
+from ovvis_cli.choices import TABLE_NAMES, TableName
 from ovvis_cli.errors import UsageError
-from ovvis_cli.vocabulary.categories import TABLE_NAMES, TableName, burst_lists, load_table, table_name
+from ovvis_cli.vocabulary.categories import burst_lists, load_table, table_name
 from ovvis_cli.vocabulary.words import fold
 
 SIZES: dict[TableName, int] = {
@@ -61,13 +62,16 @@ def test_misspelt_name_is_kept_but_not_prompted() -> None:
     assert (last.name, last.prompt) == ("Vehical", "vehicle")
 
 
-def test_diorama_numbers_its_kinds_as_its_annotations_do() -> None:
+def test_diorama_table_equals_the_kinds_that_the_diorama_draws() -> None:
     from ovvis_cli.diorama.annotations import category_entries
     from ovvis_cli.diorama.kinds import ALL_KINDS
 
     table = load_table("diorama")
     assert [(c.category_id, c.name, c.split) for c in table.categories] == [
         (entry["id"], entry["name"], entry["split"]) for entry in category_entries(ALL_KINDS)
+    ]
+    assert [(c.prompt, c.synonyms) for c in table.categories] == [
+        (kind.name, tuple(kind.synonyms)) for kind in ALL_KINDS
     ]
 
 

@@ -1,0 +1,50 @@
+"""CLIP-VIS with a classification network in the place of CLIP and a table of words in that of its text tower.
+
+Data flow: frames -> frozen EfficientNet-Lite -> four maps -> Mask2Former's decoders -> Q masks, queries,
+object scores and expected mask overlaps; last two maps and masks -> coverage pooling -> Q instance tokens,
+which are compared with the rows of the words asked for (`text/word_table.py`).
+Why: a network trained on the captions of the web can be had from no package registry; one trained on
+ImageNet can. It knows the things that its table lists, and no other words.
+"""
+
+import torch.nn.functional as F
+from jaxtyping import UInt8
+from torch import Tensor
+
+from ovvis_models.heads.coverage_pooling import CoveragePooling
+from ovvis_models.networks.mask2former import Mask2Former
+from ovvis_models.networks.video_network import FrameNetwork
+from ovvis_models.preprocess import ImageInput, proposal_images
+from ovvis_models.structures import FramePredictions
+from ovvis_models.text.word_table import WordTable
+
+
+class WordClipVis(FrameNetwork):
+    """The networks of a CLIP-VIS with a table of words. `predict` is stateless."""
+
+    def __init__(
+        self, *, proposals: Mask2Former, pooling: CoveragePooling, words: WordTable, image_input: ImageInput
+    ) -> None:
+        """Holds the modules that it is given.
+
+        Args:
+            proposals: the proposal network on the maps of the frozen network, with a mask quality.
+            pooling: of the same frozen network.
+            words: rows that tokens of `pooling` are compared with.
+            image_input: what the frozen network wants to see.
+        """
+        super().__init__()
+        self.proposals = proposals
+        self.pooling = pooling
+        self.words = words
+        self.image_input = image_input
+
+    def predict(self, frames: UInt8[Tensor, "B H0 W0 3"]) -> FramePredictions:
+        """Proposals and instance tokens of B RGB frames of one size, on the device of the frames."""
+        images, shape = proposal_images(frames, self.image_input)
+        maps = self.proposals.backbone(images)
+        proposals = self.proposals.proposals_of(
+            self.proposals.query_decoder.last(self.proposals.pixel_decoder(maps))
+        )
+        tokens = F.normalize(self.pooling(maps, proposals.mask_logits), dim=-1)
+        return FramePredictions(proposals=proposals, instance_tokens=tokens, geometry=shape)

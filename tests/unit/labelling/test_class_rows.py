@@ -1,0 +1,97 @@
+"""Class embeddings from a file, from a text encoder as the paper's code uses it, and from a closed set."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from ovvis_cli.errors import VocabularyError
+from ovvis_cli.labelling.class_query import make_query
+from ovvis_cli.labelling.class_rows import class_rows, read_text_embeddings
+from ovvis_cli.vocabulary.names import vocabulary_of_names
+from ovvis_models.networks.clip import ClipSpec, TextSpec, VisionSpec, build_clip
+from ovvis_models.text.encoder import TextEncoder
+from ovvis_models.text.naming import ClosedVocabulary, OpenVocabulary
+
+WIDTH = 16
+
+
+@pytest.fixture(scope="module")
+def model() -> SimpleNamespace:
+    torch.manual_seed(0)
+    clip = build_clip(
+        ClipSpec(
+            embed_dim=WIDTH,
+            vision=VisionSpec(image_size=32, patch_size=16, width=32, layers=1, head_width=16),
+            text=TextSpec(context_length=32, vocab_size=49408, width=16, heads=2, layers=1),
+            quick_gelu=False,
+        )
+    )
+    naming = OpenVocabulary(text_encoder=TextEncoder(clip).eval(), domain="web", splits_synonyms=True)
+    return SimpleNamespace(spec=SimpleNamespace(name="small"), naming=naming)
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def saved(tmp_path: Path, rows: np.ndarray) -> Path:
+    np.save(tmp_path / "rows.npy", rows)
+    return tmp_path / "rows.npy"
+
+
+def test_rows_of_a_file_replace_the_text_encoders(model: SimpleNamespace, tmp_path: Path) -> None:
+    given = read_text_embeddings(saved(tmp_path, 3 * np.eye(2, WIDTH)))
+    rows = class_rows(model, vocabulary_of_names(["a", "b"]), distractors=False, text_embeddings=given)
+    assert torch.equal(rows.embeds, torch.eye(2, WIDTH))
+
+
+def test_rows_that_do_not_fit_are_refused(model: SimpleNamespace, tmp_path: Path) -> None:
+    given = read_text_embeddings(saved(tmp_path, np.ones((3, WIDTH))))
+    with pytest.raises(VocabularyError, match="3 rows of 16, not 2 rows of 16"):
+        class_rows(model, vocabulary_of_names(["a", "b"]), distractors=False, text_embeddings=given)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (np.zeros((2, 4)), "zero or not finite"),
+        (np.full((2, 4), np.nan), "zero or not finite"),
+        (np.ones(4), "not a matrix"),
+        (np.ones((2, 4), dtype=np.int64), "not a matrix"),
+        (np.array([{"code": 1}], dtype=object), "cannot read"),
+    ],
+)
+def test_files_that_hold_no_embeddings_are_refused(tmp_path: Path, rows: np.ndarray, message: str) -> None:
+    with pytest.raises(VocabularyError, match=message):
+        read_text_embeddings(saved(tmp_path, rows))
+
+
+def test_a_missing_file_is_told(tmp_path: Path) -> None:
+    with pytest.raises(VocabularyError, match="cannot read"):
+        read_text_embeddings(tmp_path / "gone.npy")
+
+
+def test_published_names_are_split_at_commas_and_the_best_synonym_counts(model: SimpleNamespace) -> None:
+    vocabulary = vocabulary_of_names(["dog, puppy", "hot_air_balloon"])
+    query = make_query(model, vocabulary, distractors=False, published_names=True)
+    assert query.rows.synonyms == (2, 1)
+    assert query.rows.embeds.shape == (3, WIDTH)
+    probabilities = query.probabilities(torch.nn.functional.normalize(torch.randn(4, WIDTH), dim=-1))
+    assert probabilities.shape == (4, 2)
+    torch.testing.assert_close(probabilities.sum(dim=1), torch.ones(4))
+    plain = make_query(model, vocabulary, distractors=False)
+    assert plain.rows.embeds.shape == (2, WIDTH)
+
+
+def test_a_closed_set_takes_no_text_embeddings() -> None:
+    naming = ClosedVocabulary(table="ytvis2019", num_classes=40)
+    model = SimpleNamespace(spec=SimpleNamespace(name="closed"), naming=naming)
+    vocabulary = vocabulary_of_names(["dog", "cat"])
+    rows = class_rows(model, vocabulary, distractors=True)
+    assert rows.embeds.shape == (41, 41)
+    with pytest.raises(VocabularyError, match="closed set"):
+        class_rows(model, vocabulary, distractors=True, text_embeddings=torch.eye(2, 41))
