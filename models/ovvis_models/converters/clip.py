@@ -5,10 +5,11 @@ from typing import Final
 
 from torch import Tensor
 
+from ovvis_models.converters.checkpoint_files import VISION
 from ovvis_models.errors import MismatchedWeightsError
 from ovvis_models.weights import mismatch
 
-_VISION: Final = "visual."
+_VISION: Final = f"{VISION}."
 _PATCHES: Final = f"{_VISION}conv1.weight"
 _KNOWN: Final[Mapping[tuple[int, int], str]] = {
     (768, 32): "ViT-B/32",
