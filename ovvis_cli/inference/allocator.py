@@ -1,7 +1,8 @@
-"""What the C library does with memory that was freed: keep it for the next frame, instead of giving it back.
+"""Settings of the C allocator: keep freed memory in the process and reuse it for the next frame.
 
-The maps of a frame are tens of megabytes each. By its defaults glibc takes such memory from the system anew
-each time, page by page, which costs up to a seventh of a frame on a CPU (docs/performance.md).
+The feature maps of a frame are tens of megabytes each. By default glibc requests blocks of that size from the
+system every time, page by page, which costs up to a seventh of the time per frame on a CPU
+(docs/performance.md).
 """
 
 import ctypes
@@ -9,14 +10,14 @@ import os
 from typing import Final
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
-KEPT_BYTES: Final = 512 << 20  # at most so much unused memory stays with the process
-LARGEST_BLOCK_BYTES: Final = 32 << 20  # the most that glibc accepts; larger blocks still come from the system
+KEPT_BYTES: Final = 512 << 20  # maximum unused memory that the process keeps
+LARGEST_BLOCK_BYTES: Final = 32 << 20  # glibc's maximum; larger blocks still come from the system
 
 
 def keep_freed_memory() -> bool:
-    """Tells the C library of this process; True where it listens: glibc only.
+    """Make this process keep freed memory. Return whether the C library supports it (only glibc does).
 
-    For a process of one's own: the `ovvis` command calls it, `ovvis_cli.segment` does not.
+    This affects the whole process, so the `ovvis` command calls it and `ovvis_cli.segment` does not.
     """
     if not _is_glibc():
         return False

@@ -1,4 +1,4 @@
-"""Encoding and writing of finished batches, in a thread beside the networks."""
+"""Encoding and writing of finished batches in a background thread."""
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,31 +16,31 @@ from ovvis_models.structures import FrameResult
 
 
 class BackgroundRecordWriter:
-    """Writes one batch while the next is computed; never more than one waits, so memory stays flat.
+    """Record writer that writes one batch while the next one is computed.
 
-    Leaving the context waits for the batch in hand, also when something went wrong elsewhere: what was
-    computed is on the disk before the program ends.
+    At most one batch is pending, so memory use is constant. Leaving the context waits for the pending batch,
+    even after an exception, so that finished results are on disk before the program ends.
     """
 
     def __init__(self, writer: RecordWriter, *, profiler: Profiler = NO_PROFILER) -> None:
         self._writer = writer
         self._profiler = profiler
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ovvis-write")
-        self._in_hand: Future[None] | None = None
+        self._pending: Future[None] | None = None
 
     def write(
         self, results: Sequence[FrameResult], *, frames: Sequence[Frame], state: Mapping[str, Tensor]
     ) -> None:
-        """Takes over the next results, and the state after them, from which a stopped run would go on.
+        """Write the next results, and the state after them from which an interrupted run resumes.
 
-        Of `frames` only their times, names and sizes are kept, not their pictures.
+        Only times, names and sizes of `frames` are kept, not their images.
 
         Raises:
-            ResourceError: the disk was full when the batch before was written.
+            ResourceError: the disk was full when the previous batch was written.
         """
         self._finish_batch()
         times_s, images = [frame.time_s for frame in frames], [_image_entry(frame) for frame in frames]
-        self._in_hand = self._pool.submit(self._write, list(results), times_s, images, state)
+        self._pending = self._pool.submit(self._write, list(results), times_s, images, state)
 
     def __enter__(self) -> Self:
         return self
@@ -55,9 +55,9 @@ class BackgroundRecordWriter:
             self._pool.shutdown(wait=True)
 
     def _finish_batch(self) -> None:
-        if self._in_hand is not None:
-            self._in_hand.result()
-            self._in_hand = None
+        if self._pending is not None:
+            self._pending.result()
+            self._pending = None
 
     def _write(
         self,

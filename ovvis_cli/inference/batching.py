@@ -1,4 +1,4 @@
-"""Frames as the networks take them: all of one size, several at once."""
+"""Batches of frames of one size."""
 
 import logging
 from collections.abc import Iterable, Iterator
@@ -12,16 +12,17 @@ logger = logging.getLogger(__name__)
 
 
 def of_one_size(frames: Iterable[Frame], *, frame_hw: tuple[int, int], name: str) -> Iterator[Frame]:
-    """The frames, those of another size than `frame_hw` resized to it; says so once, with the video's
-    `name`.
+    """Yield the frames, resized to `frame_hw` where their size differs.
+
+    The first resized frame is logged as a warning with the video's `name`.
     """
-    told = False
+    warned = False
     for frame in frames:
         height, width = frame.image.shape[:2]
         if (height, width) == frame_hw:
             yield frame
             continue
-        if not told:
+        if not warned:
             logger.warning(
                 "%s: frames of %dx%d from %.2f s on are resized to the first size, %dx%d",
                 name,
@@ -31,7 +32,7 @@ def of_one_size(frames: Iterable[Frame], *, frame_hw: tuple[int, int], name: str
                 frame_hw[1],
                 frame_hw[0],
             )
-            told = True
+            warned = True
         shrinks = height * width > frame_hw[0] * frame_hw[1]
         image = cv2.resize(
             frame.image, frame_hw[::-1], interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
@@ -40,7 +41,9 @@ def of_one_size(frames: Iterable[Frame], *, frame_hw: tuple[int, int], name: str
 
 
 def batches(frames: Iterable[Frame], *, size: int) -> Iterator[list[Frame]]:
-    """Lists of `size` frames of one picture size, in order; the last one before another size may be shorter.
+    """Yield lists of `size` frames of one image size, in order.
+
+    The last list, and a list before a change of image size, may be shorter.
 
     Raises:
         ValueError: `size` is below 1.

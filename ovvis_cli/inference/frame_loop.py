@@ -14,7 +14,7 @@ from ovvis_models.structures import FrameResult, WindowResult
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentedBatch:
-    """The frames of one batch with the results of their windows."""
+    """Frames of one batch with the results of their windows."""
 
     frames: Sequence[Frame]
     windows: Sequence[WindowResult]
@@ -33,20 +33,18 @@ def segment_frames(
     batch_size: int,
     profiler: Profiler = NO_PROFILER,
 ) -> Iterator[SegmentedBatch]:
-    """Yield the batches of a video as they are done.
+    """Yield the batches of a video as they are finished.
 
     Args:
-        frames: of one size; the first begins a window.
+        frames: all of one size; the first one starts a window.
         engine: runs the networks.
-        segmenter: of `engine.new_segmenter()`; holds the state of the video.
+        segmenter: from `engine.new_segmenter()`; holds the state of the video.
         batch_size: frames encoded together; rounded up to whole windows.
-        profiler: is told when each stage begins and ends.
+        profiler: measures each stage.
     """
     window = engine.model.spec.window
     for batch in batches(frames, size=-(-batch_size // window) * window):
-        with profiler.stage(
-            "preprocess", num_frames=len(batch)
-        ):  # the networks in it are stages of their own
+        with profiler.stage("preprocess", num_frames=len(batch)):  # contains the stages of the networks
             encoded = engine.encode(segmenter, [frame.image for frame in batch])
         with profiler.stage("associate", num_frames=len(batch)):
             indices = [frame.frame_index for frame in batch]

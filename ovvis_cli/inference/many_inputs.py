@@ -1,4 +1,4 @@
-"""Several inputs, one after the other: a failure of one is told and kept, and the next one gets its turn."""
+"""Processing of several inputs in turn: the failure of one input does not stop the others."""
 
 import logging
 import time
@@ -16,7 +16,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done(Generic[Result]):
-    """An input that went through."""
+    """An input that was processed."""
 
     source: Source
     result: Result
@@ -25,7 +25,7 @@ class Done(Generic[Result]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
-    """An input that did not, and why."""
+    """An input that failed, and why."""
 
     source: Source
     error: OvvisError
@@ -34,9 +34,9 @@ class Failed:
 def process_each(
     sources: Sequence[Source], process: Callable[[Source], Result]
 ) -> Iterator[Done[Result] | Failed]:
-    """Processes every source in turn, and says of each how it went.
+    """Process every source in turn and yield its outcome.
 
-    Defects of the program and Ctrl-C are no failures of an input: they go through.
+    Program errors and Ctrl-C do not count as failures of an input and propagate.
     """
     for source in sources:
         start_s = time.monotonic()
@@ -53,7 +53,7 @@ def process_each(
 
 
 def raise_failures(failures: Sequence[Failed], *, num_inputs: int) -> None:
-    """Ends a batch with the right exit code: that of the error for an only input, else 1.
+    """Raise if any input failed: the error itself for a single input, else `SomeInputsFailed` (exit code 1).
 
     Raises:
         OvvisError: any of the inputs failed.
@@ -64,5 +64,5 @@ def raise_failures(failures: Sequence[Failed], *, num_inputs: int) -> None:
         raise failures[0].error
     raise SomeInputsFailed(
         f"{len(failures)} of {num_inputs} inputs failed",
-        hint="the others are done; the same command tries the failed ones again",
+        hint="the others are done; run the same command to retry the failed ones",
     )

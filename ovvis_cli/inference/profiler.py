@@ -1,4 +1,4 @@
-"""The stages of a run by name, and who is told when each begins and ends: nobody, unless one is measuring."""
+"""Named stages of a run and the interface that measures them; by default nothing is measured."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -22,18 +22,18 @@ StageName = Literal[
 
 
 class Profiler(Protocol):
-    """Hears of stages; they may nest, and those of different threads overlap."""
+    """Receiver of stage timings. Stages may nest; stages of different threads overlap."""
 
     def stage(self, name: StageName, *, num_frames: int) -> AbstractContextManager[None]:
-        """The stage lasts as long as the context, and is about so many frames."""
+        """Return a context that spans one stage over `num_frames` frames."""
         ...
 
 
 class NoProfiler:
-    """Tells nobody."""
+    """No-op profiler."""
 
     def stage(self, name: StageName, *, num_frames: int) -> AbstractContextManager[None]:
-        """Nothing."""
+        """Return a context that does nothing."""
         return nullcontext()
 
 
@@ -41,7 +41,7 @@ NO_PROFILER: Final = NoProfiler()
 
 
 def profile_items(items: Iterable[T], *, profiler: Profiler, name: StageName) -> Iterator[T]:
-    """The items; making each of them is a stage of one frame."""
+    """Yield the items, measuring the time to produce each one as a stage of one frame."""
     source = iter(items)
     while True:
         try:

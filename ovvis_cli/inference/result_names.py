@@ -1,4 +1,4 @@
-"""Names of result folders: a video's own name, and the same one in every later run."""
+"""Names of result folders: derived from the name of the video, and the same in every later run."""
 
 import hashlib
 from collections import Counter
@@ -14,12 +14,13 @@ from ovvis_cli.video.inputs import Source, as_folder_name, expand_inputs, locati
 
 
 def named_sources(inputs: Sequence[str], *, output: Path) -> list[Source]:
-    """The sources that the arguments of a command stand for, each with a folder name of its own in `output`.
+    """Return the sources of a command's arguments, each with a unique folder name in `output`.
 
-    A folder that already holds a result of the video is found again. Else the name is that of the video;
-    where another video has it, in the list or in `output`, the folder of the video is put before it.
+    A folder that already holds a result of the video is reused. Otherwise the folder is named after the
+    video; if another video in the list or in `output` has that name, the name of the video's parent folder is
+    put before it.
 
-    `-` is standard input, which is kept as a file of `output`; so are pipes.
+    `-` is standard input. Standard input and pipes are saved as files in `output`.
 
     Raises:
         UsageError: as `expand_inputs` and `keep_pipe`.
@@ -40,7 +41,7 @@ def named_sources(inputs: Sequence[str], *, output: Path) -> list[Source]:
     num_levels = max(map(len, candidates.values()), default=0)
     for level in range(num_levels):
         waiting = [source.location for source in sources if source.location not in names]
-        # casefold: Clip and clip are one folder on some systems
+        # casefold: Clip and clip are the same folder on some systems
         wanted = Counter(own[level].casefold() for own in candidates.values())
         taken = {name.casefold() for name in names.values()}
         for location in waiting:
@@ -53,7 +54,7 @@ def named_sources(inputs: Sequence[str], *, output: Path) -> list[Source]:
 
 
 def _candidates(source: Source) -> tuple[str, ...]:
-    """Possible names, best first; each depends on the video alone, and the last is like no other's."""
+    """Return possible names, best first; each depends on the video alone, and the last one is unique."""
     digest = hashlib.sha256(source.location.encode("utf-8", "surrogateescape")).hexdigest()[:8]
     if location_kind(source.location) in {"url", "camera"}:
         host = as_folder_name(urlsplit(source.location).hostname or "stream")
@@ -65,7 +66,7 @@ def _candidates(source: Source) -> tuple[str, ...]:
 
 
 def _holds(folder: Path, source: Source) -> bool:
-    """Whether the folder has a result of this video, be it that the video was moved since."""
+    """Return whether the folder has a result of this video, even if the video was moved since."""
     recorded = recorded_source(folder)
     if recorded is None:
         return False

@@ -1,4 +1,4 @@
-"""Video from standard input or a named pipe: kept as a file, because it is read several times."""
+"""Video from standard input or a named pipe, saved as a file because it is read several times."""
 
 import hashlib
 import sys
@@ -14,21 +14,22 @@ _CHUNK_BYTES = 1 << 20
 
 
 def is_pipe(argument: str) -> bool:
-    """Whether an argument stands for bytes that come only once."""
+    """Return whether an argument is standard input or a named pipe, which can be read only once."""
     return argument == STANDARD_INPUT or Path(argument).is_fifo()
 
 
 def keep_pipe(argument: str, *, output: Path) -> Path:
-    """Reads a pipe to its end into a file of `output`; the name of the file follows from its content.
+    """Copy a pipe into a file in `output` that is named after its content, and return the file's path.
 
     Raises:
         UsageError: standard input is a terminal.
-        VideoError: nothing came.
+        VideoError: the pipe was empty.
         ResourceError: the disk is full or not writable.
     """
     if argument == STANDARD_INPUT and sys.stdin.isatty():
         raise UsageError(
-            "- reads standard input, but it is a terminal", hint="cat clip.mp4 | ovvis segment -"
+            "'-' reads standard input, which is a terminal here",
+            hint="pipe a video into it: cat clip.mp4 | ovvis segment -",
         )
     partial = output / ".standard-input.partial"
     try:
@@ -38,15 +39,15 @@ def keep_pipe(argument: str, *, output: Path) -> Path:
                 digest = _copy(pipe, file)
             num_bytes = file.tell()
         if num_bytes == 0:
-            raise VideoError("nothing came from standard input", hint="does the command before the | work?")
+            raise VideoError("standard input is empty", hint="check the command before the |")
         kept = output / f"stdin-{digest[:12]}.video"
-        return kept if kept.exists() else partial.replace(kept)  # as it is, a finished result stays valid
+        return kept if kept.exists() else partial.replace(kept)  # keeps its time stamp: results stay valid
     finally:
         partial.unlink(missing_ok=True)
 
 
 def _copy(pipe: BinaryIO, file: BinaryIO) -> str:
-    """Copies to the end; the digest of what was copied."""
+    """Copy a pipe to its end and return the SHA-256 digest of its content."""
     digest = hashlib.sha256()
     while data := pipe.read(_CHUNK_BYTES):
         digest.update(data)

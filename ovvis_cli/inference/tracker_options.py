@@ -1,4 +1,4 @@
-"""The tracker that a user asks for, before the model is known."""
+"""Tracker options as the user gives them, before the model is known."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackerOptions:
-    """A tracker and its options; None stands for the model's or the tracker's default."""
+    """A tracker and its options; None means the default of the model or the tracker."""
 
     name: "TrackerName | None" = None
     momentum: float | None = None
@@ -19,7 +19,7 @@ class TrackerOptions:
     num_chosen: int | None = None
 
     def resolve(self, spec: "ModelSpec", rules: "Rules") -> "TrackerChoice":
-        """Return the tracker for a model, with all numbers.
+        """Return the tracker for a model with all its numbers filled in.
 
         Raises:
             UsageError: an option belongs to another tracker, or K is larger than T.

@@ -1,1 +1,1 @@
-"""The names asked for, and the labels that tracks get."""
+"""Requested class names and the labels of tracks."""

@@ -3,6 +3,7 @@
 It is made once, by `make_query`, and shared by `segment`, `relabel` and `evaluate`.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -116,8 +117,13 @@ def make_query(
         distractors=distractors,
         score_threshold=score_threshold,
         max_tracks=max_tracks,
+        text_embeddings_sha256=None if text_embeddings is None else _sha256(text_embeddings),
     )
     return ClassQuery(vocabulary=info, rows=rows)
+
+
+def _sha256(embeds: Float[Tensor, "K D"]) -> str:
+    return hashlib.sha256(embeds.contiguous().numpy().tobytes()).hexdigest()
 
 
 def _track_label(ranked: Sequence[LabelScore], *, won: bool) -> TrackLabel:

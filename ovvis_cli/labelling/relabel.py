@@ -1,4 +1,4 @@
-"""Other words for the same video: labels from the stored instance tokens, without running the networks."""
+"""Relabelling: new labels from the stored instance tokens of a video, without running the networks."""
 
 from dataclasses import replace
 
@@ -12,20 +12,20 @@ from ovvis_cli.record.schema import TrackEntry, TrackLabel
 
 
 def relabel(record: Record, query: ClassQuery) -> Record:
-    """The record with the labels of another vocabulary; masks and track ids stay.
+    """Return the record with labels of another vocabulary; masks and track ids are unchanged.
 
-    Exports that showed the former labels are removed first, so that a stop in between never leaves labels of
-    two vocabularies side by side; `ensure_exports(record, saved_formats(record))` makes them anew.
+    Exports with the old labels are removed first, so that an interruption never leaves labels of two
+    vocabularies side by side; `ensure_exports(record, saved_formats(record))` writes them again.
 
     Raises:
-        RecordError: the tokens are damaged, or were made by a model of another embedding width.
+        RecordError: the tokens are damaged, or are from a model with another embedding width.
         ResourceError: the disk is full or not writable.
     """
     stored = record.tokens()
     width, text_width = stored.tokens.shape[1], query.rows.embeds.shape[1]
     if stored.track_ids.size and width != text_width:
         raise RecordError(
-            f"{record.folder}: tokens are {width} wide, the text embeddings {text_width}",
+            f"{record.folder}: tokens have {width} dimensions, but the text embeddings have {text_width}",
             hint=f"use the model that made the record: {record.header.model.name}",
         )
     labels = _labels(stored, query)

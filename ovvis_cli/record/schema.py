@@ -67,6 +67,7 @@ class VocabularyInfo:
     distractors: bool  # whether the names also competed with a general vocabulary
     score_threshold: float  # lowest score of a label, [0, 1]
     max_tracks: int | None  # largest number of tracks with a label
+    text_embeddings_sha256: str | None = None  # of embeddings given in place of the text encoder's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

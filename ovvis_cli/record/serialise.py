@@ -41,6 +41,7 @@ def header_to_text(header: RecordHeader) -> str:
             "distractors": vocabulary.distractors,
             "score_threshold": vocabulary.score_threshold,
             "max_tracks": vocabulary.max_tracks,
+            **_given_embeddings(vocabulary),
         },
         "settings": {name: header.settings[name] for name in sorted(header.settings)},
         "analysed": {name: _number(getattr(header.analysed, name)) for name in AnalysedRange.__slots__},
@@ -190,6 +191,11 @@ def _range_from_json(fields: Fields) -> AnalysedRange:
     )
 
 
+def _given_embeddings(vocabulary: VocabularyInfo) -> Json:
+    sha256 = vocabulary.text_embeddings_sha256
+    return {} if sha256 is None else {"text_embeddings_sha256": sha256}
+
+
 def _vocabulary_from_json(fields: Fields) -> VocabularyInfo:
     names = fields.strings("names")
     return VocabularyInfo(
@@ -198,6 +204,9 @@ def _vocabulary_from_json(fields: Fields) -> VocabularyInfo:
         distractors=fields.boolean("distractors"),
         score_threshold=fields.real("score_threshold"),
         max_tracks=fields.optional("max_tracks", fields.integer),
+        text_embeddings_sha256=(
+            fields.string("text_embeddings_sha256") if "text_embeddings_sha256" in fields else None
+        ),
     )
 
 

@@ -1,4 +1,4 @@
-"""Reading a camera. OpenCV rather than PyAV: it numbers cameras alike on Linux, macOS and Windows."""
+"""Reading a camera with OpenCV, which, unlike PyAV, numbers cameras the same way on all systems."""
 
 import math
 import time
@@ -16,10 +16,10 @@ from ovvis_cli.video.selection import Selection
 
 
 def probe_camera(index: int) -> VideoInfo:
-    """Describes a camera by one frame of it.
+    """Read one frame of a camera and return the camera's description.
 
     Raises:
-        VideoError: it cannot be opened, or gives no picture.
+        VideoError: the camera cannot be opened or returns no frame.
     """
     with _opened(index) as capture:
         ok, image = capture.read()
@@ -42,7 +42,7 @@ def probe_camera(index: int) -> VideoInfo:
 
 
 def read_camera(index: int, *, selection: Selection, report: ReadReport) -> Iterator[Frame]:
-    """Yields the selected frames with their time of arrival since the first, until the camera ends.
+    """Yield the selected frames with their arrival time since the first one, until the camera stops.
 
     Raises:
         VideoError: as `probe_camera`.
@@ -76,7 +76,7 @@ def _opened(index: int) -> Iterator[cv2.VideoCapture]:
         if not capture.isOpened():
             raise VideoError(
                 f"camera {index}: cannot be opened",
-                hint="is it connected, free of other programs, and may this program use cameras?",
+                hint="check that it is connected, not in use, and that this program may use cameras",
             )
         yield capture
     finally:
@@ -84,4 +84,4 @@ def _opened(index: int) -> Iterator[cv2.VideoCapture]:
 
 
 def _no_picture(index: int) -> VideoError:
-    return VideoError(f"camera {index}: gives no picture", hint="is another program using it?")
+    return VideoError(f"camera {index}: returned no frame", hint="check whether another program is using it")

@@ -1,4 +1,4 @@
-"""Opening a video file or stream with PyAV, and what its header says."""
+"""Opening of a video file or stream with PyAV, and the information in its header."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,14 +21,14 @@ from ovvis_cli.video.inputs import IMAGE_SUFFIXES, display_name, location_kind, 
 
 _TEXT_FORMATS = frozenset(
     {"tty", "bin", "xbin", "adf", "idf"}
-)  # libavformat draws text files as terminal art
-_NETWORK_TIMEOUT_S = (15.0, 15.0)  # to open, to read
+)  # formats in which libavformat renders text files as images
+_NETWORK_TIMEOUT_S = (15.0, 15.0)  # for opening, for reading
 _NO_TIMESTAMPS = cast(int, Flags.no_timestamps.value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenVideo:
-    """A container opened for reading and its picture stream."""
+    """A container opened for reading and its video stream."""
 
     container: InputContainer
     stream: VideoStream
@@ -38,14 +38,14 @@ class OpenVideo:
 
 @contextmanager
 def open_video(location: str | Path) -> Iterator[OpenVideo]:
-    """Opens a file or URL and chooses its picture stream.
+    """Open a file or URL and choose its video stream.
 
     Raises:
-        VideoError: no such file, not a video, no picture in it, or no decoder for it.
+        VideoError: no such file, not a video, no video stream in it, or no decoder for it.
     """
     with _open_container(location) as container:
         stream = _picture_stream(container, name=display_name(location))
-        # not by frame: an undecodable packet would take its neighbours with it, differently on each machine
+        # frame threading would lose frames next to a damaged packet, and different ones on each machine
         stream.thread_type = "SLICE"
         yield OpenVideo(
             container=container,
@@ -56,42 +56,42 @@ def open_video(location: str | Path) -> Iterator[OpenVideo]:
 
 
 def duration_of(video: OpenVideo) -> Fraction | None:
-    """Seconds by the header: of the picture stream, else of the whole file."""
+    """Return the duration in seconds from the header: of the video stream, else of the whole file."""
     if video.stream.duration and video.stream.time_base:
         return video.stream.duration * fraction(video.stream.time_base)
     return Fraction(video.container.duration, av.time_base) if video.container.duration else None
 
 
 def has_timestamps(video: OpenVideo) -> bool:
-    """Whether the format stores times: raw streams (.h264, .h265, .mjpeg, .obu) do not."""
+    """Return whether the format stores time stamps; raw streams (.h264, .h265, .mjpeg, .obu) do not."""
     return not video.container.format.flags & _NO_TIMESTAMPS
 
 
 def rate_of(video: OpenVideo) -> Fraction | None:
-    """Average frames a second by the header; of a raw stream only what it states itself, else None."""
-    if not has_timestamps(video):  # FFmpeg's average is its own assumption there
+    """Return the average frames per second from the header; None if a raw stream does not state its rate."""
+    if not has_timestamps(video):  # FFmpeg's average is only an assumption there
         return fraction(video.stream.codec_context.framerate) or None
     return fraction(video.stream.average_rate or video.stream.guessed_rate) or None
 
 
 def unread_streams(video: OpenVideo) -> str:
-    """In words, the picture streams beside the one that is read; empty where there are none."""
+    """Return a message about the video streams that are not read, or "" if there are none."""
     num_others = len(_moving_pictures(video.container)) - 1
     if num_others < 1:
         return ""
-    others = "another picture stream is" if num_others == 1 else f"{num_others} other picture streams are"
-    return f"stream {video.stream.index} is read, {others} left out"
+    others = "another video stream is" if num_others == 1 else f"{num_others} other video streams are"
+    return f"stream {video.stream.index} is read, {others} ignored"
 
 
 def kind_of(video: OpenVideo) -> SourceKind:
-    """Whether it can be read twice: files and web addresses of known length can."""
+    """Return "video" for what can be read twice (files, and web addresses of known length), else "stream"."""
     if location_kind(video.location) != "url":
         return "video"
     return "video" if video.location.startswith("http") and video.container.duration else "stream"
 
 
 def fraction(value: Fraction | None) -> Fraction:
-    """A plain Fraction, 0 for none: PyAV's own rational must not leave this folder."""
+    """Return a plain Fraction for PyAV's rational type, 0 for None."""
     return Fraction(value.numerator, value.denominator) if value else Fraction(0)
 
 
@@ -99,13 +99,14 @@ def fraction(value: Fraction | None) -> Fraction:
 def _open_container(location: str | Path) -> Iterator[InputContainer]:
     is_url = location_kind(location) == "url"
     try:
-        container = av.open(  # FFmpeg would take the first picture of Motion JPEG for all if named .jpg
-            # the prefix keeps names like "take:2.mp4" from being read as protocols
+        container = av.open(
+            # the prefix prevents names like "take:2.mp4" from being parsed as protocols
             str(location) if is_url else f"file:{location}",
+            # FFmpeg would read only the first image of a Motion JPEG file named .jpg
             format="mjpeg" if not is_url and is_motion_jpeg(Path(location)) else None,
             timeout=_NETWORK_TIMEOUT_S if is_url else None,
             options={"rtsp_transport": "tcp"} if str(location).startswith("rtsp") else {},
-            metadata_errors="replace",  # titles in unknown encodings must not stop anyone
+            metadata_errors="replace",  # ignore titles in unknown encodings
         )
     except (av.error.FFmpegError, OSError) as error:
         raise _open_error(location, error) from error
@@ -124,12 +125,12 @@ def _open_error(location: str | Path, error: Exception) -> VideoError:
     if not path.exists():
         return no_such_file(location)
     if isinstance(error, PermissionError):
-        return VideoError(f"{name}: may not be read", hint="check its permissions")
+        return VideoError(f"{name}: permission denied", hint="check its permissions")
     if path.is_file() and path.stat().st_size == 0:
         return VideoError(f"{name}: the file is empty", hint="copy or download it again")
     what = "an image" if path.suffix.lower() in IMAGE_SUFFIXES else "a video"
     return VideoError(
-        f"{name}: not {what}, or cut off before its index", hint="try to play it, or copy it again"
+        f"{name}: not {what}, or truncated before its index", hint="try to play it, or copy it again"
     )
 
 
@@ -137,17 +138,17 @@ def _picture_stream(container: InputContainer, *, name: str) -> VideoStream:
     pictures = _moving_pictures(container)
     if not pictures:
         if container.streams.audio:
-            raise VideoError(f"{name}: has sound but no picture", hint="give a file with moving pictures")
-        raise VideoError(f"{name}: not a video", hint="it has no picture stream")
+            raise VideoError(f"{name}: contains only sound", hint="give a file with a video stream")
+        raise VideoError(f"{name}: not a video", hint="it has no video stream")
     decodable = [stream for stream in pictures if stream.codec_context is not None]
     if not decodable:
-        raise VideoError(f"{name}: no decoder for its picture", hint="convert it to H.264 first")
+        raise VideoError(f"{name}: no decoder for its video stream", hint="convert it to H.264 first")
     best = container.streams.best("video")
     return next((stream for stream in decodable if stream is best), decodable[0])
 
 
 def _moving_pictures(container: InputContainer) -> list[VideoStream]:
-    """The picture streams without covers and, where one moves, without the still picture beside it (AVIF)."""
+    """Return the video streams without covers; if one has several frames, without still images (AVIF)."""
     covers = Disposition.attached_pic | Disposition.timed_thumbnails
     pictures = [stream for stream in container.streams.video if not stream.disposition & covers]
     if any(stream.frames > 1 for stream in pictures):
@@ -156,11 +157,11 @@ def _moving_pictures(container: InputContainer) -> list[VideoStream]:
 
 
 def _origin_s(container: InputContainer, *, stream: VideoStream) -> Fraction:
-    """Time stamp that players show as zero: the container's start, as transport streams begin anywhere."""
+    """Return the time stamp that players show as zero: the start of the container, which may be any time."""
     streams = (*container.streams.video, *container.streams.audio)
     starts_s = [
         other.start_time * fraction(other.time_base) for other in streams if other.start_time is not None
     ]
     own_s = stream.start_time * fraction(stream.time_base) if stream.start_time is not None else Fraction(0)
-    # sound may begin before zero (encoder delay), which moves no picture
+    # sound may start before zero (encoder delay); that must not shift the frames
     return min(own_s, max(min(starts_s, default=own_s), Fraction(0)))

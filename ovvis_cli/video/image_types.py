@@ -1,6 +1,6 @@
-"""What kind of picture a file holds, by its content: a suffix may be wrong or missing.
+"""Detection of image types by file content, because a suffix may be wrong or missing.
 
-Only headers are read. A picture that moves is read as a video; a still one as an image.
+Only headers are read. Animated images are read as videos, still ones as images.
 """
 
 import contextlib
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, Literal
 
 ImageType = Literal["still", "video", "animation"]
-"""`video` is what FFmpeg decodes (GIF, APNG, AVIF), `animation` what OpenCV does (WebP, pages of a TIFF)."""
+"""`video` is decoded by FFmpeg (GIF, APNG, AVIF), `animation` by OpenCV (WebP, pages of a TIFF)."""
 
 _STILL_SIGNATURES = (b"BM", b"\x00\x00\x00\x0cjP  ", b"\xff\x4f\xff\x51")  # BMP, JPEG 2000 twice
 _JPEG_START, _JPEG_END, _JPEG_SCAN = b"\xff\xd8\xff", b"\xff\xd9", 0xDA
@@ -21,7 +21,7 @@ _REDUCED_COPY = 1  # bit of a TIFF page's NewSubfileType: a thumbnail
 
 
 def image_type(path: Path) -> ImageType | None:
-    """The type of picture in a file; None where it is none of these, or cannot be read."""
+    """Return the image type of a file; None if it is not an image or cannot be read."""
     found = quick_image_type(path)
     if found == "still" and is_motion_jpeg(path):
         return "video"
@@ -29,7 +29,7 @@ def image_type(path: Path) -> ImageType | None:
 
 
 def quick_image_type(path: Path) -> ImageType | None:
-    """As `image_type`, but raw Motion JPEG, which takes reading a whole picture to know, is still."""
+    """Return what `image_type` does, but "still" for raw Motion JPEG, whose detection reads a whole image."""
     try:
         with path.open("rb") as file:
             return _image_type(file)
@@ -55,7 +55,7 @@ def _image_type(file: IO[bytes]) -> ImageType | None:
 
 
 def is_motion_jpeg(path: Path) -> bool:
-    """Whether a second JPEG picture follows the end of the first, in files of cameras without a container.
+    """Return whether a second JPEG image follows the first (raw Motion JPEG, as some cameras write it).
 
     Raises:
         OSError: the file cannot be read.
@@ -66,7 +66,7 @@ def is_motion_jpeg(path: Path) -> bool:
         file.seek(2)
         while len(head := file.read(4)) == 4:
             marker, length = head[1], struct.unpack(">H", head[2:])[0]
-            if file.read(4) == b"MPF\0":  # several views of one photograph
+            if file.read(4) == b"MPF\0":  # several views of one photo
                 return False
             file.seek(length - 6, 1)
             if marker == _JPEG_SCAN:
@@ -75,7 +75,7 @@ def is_motion_jpeg(path: Path) -> bool:
 
 
 def _follows(file: IO[bytes], *, end: bytes, start: bytes) -> bool:
-    """Whether the first `end` from here on has `start` behind it."""
+    """Return whether the next `end` in the file is followed directly by `start`."""
     data = file.read(_CHUNK_BYTES)
     while (place := data.find(end)) < 0 or place + len(end + start) > len(data):
         more = file.read(_CHUNK_BYTES)
@@ -86,7 +86,7 @@ def _follows(file: IO[bytes], *, end: bytes, start: bytes) -> bool:
 
 
 def _is_animated_png(file: IO[bytes]) -> bool:
-    """Whether a control chunk that announces several frames comes before the picture."""
+    """Return whether an `acTL` chunk with several frames comes before the image data."""
     file.seek(8)
     while len(header := file.read(8)) == 8:
         length, name = struct.unpack(">I4s", header)
@@ -99,7 +99,7 @@ def _is_animated_png(file: IO[bytes]) -> bool:
 
 
 def _is_animated_gif(file: IO[bytes]) -> bool:
-    """Whether a second picture follows the first."""
+    """Return whether a second image follows the first."""
     file.seek(10)
     file.seek(2 + _color_table_bytes(file.read(1)), 1)
     num_pictures = 0
@@ -126,7 +126,10 @@ def _color_table_bytes(flags: bytes) -> int:
 
 
 def tiff_pages(file: IO[bytes]) -> list[int]:
-    """The numbers of the full pages of a TIFF file, thumbnails left out; those before it is cut off."""
+    """Return the numbers of the full pages of a TIFF file, without thumbnails.
+
+    If the file is truncated, only the pages before that point are listed.
+    """
     pages: list[int] = []
     with contextlib.suppress(struct.error):
         for number, is_thumbnail in enumerate(_tiff_directories(file)):
@@ -136,13 +139,13 @@ def tiff_pages(file: IO[bytes]) -> list[int]:
 
 
 def _tiff_directories(file: IO[bytes]) -> Iterator[bool]:
-    """Yields for every page whether it is a thumbnail."""
+    """Yield for every page whether it is a thumbnail."""
     file.seek(0)
     order = "<" if file.read(2) == b"II" else ">"
     is_big = struct.unpack(f"{order}H", file.read(2))[0] == 43
     place, count, entry_bytes = ("Q", "Q", 20) if is_big else ("I", "H", 12)
     file.seek(8 if is_big else 4)
-    seen: set[int] = set()  # a damaged file may lead back to itself
+    seen: set[int] = set()  # a damaged file may contain a loop
     offset = _unpack(file, order + place)
     while offset and offset not in seen:
         seen.add(offset)

@@ -1,4 +1,4 @@
-"""Reading a folder of images as a video."""
+"""Reading of a folder of images as a video."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,10 +17,12 @@ from ovvis_cli.video.timing import DEFAULT_RATE
 
 
 def probe_images(path: Path, *, rate: Fraction | None = None) -> VideoInfo:
-    """Describes a folder of images (or one image) by its first readable one; `rate` is images a second.
+    """Return the description of an image folder (or one image), from its first readable image.
+
+    `rate` is in images per second.
 
     Raises:
-        VideoError: there is no such path, no image in it, or none that can be read.
+        VideoError: the path does not exist, has no image, or no readable image.
     """
     frame = next(read_images(path, selection=Selection(), report=ReadReport()))
     used_rate = rate or DEFAULT_RATE
@@ -44,10 +46,10 @@ def probe_images(path: Path, *, rate: Fraction | None = None) -> VideoInfo:
 def read_images(
     path: Path, *, selection: Selection, report: ReadReport, rate: Fraction | None = None
 ) -> Iterator[Frame]:
-    """Yields the selected images in natural order, each at its own size, upright by its EXIF orientation.
+    """Yield the selected images in natural order, each at its own size, rotated upright by its EXIF data.
 
-    `frame_index` is the place in the folder: an unreadable image is named in `report` and leaves its index
-    out. Images carry no times: `rate` says how many are shown a second.
+    `frame_index` is the position in the folder. An unreadable image is listed in `report` and its index is
+    skipped. Images have no time stamps; `rate` is the number shown per second.
 
     Raises:
         VideoError: as `probe_images`.
@@ -73,13 +75,13 @@ def read_images(
         report.frames_decoded += 1
         yield Frame(frame_index=frame_index, time_s=time_s, image=image, image_name=image_path.name)
     if report.errors == len(images):
-        raise VideoError(f"{path.name}: no image can be read", hint=report.first_error)
+        raise VideoError(f"{path.name}: no image is readable", hint=report.first_error)
 
 
 def _read_image(path: Path) -> UInt8[np.ndarray, "H0 W0 3"]:
-    # decoded from memory: cv2.imread cannot open names beyond ASCII on Windows
+    # decode from memory: cv2.imread cannot open non-ASCII names on Windows
     encoded = np.fromfile(path, dtype=np.uint8)
-    # IMREAD_COLOR turns by EXIF, drops alpha, spreads grey and brings 16 bits to 8
+    # IMREAD_COLOR applies EXIF rotation, drops alpha, expands grey to RGB and reduces 16 bits to 8
     with quiet_decoder():
         image = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if encoded.size else None
     if image is None:
@@ -88,14 +90,14 @@ def _read_image(path: Path) -> UInt8[np.ndarray, "H0 W0 3"]:
 
 
 def rgb_image(image: np.ndarray) -> UInt8[np.ndarray, "H0 W0 3"]:
-    """RGB of what OpenCV decoded as BGR or BGRA."""
+    """Convert an image that OpenCV decoded as BGR or BGRA to RGB."""
     code = cv2.COLOR_BGRA2RGB if image.shape[2] == 4 else cv2.COLOR_BGR2RGB
     return np.asarray(cv2.cvtColor(image, code), dtype=np.uint8)
 
 
 @contextmanager
 def quiet_decoder() -> Iterator[None]:
-    """Keeps OpenCV from writing about damaged files to stderr: the report says it in one line."""
+    """Silence OpenCV's messages about damaged files on stderr; `ReadReport` reports them in one line."""
     log_level = cv2.utils.logging.getLogLevel()
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:

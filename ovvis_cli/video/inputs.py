@@ -1,4 +1,4 @@
-"""What the user may give as input, and the list of sources that it stands for."""
+"""Parsing of input arguments (files, folders, patterns, URLs, cameras) into a list of sources."""
 
 import difflib
 import glob
@@ -35,7 +35,7 @@ _KINDS_BY_TYPE: dict[ImageType | None, LocationKind] = {"still": "images", "anim
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """One video to be analysed."""
+    """One video to analyse."""
 
     location: str  # path, URL or camera number, as `probe` and `read_frames` take it
     name: str  # name of its result folder
@@ -43,13 +43,13 @@ class Source:
 
 
 def expand_inputs(inputs: Sequence[str]) -> list[Source]:
-    """The sources that the arguments of a command stand for, in order, each once.
+    """Return the sources that the arguments of a command name, in order, without duplicates.
 
     An argument is a file, a pattern such as `clips/*.mp4`, a URL, a camera number, or a folder. A folder with
-    videos or animated images in it stands for each of them (its own level only, natural order); one with
-    images is one source, a video of these images. What is left out is logged as a warning. What does not
-    exist is passed on, so that reading it tells why and a batch goes on. Two sources may have one name:
-    `ovvis_cli.inference.result_names` tells them apart.
+    videos or animated images yields one source for each of them (not searched recursively, in natural order);
+    a folder of images is one source, a video of these images. Skipped files are logged as warnings. A missing
+    file is kept, so that reading it reports the error and the other inputs are still processed. Two sources
+    may have the same name; `ovvis_cli.inference.result_names` makes the names unique.
 
     Raises:
         UsageError: `inputs` is empty.
@@ -61,7 +61,7 @@ def expand_inputs(inputs: Sequence[str]) -> list[Source]:
         for location in _expand(argument):
             first = once.setdefault(_identity(location), location)
             if first != location:
-                logger.warning("%s is the same as %s and is left out", location, first)
+                logger.warning("%s is the same as %s and is skipped", location, first)
     return [
         Source(location=location, name=default_name(location), kind=location_kind(location))
         for location in once.values()
@@ -69,7 +69,7 @@ def expand_inputs(inputs: Sequence[str]) -> list[Source]:
 
 
 def location_kind(location: str | Path) -> LocationKind:
-    """How a location is to be opened: files by their content; one that is named like a camera or URL wins."""
+    """Return how to open a location. A file is judged by its content, even if named like a camera or URL."""
     path = Path(location)
     if path.is_file():
         return _KINDS_BY_TYPE.get(image_type(path), "file")
@@ -84,7 +84,7 @@ def location_kind(location: str | Path) -> LocationKind:
 
 
 def display_name(location: str | Path) -> str:
-    """The location as messages show it: the file name, or the URL without its password."""
+    """Return the location as messages show it: the file name, or the URL without its password."""
     kind = location_kind(location)
     if kind == "camera":
         return f"camera {location}"
@@ -96,17 +96,17 @@ def display_name(location: str | Path) -> str:
 
 
 def images_of(folder: Path) -> list[Path]:
-    """The images of a folder in natural order; a single image is a list of one."""
+    """Return the images of a folder in natural order; a single image gives a list of one."""
     if not folder.is_dir():
         return [folder]
     return _files_with(folder, IMAGE_SUFFIXES)
 
 
 def no_such_file(location: str | Path) -> VideoError:
-    """The error for a missing file, with names nearby that may have been meant."""
+    """Return the error for a missing file, with similar names as a hint."""
     path = Path(location)
     if path.is_symlink():
-        return VideoError(f"{location}: links to nothing", hint=f"{path.readlink()} is gone")
+        return VideoError(f"{location}: broken link", hint=f"{path.readlink()} does not exist")
     siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
     near = difflib.get_close_matches(path.name, siblings, n=2)
     if near:
@@ -114,16 +114,14 @@ def no_such_file(location: str | Path) -> VideoError:
     elif path.parent.is_dir():
         hint = "check the path"
     else:
-        hint = f"there is no folder {path.parent} either"
+        hint = f"the folder {path.parent} does not exist either"
     return VideoError(f"{location}: no such file", hint=hint)
 
 
 def no_media_in(folder: Path) -> VideoError:
-    """The error for a folder without videos and images."""
+    """Return the error for a folder without videos and images."""
     below = next((entry for entry in sorted(folder.iterdir()) if entry.is_dir()), None)
-    hint = (
-        f"folders are not searched below their own level: try {below}" if below else "is it the right folder?"
-    )
+    hint = f"folders are not searched recursively; try {below}" if below else "check the path of the folder"
     return VideoError(f"{folder}: no video and no image in this folder", hint=hint)
 
 
@@ -135,13 +133,13 @@ def _expand(argument: str) -> Iterable[str]:
     if path.is_dir():
         return _sources_in(path) or [argument]
     if not path.exists() and "://" not in argument and glob.has_magic(argument):
-        matches = in_natural_order(glob.glob(argument), key=str)  # noqa: PTH207 - a pattern of the user's, maybe absolute
+        matches = in_natural_order(glob.glob(argument), key=str)  # noqa: PTH207 - the user's pattern may be absolute
         return [location for match in matches for location in _expand(match)] or [argument]
     return [argument]
 
 
 def _sources_in(folder: Path) -> list[str]:
-    """The videos of a folder; empty where it is one source itself, a video of its images."""
+    """Return the videos of a folder; an empty list if the folder is one source, a video of its images."""
     types = {path: quick_image_type(path) for path in images_of(folder)}
     moving = [path for path, found in types.items() if found in {"video", "animation"}]
     videos = _files_with(folder, VIDEO_SUFFIXES)
@@ -149,10 +147,10 @@ def _sources_in(folder: Path) -> list[str]:
     if not videos and len(moving) < num_stills:
         if moving:
             names = ", ".join(path.name for path in moving)
-            logger.warning("%s: of moving images only the first picture is read: %s", folder, names)
+            logger.warning("%s: only the first frame of animated images is read: %s", folder, names)
         return []
     if num_stills:
-        logger.warning("%s: the videos are read, %s left out", folder, _images_are(num_stills))
+        logger.warning("%s: the videos are read, %s skipped", folder, _images_are(num_stills))
     return [str(path) for path in in_natural_order([*videos, *moving], key=lambda path: path.name)]
 
 
@@ -163,7 +161,7 @@ def _images_are(count: int) -> str:
 def _files_with(folder: Path, suffixes: frozenset[str]) -> list[Path]:
     files = (entry for entry in folder.iterdir() if entry.suffix.lower() in suffixes)
     visible = (entry for entry in files if not entry.name.startswith("."))
-    # a link to nothing stays in the list, so that reading it says so
+    # keep broken links in the list, so that reading them reports the error
     present = [entry for entry in visible if entry.is_file() or (entry.is_symlink() and not entry.exists())]
     return in_natural_order(present, key=lambda entry: entry.name)
 
@@ -174,7 +172,7 @@ def _identity(location: str) -> str:
 
 
 def default_name(location: str) -> str:
-    """The name of a location's result folder where nothing else has that name: that of the path as given."""
+    """Return the default name of a location's result folder, taken from the path as given."""
     kind = location_kind(location)
     if kind == "camera":
         return f"camera-{location}"
@@ -188,5 +186,5 @@ def default_name(location: str) -> str:
 
 
 def as_folder_name(text: str) -> str:
-    """The text without signs that some file system refuses."""
+    """Return the text with characters that some file systems reject replaced."""
     return re.sub(r'[<>:"/\\|?*\x00-\x1f]', "_", text).strip(". ") or "video"

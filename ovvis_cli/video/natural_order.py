@@ -1,4 +1,4 @@
-"""Sorting names as people read them: frame10 after frame9, 0.1 after 0.05."""
+"""Natural sort order of names: frame10 after frame9, 0.1 after 0.05."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -10,15 +10,16 @@ T = TypeVar("T")
 _Key = tuple[list[tuple[int, Fraction, str]], str]
 
 _WHOLE = re.compile(r"(\d+)")
-_DECIMAL = re.compile(r"((?<![\d.])\d+\.\d+(?!\.?\d)|\d+)")  # but no part of 1.2.3, which counts
+_DECIMAL = re.compile(r"((?<![\d.])\d+\.\d+(?!\.?\d)|\d+)")  # but not within 1.2.3, which is not decimal
 _FRACTION = re.compile(r"(?<![\d.])\d+\.(\d+)(?!\.?\d)")
 
 
 def in_natural_order(items: Iterable[T], *, key: Callable[[T], str]) -> list[T]:
-    """The items by the numbers and words of their names, of which `key` gives one each.
+    """Sort items by the numbers and words in their names; `key` returns the name of an item.
 
-    Whether a dot between digits is a decimal point (0.05, 0.1, 0.15) or separates two counts (1.9, 1.10) is
-    told by all names together: numbers of different length that end in zero are counts.
+    A dot between digits is either a decimal point (0.05, 0.1, 0.15) or separates two integers (1.9, 1.10).
+    This is decided from all names together: if the digits after the dot differ in length and a longer one
+    ends in zero, they are integers.
     """
     listed = list(items)
     are_decimal = _have_decimals([_stem(key(item)) for item in listed])
@@ -42,6 +43,6 @@ def _sort_key(name: str, *, number: re.Pattern[str]) -> _Key:
 
 
 def _stem(name: str) -> str:
-    """The name without a suffix such as .png: digits in it, as of .3gp, belong to no number."""
+    """Return the name without a suffix such as .3gp, whose digits must not affect the order."""
     suffix = PurePath(name).suffix
     return name.removesuffix(suffix) if re.search(r"[a-zA-Z]", suffix) else name

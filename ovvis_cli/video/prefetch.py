@@ -1,4 +1,4 @@
-"""Decoding ahead in a thread of its own."""
+"""Prefetching of items, such as decoded frames, in a background thread."""
 
 import threading
 from collections import deque
@@ -10,15 +10,15 @@ WhenFull = Literal["wait", "drop-oldest"]
 
 
 def prefetch(source: Iterable[T], *, capacity: int, when_full: WhenFull = "wait") -> Generator[T, None, None]:
-    """Yields the items of `source`, produced up to `capacity` ahead in a thread.
+    """Yield the items of `source`, prefetching up to `capacity` of them in a background thread.
 
-    Items are handed over, not copied. An exception of the source is raised here, after the items before it.
-    Closing the generator (also `del`) stops the thread and closes the source.
+    Items are not copied. An exception of the source is raised here, after the items before it. Closing the
+    generator (also by `del`) stops the thread and closes the source.
 
     Args:
-        source: Iterated, and closed if it is a generator, in the thread only.
-        capacity: Items that may wait.
-        when_full: "wait" for every item to be taken; "drop-oldest" for live sources, to stay at the present.
+        source: iterated, and closed if it is a generator, in the background thread only.
+        capacity: maximum number of buffered items.
+        when_full: "wait" until an item is taken; "drop-oldest" for live sources, to avoid growing delay.
     """
     if capacity < 1:
         raise ValueError(f"capacity must be at least 1, got {capacity}")
@@ -39,8 +39,8 @@ def _fill(source: Iterable[T], buffer: "_Buffer[T]") -> None:
         for item in source:
             if not buffer.put(item):
                 break
-            del item  # the taker may free it while the next one is decoded
-    except BaseException as raised:  # noqa: BLE001 - whatever it is, it belongs to the consumer
+            del item  # lets the consumer free it while the next one is decoded
+    except BaseException as raised:  # noqa: BLE001 - raised again in the consumer
         error = raised
     finally:
         if isinstance(source, Generator):
@@ -49,7 +49,7 @@ def _fill(source: Iterable[T], buffer: "_Buffer[T]") -> None:
 
 
 class _Buffer(Generic[T]):
-    """A bounded queue that either side can end."""
+    """Bounded queue that the producer can end and the consumer can close."""
 
     def __init__(self, *, capacity: int, when_full: WhenFull) -> None:
         self._items: deque[T] = deque()
@@ -61,7 +61,7 @@ class _Buffer(Generic[T]):
         self._error: BaseException | None = None
 
     def put(self, item: T) -> bool:
-        """Adds an item, waiting for room; False when the consumer is gone."""
+        """Add an item, waiting while the queue is full; return False if the consumer has closed it."""
         with self._changed:
             if self._when_full == "drop-oldest" and len(self._items) == self._capacity:
                 self._items.popleft()
@@ -73,7 +73,7 @@ class _Buffer(Generic[T]):
             return True
 
     def take(self) -> list[T]:
-        """The next item in a list of one, or an empty list at the end; raises what the source raised."""
+        """Return the next item in a list, or an empty list at the end; raise the source's exception."""
         with self._changed:
             self._changed.wait_for(lambda: self._items or self._ended)
             if self._items:
@@ -84,13 +84,13 @@ class _Buffer(Generic[T]):
             return []
 
     def end(self, error: BaseException | None) -> None:
-        """Called by the producer: nothing more comes."""
+        """Mark the end of the items, with the exception that ended them; called by the producer."""
         with self._changed:
             self._ended, self._error = True, error
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Called by the consumer: nothing more is wanted."""
+        """Drop all items and stop the producer; called by the consumer."""
         with self._changed:
             self._closed = True
             self._items.clear()

@@ -1,4 +1,4 @@
-"""Reading any source: `probe` describes it, `read_frames` yields its frames, `prefetch` decodes ahead."""
+"""Reading of any source: `probe` describes it, `read_frames` yields its frames, `prefetch` buffers them."""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -18,12 +18,12 @@ __all__ = ["Frame", "ReadReport", "SourceKind", "VideoInfo", "probe", "read_fram
 
 
 def probe(location: str | Path, *, rate: Fraction | None = None) -> VideoInfo:
-    """Describes a video file, image folder, image, URL or camera number; decodes its first frame.
+    """Return the description of a video file, image folder, image, URL or camera; decodes one frame.
 
-    `rate` is used where the source has no times of its own; `VideoInfo.rate_origin` tells.
+    `rate` is used if the source has no time stamps; `VideoInfo.rate_origin` says where the rate comes from.
 
     Raises:
-        VideoError: it does not exist, is no video, or no frame of it can be decoded.
+        VideoError: the source does not exist, is not a video, or no frame of it can be decoded.
     """
     match location_kind(location):
         case "images":
@@ -46,23 +46,23 @@ def read_frames(
     rate: Fraction | None = None,
     report: ReadReport | None = None,
 ) -> Iterator[Frame]:
-    """Yields the frames whose time is in [start_s, end_s), every `stride`-th of them from the first on.
+    """Yield the frames whose time is in [start_s, end_s), every `stride`-th of them from the first on.
 
-    Nothing is sought: every frame from the beginning is decoded and counted, so that `frame_index` is exact
-    and a reading that is resumed gives the same frames. A frame may differ in size from the one before.
+    There is no seeking: every frame is decoded and counted from the start of the source, so that
+    `frame_index` is exact and a resumed run reads the same frames. Frames may differ in size.
 
     Args:
-        location: What `probe` takes.
-        start_s: Frames before are left out.
-        end_s: Frames from here on are left out.
-        stride: Which of the remaining frames come.
-        skip_frames: Frames with a smaller `frame_index` are left out, without changing which others come;
-            this is how a killed run goes on.
-        rate: Frames a second of images and of raw streams; None for the stream's own, or 25.
-        report: Filled with what was read and lost; damage raises only when no frame at all can be decoded.
+        location: as for `probe`.
+        start_s: skip frames before this time.
+        end_s: stop at this time.
+        stride: take every `stride`-th of the remaining frames.
+        skip_frames: skip frames with a smaller `frame_index`, without affecting which later frames are taken;
+            used to resume a run.
+        rate: frames per second of images and raw streams; None for the rate that the stream states, or 25.
+        report: filled with counts of read and lost frames; damage raises only if no frame can be decoded.
 
     Raises:
-        UsageError: the arguments make no sense, or no frame lies in the range.
+        UsageError: an argument is out of range, or no frame lies in the time range.
         VideoError: as `probe`.
     """
     selection = Selection(start_s=start_s, end_s=end_s, stride=stride, skip_frames=skip_frames)

@@ -75,7 +75,7 @@ class TestStandardInput:
         standard_input(b"")
         outcome = segment("-")
         assert (outcome.code, len(outcome.errors)) == (3, 1)
-        assert "nothing came from standard input" in outcome.errors[0]
+        assert "standard input is empty" in outcome.errors[0]
 
     def test_what_is_no_video_is_an_error(
         self, segment: Segment, standard_input: Callable[[bytes], None]
@@ -154,7 +154,7 @@ class TestImages:
             path.write_bytes(b"no image")
         outcome = segment(folder)
         assert (outcome.code, len(outcome.errors)) == (3, 1)
-        assert "no image can be read" in outcome.errors[0]
+        assert "no image is readable" in outcome.errors[0]
 
     def test_a_renamed_image_is_another_input(self, segment: Segment, tmp_path: Path) -> None:
         folder = media.write_images(tmp_path / "shots", media.numbered_images(2))
@@ -184,4 +184,4 @@ def test_a_second_picture_stream_is_said_to_be_left_out(segment: Segment, tmp_pa
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
             container.mux(stream.encode(None))
     outcome = segment(path, "--save", "ytvis")
-    assert ["another picture stream is left out" in line for line in outcome.warnings] == [True]
+    assert ["another video stream is ignored" in line for line in outcome.warnings] == [True]

@@ -49,6 +49,16 @@ def test_rows_of_a_file_replace_the_text_encoders(model: SimpleNamespace, tmp_pa
     assert torch.equal(rows.embeds, torch.eye(2, WIDTH))
 
 
+def test_a_query_says_which_embeddings_it_was_given(model: SimpleNamespace) -> None:
+    vocabulary = vocabulary_of_names(["a", "b"])
+    plain = make_query(model, vocabulary)
+    given = [
+        make_query(model, vocabulary, text_embeddings=torch.eye(2, WIDTH).roll(shift, 1)) for shift in (0, 1)
+    ]
+    assert plain.vocabulary.text_embeddings_sha256 is None
+    assert len({query.vocabulary.text_embeddings_sha256 for query in (plain, *given)}) == 3
+
+
 def test_rows_that_do_not_fit_are_refused(model: SimpleNamespace, tmp_path: Path) -> None:
     given = read_text_embeddings(saved(tmp_path, np.ones((3, WIDTH))))
     with pytest.raises(VocabularyError, match="3 rows of 16, not 2 rows of 16"):

@@ -1,6 +1,7 @@
 """A record: what is written is read again, and whatever is wrong with it is said in one clear error."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from ovvis_cli.errors import RecordError, ResourceError, exit_code_of
 from ovvis_cli.record.identity import fingerprint, source_stamp
 from ovvis_cli.record.reader import Record, finished_header
 from ovvis_cli.record.schema import ModelInfo
+from ovvis_cli.record.serialise import header_from_text, header_to_text
 from ovvis_cli.rle import Rle, decode_rle, encode_masks, rle_area, rle_box
 from tests.records import (
     BOARD,
@@ -249,3 +251,10 @@ def test_unwritable_folder(tmp_path, video):
     with pytest.raises(ResourceError, match="cannot write .*--output") as caught:
         write_record(tmp_path / "taken", source=video)
     assert exit_code_of(caught.value) == 5
+
+
+def test_given_text_embeddings_are_part_of_the_vocabulary(record):
+    plain = record.header
+    given = replace(plain, vocabulary=replace(plain.vocabulary, text_embeddings_sha256="ab" * 32))
+    assert header_from_text(header_to_text(given), where="record.json") == given
+    assert "text_embeddings_sha256" not in header_to_text(plain)

@@ -76,7 +76,9 @@ def test_back_to_the_first_words_gives_the_same_file(record):
 
 def test_tokens_of_another_model(record):
     text = (record.folder / "record.json").read_bytes()
-    with pytest.raises(RecordError, match="tokens are 4 wide, the text embeddings 5.*instformer-tiny"):
+    with pytest.raises(
+        RecordError, match="tokens have 4 dimensions, but the text embeddings have 5.*instformer-tiny"
+    ):
         relabel(record, query(PUPPY, 5))
     assert (record.folder / "record.json").read_bytes() == text
 

@@ -63,7 +63,7 @@ def test_leaving_early_releases_the_camera(fake):
 def test_a_camera_without_a_picture(fake, monkeypatch):
     monkeypatch.setattr(FakeCapture, "num_frames", 0)
 
-    with pytest.raises(VideoError, match="camera 3: gives no picture"):
+    with pytest.raises(VideoError, match="camera 3: returned no frame"):
         probe("3")
-    with pytest.raises(VideoError, match="camera 3: gives no picture"):
+    with pytest.raises(VideoError, match="camera 3: returned no frame"):
         list(read_frames("3"))

@@ -31,7 +31,7 @@ def test_missing_file_suggests_names_nearby(tmp_path):
         f"holyday.mp4: no such file (did you mean {tmp_path / 'holiday.mp4'}?)"
     )
     assert "no such file" in refused(tmp_path / "else.mp4")
-    assert "there is no folder" in refused(tmp_path / "none" / "clip.mp4")
+    assert "does not exist either" in refused(tmp_path / "none" / "clip.mp4")
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "notes.mp4", "notes"])
@@ -57,13 +57,13 @@ def test_empty_file(tmp_path):
 
 
 def test_audio_only(tmp_path):
-    assert "song.m4a: has sound but no picture" in refused(media.write_audio(tmp_path / "song.m4a"))
+    assert "song.m4a: contains only sound" in refused(media.write_audio(tmp_path / "song.m4a"))
 
 
 def test_a_cover_picture_is_no_video(tmp_path):
     path = media.write_song_with_cover(tmp_path / "song.mp3")
 
-    assert "song.mp3: has sound but no picture" in refused(path)
+    assert "song.mp3: contains only sound" in refused(path)
 
 
 def test_a_title_in_an_unknown_encoding_stops_nothing(tmp_path):
@@ -92,7 +92,7 @@ def test_damaged_sound_does_not_spoil_the_overlay(tmp_path):
 def test_zero_frames(tmp_path):
     path = media.write_video(tmp_path / "none.mp4", [], media.VideoSpec(audio="aac", audio_s=0.5))
 
-    assert "none.mp4: no" in refused(path) or "none.mp4: has sound but no picture" in refused(path)
+    assert "none.mp4: no" in refused(path) or "none.mp4: contains only sound" in refused(path)
 
 
 def test_folder_without_media(tmp_path):
@@ -125,7 +125,7 @@ def test_truncated_before_its_index_is_refused(tmp_path):
     path = media.write_video(tmp_path / "cut.mp4", media.numbered_images(30), spec)
     media.cut_off(path, keep=0.5)
 
-    assert "cut.mp4: not a video, or cut off before its index" in refused(path)
+    assert "cut.mp4: not a video, or truncated before its index" in refused(path)
 
 
 def test_noise_in_the_middle_is_skipped_and_counted(tmp_path):

@@ -60,8 +60,8 @@ def test_the_same_file_twice_is_one_source_and_said(here, caplog):
 
     assert expanded("a/clip.mp4", "./a/clip.mp4", "a", "link.mp4") == [("a/clip.mp4", "clip")]
     assert [entry.getMessage() for entry in caplog.records] == [
-        "./a/clip.mp4 is the same as a/clip.mp4 and is left out",
-        "link.mp4 is the same as a/clip.mp4 and is left out",
+        "./a/clip.mp4 is the same as a/clip.mp4 and is skipped",
+        "link.mp4 is the same as a/clip.mp4 and is skipped",
     ]
 
 
@@ -129,7 +129,7 @@ def test_stills_beside_videos_are_left_out_with_a_word(here, caplog):
 
     assert expanded("in") == [(str(Path("in/v.mp4")), "v")]
     assert [entry.getMessage() for entry in caplog.records] == [
-        "in: the videos are read, 2 images are left out"
+        "in: the videos are read, 2 images are skipped"
     ]
 
 
@@ -139,7 +139,7 @@ def test_a_moving_image_among_many_stills_is_named(here, caplog):
 
     assert expanded("in") == [("in", "in")]
     assert [entry.getMessage() for entry in caplog.records] == [
-        "in: of moving images only the first picture is read: wave.gif"
+        "in: only the first frame of animated images is read: wave.gif"
     ]
     assert len(list(read_frames("in"))) == 4
 
@@ -156,7 +156,7 @@ def test_links_to_nothing_are_passed_on_and_named(here):
     Path("in/b.mp4").symlink_to("gone.mp4")
 
     assert [location for location, _ in expanded("in")] == [str(Path("in/a.mp4")), str(Path("in/b.mp4"))]
-    with pytest.raises(VideoError, match=r"b\.mp4: links to nothing \(gone\.mp4 is gone\)"):
+    with pytest.raises(VideoError, match=r"b\.mp4: broken link \(gone\.mp4 does not exist\)"):
         probe("in/b.mp4")
 
 
