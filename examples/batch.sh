@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Segments every video below a folder, keeping its tree, and lists what failed.
+# Segments every video below a folder, keeping the folder structure, and lists the failures.
 #
 #   examples/batch.sh VIDEOS RESULTS "dog,skateboard" [more options of ovvis segment]
 #
-# Safe to stop and to start again at any time, for example from cron: finished videos are skipped, a half-done one
-# carries on. One folder is one call of ovvis, so the model is loaded once a folder. Exit code 1 when anything failed.
+# It can be stopped and restarted at any time, for example from cron: finished videos are skipped, and an interrupted one
+# is resumed. ovvis is called once per folder, so the model is loaded once per folder. Exit code 1 if anything failed.
 set -uo pipefail
 
 if [ $# -lt 3 ]; then

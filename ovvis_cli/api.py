@@ -1,4 +1,4 @@
-"""The Python interface: what `ovvis segment` does, as an iterator and as a result."""
+"""Python interface of `ovvis segment`, as an iterator over frames and as a finished record."""
 
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ from ovvis_models.systems.spec import ClassifierName, Rules, TrackerName
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentedFrame:
-    """What is in one frame, by track id. Names are decided over the whole video: `Segmentation.result`."""
+    """Masks and scores of one frame by track id. Labels need the whole video: see `Segmentation.result`."""
 
     frame_index: int  # 0-based, in decoded order of the whole source
     time_s: float
@@ -38,11 +38,11 @@ class SegmentedFrame:
 
 
 class Segmentation:
-    """One video, segmented while it is iterated. Made by `segment`.
+    """Segmentation of one video, computed while it is iterated. Created by `segment`.
 
-    Iterating gives every frame once, in order, also those that an earlier, stopped run analysed. Leaving the
-    loop early halts the work; another loop, `result()`, or another `segment` of the same video carry on
-    there.
+    Iteration yields every frame once, in order, including frames that an earlier, interrupted run analysed.
+    Leaving the loop early stops the computation; another loop, `result()`, or another `segment` of the same
+    video resumes it there.
     """
 
     def __init__(
@@ -63,22 +63,22 @@ class Segmentation:
         self._frames = self._run()
 
     def __iter__(self) -> Iterator[SegmentedFrame]:
-        """The frames that were not yet iterated."""
+        """Return an iterator over the frames that were not iterated yet."""
         return self._frames
 
     def result(self) -> Record:
-        """The finished record: `.header.tracks` with names, scores and spans, `.frames()`, `.tokens()`.
+        """Segment the frames that were not iterated yet and return the finished record.
 
-        Segments what was not yet iterated.
+        The record has `.header.tracks` with labels, scores and time spans, `.frames()` and `.tokens()`.
         """
         for _ in self._frames:
             pass
         if self._record is None:
-            raise RuntimeError("this segmentation was closed or failed; call segment() again to carry on")
+            raise RuntimeError("this segmentation was closed or failed; call segment() again to resume it")
         return self._record
 
     def close(self) -> None:
-        """Stops the work and closes all files. What was analysed is kept for the next `segment`."""
+        """Stop and close all files. Analysed frames are kept for the next `segment` of this video."""
         self._frames.close()
         self._analysis.close()
 
@@ -99,7 +99,7 @@ class Segmentation:
         self._record = self._completed(record)
 
     def _earlier(self, *, num_frames: int) -> Iterator[SegmentedFrame]:
-        """The frames that a stopped run has left; lines behind them are being written at this moment."""
+        """Yield the frames of an interrupted run; later lines of the file are still being written."""
         path = self.folder / MASKS_NAME
         with path.open(encoding="utf-8") as lines:
             for number, line in enumerate(islice(lines, num_frames), start=1):
@@ -119,7 +119,7 @@ class Segmentation:
         )
 
     def _completed(self, record: Record) -> Record:
-        """With the names asked for, if the record was made with others, and with the exports."""
+        """Relabel the record if it has other names, and write missing exports."""
         return label_and_export(record, query=self._query, formats=self._save)[0]
 
 
@@ -149,7 +149,7 @@ def segment(  # noqa: PLR0913  one parameter for each option of the command
     text_embeddings: str | Path | None = None,
     overwrite: bool = False,
 ) -> Segmentation:
-    """Finds, segments and tracks every object of the named classes in one video.
+    """Find, segment and track every object of the named classes in one video.
 
         for frame in segment("street.mp4", classes=["dog", "skateboard"]):
             print(frame.time_s, frame.track_ids, frame.masks.shape)
@@ -157,43 +157,43 @@ def segment(  # noqa: PLR0913  one parameter for each option of the command
         for track in segment("street.mp4", classes=["dog"]).result().header.tracks:
             print(track.track_id, track.label, track.score)
 
-    The record goes to `output`/<name of the source>, as with the command; a record that is there already is
-    not computed again, and one that was stopped is carried on.
+    The record is written to `output`/<name of the source>, as by the command. A finished record is not
+    computed again, and an interrupted run is resumed.
 
     Args:
         source: a video file, a folder of images, a URL, or a camera number.
-        classes: the names to find; a string is split at its commas. This or `vocabulary`.
+        classes: the names to find; a string is split at commas. Give this or `vocabulary`.
         vocabulary: the names of a data set, such as "lvis".
-        output: the folder that gets the record's folder.
-        save: formats to make beside the record, such as "overlay" and "coco".
-        distractors: whether the names must also win against a general vocabulary.
-        score_threshold: least score of a track that gets a name, [0, 1].
-        max_tracks: most tracks that get a name.
-        start_s: where to begin, in seconds.
-        end_s: where to end; None for the end of the video.
-        stride: analyse every so many frames.
-        fps: frames a second of images and of raw streams, which have no times of their own.
-        batch_size: frames computed together.
+        output: the folder in which the record's folder is created.
+        save: formats to export beside the record, such as "overlay" and "coco".
+        distractors: whether the names also compete with a general vocabulary.
+        score_threshold: minimum score of a labelled track, [0, 1].
+        max_tracks: maximum number of labelled tracks.
+        start_s: start time in seconds.
+        end_s: end time in seconds; None for the end of the video.
+        stride: analyse every `stride`-th frame.
+        fps: frames per second of images and raw streams, which have no time stamps.
+        batch_size: number of frames per batch.
         model: a name of the catalog, or the path of a weights file; None for OVVIS_MODEL, or the best one
             installed.
         device: "auto", "cpu", "cuda" or "mps".
         precision: "auto", "fp32", "bf16" or "fp16".
-        adapter: a file of what was trained on top of the model.
-        tracker: "rollout", "adjacent", "momentum", "top-k" or "previous-frame"; None for the model's own.
-        classifier: "instclip" or "masked-crops"; None for the model's own.
+        adapter: an adapter file with weights trained on top of the model.
+        tracker: "rollout", "adjacent", "momentum", "top-k" or "previous-frame"; None for the model's default.
+        classifier: "instclip" or "masked-crops"; None for the model's default.
         rules: "product", or "published" for the association of the model's paper: every query is a track.
-        short_side: pixels of the shorter side that objects are looked for at; None for the model's own.
-        text_embeddings: a .npy file with a row per name, in place of the text encoder's.
+        short_side: shorter side in pixels to which frames are resized; None for the model's default.
+        text_embeddings: a .npy file with one row per name, used instead of the text encoder.
         overwrite: replace a finished record.
 
     Raises:
-        OvvisError: of the kinds that the command exits with; see `ovvis_cli.errors`.
+        OvvisError: any error that the command exits with; see `ovvis_cli.errors`.
         CoreError: the model is unknown, or its weights cannot be used.
     """
     names = _vocabulary(classes, vocabulary)
     sources = named_sources([str(source)], output=Path(output))
     if len(sources) != 1:
-        raise UsageError(f"{source} holds {len(sources)} videos", hint="call segment() for each of them")
+        raise UsageError(f"{source} contains {len(sources)} videos", hint="call segment() for each of them")
     chosen = default_model() if model is None else model
     engine = start_engine(
         chosen,

@@ -32,13 +32,22 @@ EXIT_STOPPED: Final = 130  # as shells report Ctrl-C
 EXIT_DEFECT: Final = 70  # EX_SOFTWARE: a defect of ovvis itself
 _EXIT_BROKEN_PIPE: Final = 141
 
+_EXAMPLES: Final = (
+    "Find, segment and track in video every object of the categories you name. Three examples:",
+    "",
+    '  ovvis segment clip.mp4 --classes "dog,skateboard"      masks, tracks and an overlay video',
+    '  ovvis relabel ovvis-out/clip --classes "wolf,scooter"  other names for the same tracks, in seconds',
+    "  ovvis evaluate --dataset burst                         official figures of a model on a data set",
+    "",
+    "`ovvis --help` lists the commands, `ovvis COMMAND --help` the options of one.",
+)
+
 # The base of what Typer raises for arguments that it cannot parse; its public place moved between versions.
 _ParseError: Final = cast(type[Exception], typer.BadParameter.__bases__[0])
 
 app = typer.Typer(
     name="ovvis",
     help="Find, segment and track in video every object of the categories you name.",
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
 )
@@ -59,8 +68,9 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def _root(
+    context: typer.Context,
     *,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
@@ -68,6 +78,9 @@ def _root(
     debug: Annotated[bool, typer.Option("--debug", help="Log in detail; tracebacks of errors.")] = False,
 ) -> None:
     configure_logging(debug=debug)
+    if context.invoked_subcommand is None:
+        for line in _EXAMPLES:
+            Console().write(line)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -92,6 +105,8 @@ def run(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _EXIT_BROKEN_PIPE
     except Exception as error:  # noqa: BLE001 - the last line of defence
+        if isinstance(error, _ParseError) and not _parse_message(error):
+            return 0  # a group of commands without a command: its help was shown
         if debug:
             for line in traceback.format_exc().splitlines():  # it may quote names of foreign files
                 sys.stderr.write(f"{printable(line)}\n")
@@ -104,7 +119,7 @@ def _tell(error: Exception, *, debug: bool) -> int:
         Console().error(told)
         return exit_code_of(told)
     hint = "" if debug else "run again with --debug for the traceback, and please report it"
-    Console().error(OvvisError(f"a defect of ovvis: {type(error).__name__}: {error}", hint=hint))
+    Console().error(OvvisError(f"internal error of ovvis: {type(error).__name__}: {error}", hint=hint))
     return EXIT_DEFECT
 
 
@@ -117,8 +132,7 @@ def _take_debug(arguments: Sequence[str]) -> tuple[bool, list[str]]:
 
 def _usage_error(error: Exception) -> UsageError:
     """Typer's complaint on one line, with the nearest choice where a value is not one of several."""
-    format_message = getattr(error, "format_message", error.__str__)
-    message = str(format_message()).replace("Value error, ", "").strip().rstrip(".")
+    message = _parse_message(error)
     found = re.search(r"'(?P<value>[^']*)' is not one of (?P<choices>'.*')", message)
     if found is not None:
         near = get_close_matches(found["value"], re.findall(r"'([^']*)'", found["choices"]), n=1)
@@ -127,6 +141,11 @@ def _usage_error(error: Exception) -> UsageError:
     context = getattr(error, "ctx", None)
     command = getattr(context, "command_path", "ovvis")
     return UsageError(message, hint=f"see {command} --help")
+
+
+def _parse_message(error: Exception) -> str:
+    format_message = getattr(error, "format_message", error.__str__)
+    return str(format_message()).replace("Value error, ", "").strip().rstrip(".")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all: written under a temporary name in the same folder, then renamed."""
+"""Atomic file writes: under a temporary name in the same folder, then renamed."""
 
 import contextlib
 import errno
@@ -19,11 +19,11 @@ _DENIED = frozenset(
 
 @contextlib.contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Gives a temporary path beside `path`; when the body ends well it is flushed and renamed to `path`.
+    """Yield a temporary path beside `path`; after the body succeeds, flush it and rename it to `path`.
 
-    The temporary name keeps the suffix of `path` (muxers choose by it) and is the same each time, so that
-    what a killed process left behind is overwritten by the next attempt. The body may make a file or a folder
-    of it; a folder replaces a former folder.
+    The temporary name keeps the suffix of `path` (muxers depend on it) and is the same each time, so that the
+    next attempt overwrites the remains of a killed process. The body may create a file or a folder there; a
+    folder replaces an existing folder.
 
     Raises:
         ResourceError: the disk is full or the folder cannot be written.
@@ -47,36 +47,38 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 def take_lock(file: IO[Any], *, name: str) -> None:
-    """Locks an open file for this process until it is closed; `name` is what is written, for the message.
+    """Lock an open file for this process until it is closed; the error message refers to it as `name`.
 
     Raises:
-        ResourceError: another process holds it.
+        ResourceError: another process holds the lock.
     """
-    if sys.platform == "win32":  # there, open files cannot be replaced anyway
+    if sys.platform == "win32":  # open files cannot be replaced there anyway
         return
     import fcntl
 
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise ResourceError(f"another ovvis is changing {name}", hint="wait for it to end") from error
+        raise ResourceError(
+            f"another ovvis process is writing {name}", hint="wait until it has finished"
+        ) from error
 
 
 def write_text_atomic(path: Path, text: str) -> None:
-    """Writes `text` as UTF-8 to `path`, whole or not at all. Raises ResourceError as `atomic_path` does."""
+    """Write `text` as UTF-8 to `path` atomically. Raises ResourceError as `atomic_path` does."""
     with atomic_path(path) as partial:
         partial.write_text(text, encoding="utf-8", newline="\n")
 
 
 def write_bytes_atomic(path: Path, data: bytes) -> None:
-    """Writes `data` to `path`, whole or not at all. Raises ResourceError as `atomic_path` does."""
+    """Write `data` to `path` atomically. Raises ResourceError as `atomic_path` does."""
     with atomic_path(path) as partial:
         partial.write_bytes(data)
 
 
 @contextlib.contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
-    """Turns "disk full" and "not allowed" of the body into a ResourceError about `path`; others go through.
+    """Convert "disk full" and "permission denied" errors of the body to a ResourceError about `path`.
 
     Raises:
         ResourceError: the disk is full or `path` cannot be written.
@@ -87,31 +89,31 @@ def disk_errors(path: Path) -> Iterator[None]:
         if error.errno in _DISK_FULL:
             raise ResourceError(
                 f"no space left to write {path}",
-                hint="free some space, or choose another place with --output; the same command then goes on",
+                hint="free some space and run the same command to resume, or choose another --output",
             ) from error
         if error.errno in _DENIED:
             raise ResourceError(
-                f"cannot write {path}: {error.strerror}", hint="choose another place with --output"
+                f"cannot write {path}: {error.strerror}", hint="choose another --output"
             ) from error
         raise
 
 
 def make_folder(path: Path) -> None:
-    """Makes the folder and those above it where they are missing.
+    """Create the folder and its parents if they do not exist.
 
     Raises:
-        ResourceError: it cannot be made or is a file.
+        ResourceError: the folder cannot be created, or is a file.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ResourceError(
-            f"cannot make the folder {path}: {error.strerror}", hint="choose another place with --output"
+            f"cannot create the folder {path}: {error.strerror}", hint="choose another --output"
         ) from error
 
 
 def fsync_file(path: Path) -> None:
-    """Waits until the content of `path` is on the disk."""
+    """Wait until the content of `path` is on disk."""
     descriptor = os.open(path, os.O_RDWR)
     try:
         os.fsync(descriptor)
@@ -120,11 +122,11 @@ def fsync_file(path: Path) -> None:
 
 
 def _fsync_folder(folder: Path) -> None:
-    if os.name == "nt":  # folders cannot be opened there; the rename itself is journalled
+    if os.name == "nt":  # folders cannot be opened there, and the rename is journalled
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        with contextlib.suppress(OSError):  # some network file systems refuse it; the rename has happened
+        with contextlib.suppress(OSError):  # some network file systems do not support it
             os.fsync(descriptor)
     finally:
         os.close(descriptor)

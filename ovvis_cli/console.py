@@ -1,6 +1,6 @@
-"""Everything that is said to the user; the only importer of Rich.
+"""Console output; the only module that imports Rich.
 
-Results go to stdout (a table, or with --json one object), everything about the run to stderr.
+Results go to stdout (as tables, or one JSON object with --json), messages about the run to stderr.
 """
 
 import json
@@ -22,36 +22,36 @@ if TYPE_CHECKING:
 
 JsonValue = str | int | float | bool | None | Sequence["JsonValue"] | Mapping[str, "JsonValue"]
 
-_PLAIN_INTERVAL_S: Final = 5.0  # between progress lines where there is no terminal
-_PLAIN_WIDTH: Final = 160  # columns of a table that is written to a file
+_PLAIN_INTERVAL_S: Final = 5.0  # between progress lines without a terminal
+_PLAIN_WIDTH: Final = 160  # table width in columns without a terminal
 
 
 class Progress:
-    """What is done of one piece of work, told to a display. Any thread may call it."""
+    """Progress of one task, shown on a display. Safe to call from any thread."""
 
     def __init__(self, display: "_Display", *, total: int | None, completed: int = 0) -> None:
         self._display = display
         self._total = total
         self._completed = completed
-        self._first = completed  # done by an earlier run: does not count for the rate
+        self._first = completed  # done by an earlier run, not counted in the rate
         self._start_s = time.monotonic()
         self._lock = threading.Lock()
 
     def advance(self, count: int = 1) -> None:
-        """So many more units are done."""
+        """Advance by `count` units."""
         with self._lock:
             self._completed += count
             self._show()
 
     def update(self, completed: int, *, total: int | None = None) -> None:
-        """So many units are done in all; `total` corrects an estimate."""
+        """Set the number of completed units; `total` replaces an earlier estimate."""
         with self._lock:
             self._completed = completed
             self._total = self._total if total is None else total
             self._show()
 
     def resume_at(self, completed: int) -> None:
-        """So many units were done by an earlier run."""
+        """Set the number of units that an earlier run completed."""
         with self._lock:
             self._first = self._completed = completed
             self._start_s = time.monotonic()
@@ -64,27 +64,27 @@ class Progress:
 
 
 class Console:
-    """How one command talks: `quiet` leaves warnings and errors only, `json` one object on stdout."""
+    """Output of one command: `quiet` shows only warnings and errors, `json` prints one object to stdout."""
 
     def __init__(self, *, quiet: bool = False, json: bool = False) -> None:
         self.quiet = quiet
         self.json = json
 
     def note(self, text: str) -> None:
-        """One line about the run."""
+        """Print one line about the run."""
         if not self.quiet:
             _print_line(text, style="dim")
 
     def warning(self, text: str) -> None:
-        """One line about something that the user should know, quiet or not."""
+        """Print one warning, even if quiet."""
         _print_line(text, label="warning", style="yellow")
 
     def error(self, error: OvvisError) -> None:
-        """The one line of a failure: what happened, where, and how to mend it."""
+        """Print one line about an error: what happened, where, and how to fix it."""
         _print_line(str(error), label="error", style="bold red")
 
     def write(self, text: str) -> None:
-        """One line of the result."""
+        """Print one line of the result."""
         if not (self.quiet or self.json):
             _stdout().print(printable(text), markup=False, highlight=False, soft_wrap=True)
 
@@ -96,7 +96,7 @@ class Console:
         title: str | None = None,
         colors: Sequence[tuple[int, int, int]] | None = None,
     ) -> None:
-        """The result as a table; `colors` paints the first cell of each row."""
+        """Print a table of results; `colors` sets the color of the first cell of each row."""
         if self.quiet or self.json:
             return
         from rich import box
@@ -119,7 +119,7 @@ class Console:
         _stdout().print(table)
 
     def emit(self, value: Mapping[str, JsonValue]) -> None:
-        """The machine-readable result; nothing without --json."""
+        """Print the machine-readable result if --json is set."""
         if self.json:
             sys.stdout.write(json.dumps(value, indent=2, allow_nan=False) + "\n")
             sys.stdout.flush()
@@ -128,7 +128,7 @@ class Console:
     def progress(
         self, description: str, *, total: int | None, unit: str = "frames", completed: int = 0
     ) -> Iterator[Progress]:
-        """Shows progress on stderr while the block runs: a bar on a terminal, else a line now and then."""
+        """Show progress on stderr during the block: a bar on a terminal, else a line from time to time."""
         if self.quiet:
             yield Progress(_NoDisplay(), total=total, completed=completed)
         elif not _stderr().is_terminal:
@@ -141,13 +141,13 @@ class Console:
 
     @contextmanager
     def text_progress(self) -> Iterator[Callable[[int, int], None]]:
-        """Shows how many prompts of how many are encoded while the block runs; nothing if all are cached."""
+        """Show the progress of encoding prompts while the block runs; nothing if all are cached."""
         with self.progress("text", total=None, unit="prompts") as progress:
             yield lambda done, total: progress.update(done, total=total)
 
 
 def configure_logging(*, debug: bool) -> None:
-    """Sends log records to stderr, one line each: warnings and worse, or everything with `debug`."""
+    """Send log records to stderr, one line each: warnings and errors, or everything with `debug`."""
     handler = _LogHandler()
     layout = "%(relativeCreated)d ms %(name)s: %(message)s" if debug else "%(message)s"
     handler.setFormatter(logging.Formatter(layout))
@@ -168,7 +168,7 @@ class _Display(Protocol):
 
 class _NoDisplay:
     def show(self, completed: int, *, total: int | None, rate: float) -> None:
-        """Says nothing."""
+        """Do nothing."""
 
 
 class _LineDisplay:
@@ -194,8 +194,8 @@ class _BarDisplay:
         self._unit = unit
 
     def show(self, completed: int, *, total: int | None, rate: float) -> None:
-        told = f"{rate:.1f} {self._unit}/s{_time_left(completed, total=total, rate=rate)}"
-        self._bars.update(self._task, completed=completed, total=total, rate=told)
+        text = f"{rate:.1f} {self._unit}/s{_time_left(completed, total=total, rate=rate)}"
+        self._bars.update(self._task, completed=completed, total=total, rate=text)
 
 
 def _time_left(completed: int, *, total: int | None, rate: float) -> str:

@@ -1,14 +1,13 @@
 """The pipeline: plan -> analyse -> label -> export. The file to read first.
 
-    plan_job     looks at the source and fixes every setting that affects masks (inference/job.py)
+    plan_job     probe the source and fix every setting that affects masks (inference/job.py)
     analyse      read_frames -> encode -> step -> write -> finish: a record with masks, tracks and tokens
-    label        tracks get the names asked for (labelling/class_query.py), now or later from their tokens
-    export       files made from the record alone (exporters/)
+    label        label tracks with the requested names (labelling/class_query.py), from their tokens
+    export       write files from the record alone (exporters/)
 
-`ovvis segment` and `ovvis_cli.segment` run all of it; `ovvis evaluate` shares the loop over frames
-(inference/frame_loop.py). Frames are prefetched in one thread and results are written in another. A batch
-always begins where it would have begun without a stop, so a run that was killed and resumed leaves the same
-bytes as one that was not.
+`ovvis segment` and `ovvis_cli.segment` run all stages; `ovvis evaluate` shares the loop over frames
+(inference/frame_loop.py). Frames are prefetched in one thread and results are written in another. A resumed
+run starts its batches at the same frames as an uninterrupted one, so both write the same bytes.
 """
 
 import logging
@@ -34,7 +33,6 @@ from ovvis_cli.record.encoding import track_entries
 from ovvis_cli.record.reader import Record, finished_header
 from ovvis_cli.record.schema import RecordHeader, TrackLabel
 from ovvis_cli.record.writer import RecordWriter, remove_checkpoint
-from ovvis_cli.video.inputs import display_name
 from ovvis_cli.video.reader import Frame, ReadReport, prefetch, read_frames
 from ovvis_models.segmenter import VideoSegmenter
 from ovvis_models.structures import FrameResult, TrackSummary
@@ -44,12 +42,12 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnalysedFrame:
-    """One analysed frame: its picture, at the size of its masks, and its provisional result."""
+    """One analysed frame: its image, at the size of its masks, and its provisional result."""
 
     frame: Frame
     result: FrameResult
     labels: Mapping[int, TrackLabel]  # by track id; provisional, and only with `AnalyseOptions.live`
-    num_analysed: int  # frames up to this one, including those of an earlier, stopped run
+    num_analysed: int  # frames up to this one, including those of an earlier, interrupted run
 
 
 def analyse(
@@ -62,7 +60,7 @@ def analyse(
     stop: Callable[[], bool] | None = None,
     profiler: Profiler = NO_PROFILER,
 ) -> Record:
-    """The finished record of a job; see `analyse_frames`. `on_frame` is told of every frame."""
+    """Run a job and return its finished record, calling `on_frame` for every frame. See `analyse_frames`."""
     frames = analyse_frames(
         job, query=query, folder=folder, overwrite=overwrite, stop=stop, profiler=profiler
     )
@@ -85,16 +83,16 @@ def analyse_frames(
     stop: Callable[[], bool] | None = None,
     profiler: Profiler = NO_PROFILER,
 ) -> Generator[AnalysedFrame, None, Record]:
-    """Yields the frames as they are analysed and returns the finished record.
+    """Yield the frames as they are analysed and return the finished record.
 
-    A stopped run is carried on after its last batch; its frames are not yielded again. A finished record of
-    this job is returned as it is, with the labels that it has. `stop` is asked after every batch whether the
-    video is to end here: a camera has no other end. `profiler` is told when each stage begins and ends.
+    An interrupted run is resumed after its last batch; its frames are not yielded again. A finished record of
+    this job is returned unchanged, with its existing labels. `stop` is called after every batch and ends the
+    video when it returns True, for cameras and other streams without an end. `profiler` measures each stage.
 
     Raises:
-        RecordError: the folder holds a finished record of something else, and not `overwrite`.
+        RecordError: the folder holds a finished record of another job, and `overwrite` is not set.
         VideoError: the video cannot be decoded.
-        UsageError: no frame lies in the range asked for.
+        UsageError: no frame lies in the requested range.
         ResourceError: the disk is full or not writable.
     """
     if not overwrite and finished_header(folder, fingerprint=job.fingerprint) is not None:
@@ -128,7 +126,7 @@ def label_and_export(
     formats: Sequence[ExportFormat],
     overlay_progress: Callable[[int], None] | None = None,
 ) -> tuple[Record, dict[ExportFormat, Path]]:
-    """Ask a finished record for other names where its own differ, and make its files that are missing.
+    """Relabel a finished record if its vocabulary differs from the query's, and write missing exports.
 
     Raises:
         RecordError: the tokens of the record do not fit the query.
@@ -146,29 +144,29 @@ def _resume(segmenter: VideoSegmenter[Any], writer: RecordWriter, *, device: tor
     if point is None:
         return 0
     segmenter.load_state_dict(point.state, device=device)
-    logger.info("%s: going on at frame %d", writer.folder, point.next_frame)
+    logger.info("%s: resuming at frame %d", writer.folder, point.next_frame)
     return point.next_frame
 
 
 def _prefetched_frames(
     job: Job, *, next_frame: int, report: ReadReport, profiler: Profiler
 ) -> Generator[Frame, None, None]:
-    """The frames from `next_frame` on; `report` accounts for those before as well."""
+    """Prefetch the frames from `next_frame` on; `report` also covers earlier frames."""
     options = job.options
     frames = read_frames(
         job.location,
         start_s=options.start_s,
         end_s=options.end_s,
         stride=options.stride,
-        # images that are skipped are not decoded: damage among them would be missing in the report
+        # skipped images are not decoded, so the report would lack damage among them
         skip_frames=0 if job.info.kind == "images" else next_frame,
         rate=job.rate,
         report=report,
     )
     decoded = profile_items(frames, profiler=profiler, name="decode")
     wanted: Iterator[Frame] = (frame for frame in decoded if frame.frame_index >= next_frame)
-    if job.info.kind != "images":  # images keep their own sizes: a batch ends where the size changes
-        wanted = of_one_size(wanted, frame_hw=job.frame_hw, name=display_name(job.location))
+    if job.info.kind != "images":  # images keep their sizes; a batch ends where the size changes
+        wanted = of_one_size(wanted, frame_hw=job.frame_hw, name=job.location.display_name)
     return prefetch(
         wanted,
         capacity=2 * options.batch_size,

@@ -1,4 +1,4 @@
-"""Masks as COCO compressed run-length encoding: runs in column-major order, the first run counts zeros."""
+"""COCO compressed run-length encoding of masks: column-major runs, of which the first counts zeros."""
 
 from dataclasses import dataclass
 from typing import TypedDict
@@ -9,7 +9,7 @@ from pycocotools import mask as coco_mask
 
 
 class RleDict(TypedDict):
-    """The JSON form of a mask, as pycocotools reads it: size is [height, width]."""
+    """JSON form of a mask, as pycocotools reads it; `size` is [height, width]."""
 
     size: list[int]
     counts: str
@@ -23,12 +23,12 @@ class Rle:
     counts: str
 
     def to_dict(self) -> RleDict:
-        """The JSON form."""
+        """Return the JSON form."""
         return {"size": list(self.size_hw), "counts": self.counts}
 
 
 def encode_masks(masks: Bool[np.ndarray, "N H0 W0"]) -> list[Rle]:
-    """The masks as run lengths, in order; empty masks too."""
+    """Encode masks, including empty ones, in order."""
     if masks.shape[0] == 0:
         return []
     columns_first = np.asfortranarray(masks.transpose(1, 2, 0), dtype=np.uint8)  # (H0, W0, N)
@@ -38,17 +38,17 @@ def encode_masks(masks: Bool[np.ndarray, "N H0 W0"]) -> list[Rle]:
 
 
 def decode_rle(rle: Rle) -> Bool[np.ndarray, "H0 W0"]:
-    """The mask at the original frame size. Raises ValueError where the runs are longer than that."""
+    """Decode a mask at the original frame size. Raises ValueError if the runs are longer than that."""
     mask = coco_mask.decode(rle.to_dict())
     return np.asarray(mask, dtype=bool)
 
 
 def rle_area(rle: Rle) -> int:
-    """Number of pixels of the mask [px^2]."""
+    """Return the number of pixels of the mask [px^2]."""
     return int(coco_mask.area(rle.to_dict()))
 
 
 def rle_box(rle: Rle) -> tuple[int, int, int, int]:
-    """The tight box (x, y, width, height) [px]; all zero for an empty mask."""
+    """Return the tight box (x, y, width, height) [px]; all zeros for an empty mask."""
     x, y, width, height = (int(value) for value in coco_mask.toBbox(rle.to_dict()))
     return x, y, width, height

@@ -1,7 +1,7 @@
-"""What training adds to a model, as a file of its own: LoRA and tokens of InstCLIP, and the rollout tracker.
+"""Adapter files: the trained parts of an InstFormer without the published weights that they were trained on.
 
-Published weights may not be passed on freely; what was trained on top of them may. An adapter file holds only
-that, and is put on the model that it was trained on.
+These parts are the tokens and LoRA updates of InstCLIP, and the rollout tracker. Unlike published weights,
+they may be shared freely. An adapter is loaded together with the model that it was trained on.
 """
 
 from dataclasses import replace
@@ -26,42 +26,43 @@ _TRAINED: Final = (_TOKENS, "instance_encoder.register_token", _LORA, "tracker."
 
 
 def save_adapter(network: InstFormer, path: Path, *, model: str) -> None:
-    """Writes what was trained of a network that was built on the weights of `model`.
+    """Write the trained parts of a network that is based on the weights of `model`.
 
     Raises:
-        ValueError: the network has no InstCLIP.
+        ValueError: when the network has no InstCLIP.
     """
     encoder = network.instance_encoder
     if not isinstance(encoder, InstCLIP):
-        raise ValueError("only networks with InstCLIP have adapters")
+        raise ValueError("adapters need a network with InstCLIP")
     trained = {name: value for name, value in network.state_dict().items() if name.startswith(_TRAINED)}
     save_tensors(trained, path, metadata={"adapter_of": model, "lora_alpha": str(_alpha(encoder))})
 
 
 def adapted(spec: ModelSpec, path: Path) -> tuple[InstFormerSpec, dict[str, Tensor]]:
-    """The spec with the numbers of an adapter file, and the tensors to be put over those of the model.
+    """Return the spec with the dimensions of an adapter, and the tensors that replace those of the model.
 
     Raises:
-        MissingWeightsError: there is no such file.
-        CorruptWeightsError: it is no readable safetensors file, or lacks a number.
-        MismatchedWeightsError: it is no adapter, or one of another model.
+        MissingWeightsError: when the file does not exist.
+        CorruptWeightsError: when the file is not a readable safetensors file, or has no valid `lora_alpha`.
+        MismatchedWeightsError: when the file is not an adapter, or is an adapter of another model.
     """
     metadata = read_metadata(path)
     owner = metadata.get("adapter_of")
     if owner != spec.name:
         raise MismatchedWeightsError(
-            f"{path} is {'no adapter' if owner is None else f'an adapter of {owner}'}, not of {spec.name}"
+            f"{path} is {'not an adapter' if owner is None else f'an adapter of {owner}, not of {spec.name}'}"
         )
     if not isinstance(spec, InstFormerSpec):
-        raise MismatchedWeightsError(f"{spec.name} takes no adapters: it has no InstCLIP")
+        raise MismatchedWeightsError(f"{spec.name} has no InstCLIP, so it cannot use adapters")
     tensors = read_tensors(path)
     unknown = sorted(name for name in tensors if not name.startswith(_TRAINED))
     if unknown:
-        raise MismatchedWeightsError(f"{path} holds more than an adapter: {', '.join(unknown[:3])}")
+        names = ", ".join(unknown[:3])
+        raise MismatchedWeightsError(f"{path} has tensors that are not part of an adapter: {names}")
     try:
         alpha = float(metadata["lora_alpha"])
     except (KeyError, ValueError) as error:
-        raise CorruptWeightsError(f"{path} does not say its lora_alpha") from error
+        raise CorruptWeightsError(f"{path} has no valid lora_alpha in its metadata") from error
     changed = replace(
         spec,
         instclip=_instclip(spec.instclip, tensors, alpha=alpha),
@@ -82,7 +83,7 @@ def _association(spec: AssociationSpec, tensors: dict[str, Tensor]) -> Associati
 
 def _alpha(encoder: InstCLIP) -> float:
     if encoder.lora is None:
-        return 1.0  # of no effect
+        return 1.0  # no effect without LoRA
     first = encoder.lora[0]
     assert isinstance(first, QueryValueLoRA)
     return first.query.scale * first.query.down.shape[0]

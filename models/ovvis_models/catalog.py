@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Final
 
 from ovvis_models.errors import UnknownModelError
+from ovvis_models.networks.video_network import VideoNetwork
 from ovvis_models.systems.clip_vis_models import (
     CLIPVIS_CAMERA,
     CLIPVIS_CONVNEXT_B,
@@ -66,5 +67,14 @@ def find_spec(name: str) -> ModelSpec:
         UnknownModelError: when there is none of that name.
     """
     if name not in CATALOG:
-        raise UnknownModelError(f"no model '{name}'", hint=f"models: {', '.join(sorted(CATALOG))}")
+        raise UnknownModelError(f"unknown model '{name}'", hint=f"models: {', '.join(sorted(CATALOG))}")
     return CATALOG[name]
+
+
+def build(name: str) -> VideoNetwork:
+    """Build the networks of a catalog entry with random weights, on the CPU.
+
+    Raises:
+        UnknownModelError: when there is no entry of that name.
+    """
+    return find_spec(name).build()

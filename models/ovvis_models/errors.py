@@ -14,22 +14,24 @@ raise plain `ValueError`s.
 
 from typing import Final
 
-_JOINERS: Final = frozenset("\u200c\u200d")  # join letters of some scripts, and the parts of an emoji
+_JOINERS: Final = frozenset({"\u200c", "\u200d", *map(chr, range(0xE0020, 0xE0080))})
+"""Zero-width joiners, used in some scripts and in emoji, and the tags of flags."""
 
 
 def printable(text: str) -> str:
-    """Return a text on one line, without what could steer a terminal.
+    """Return a text on one line, with non-printable characters escaped.
 
-    Names in files may hold anything: escape codes, marks that turn the direction of writing.
+    Names in files may contain any characters, such as terminal escape codes or marks that change the writing
+    direction.
     """
     one_line = " ".join(text.split("\n"))
-    return "".join(sign if sign.isprintable() or sign in _JOINERS else ascii(sign)[1:-1] for sign in one_line)
+    return "".join(char if char.isprintable() or char in _JOINERS else ascii(char)[1:-1] for char in one_line)
 
 
 class OvvisError(Exception):
     """Base of all expected errors: what happened and where (`message`), and how to fix it (`hint`).
 
-    Both are made printable: a message may quote a name from a file.
+    Both are made printable, because a message may contain a name from a file.
     """
 
     def __init__(self, message: str, *, hint: str = "") -> None:

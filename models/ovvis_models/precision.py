@@ -1,4 +1,4 @@
-"""Weights stored in the precision that products take them in."""
+"""Storage of weights in the reduced precision that autocast computes in."""
 
 from typing import Final
 
@@ -6,20 +6,20 @@ import torch
 from torch import nn
 
 BESIDE_PREDICT: Final = frozenset({"text_encoder", "tracker"})
-"""Parts of a network that `predict` does not run: they compute in full precision."""
+"""Parts of a network that `predict` does not run; they stay in full precision."""
 
-_MULTIPLIED: Final = (nn.Linear, nn.Conv2d, nn.MultiheadAttention)
+_AUTOCAST_MODULES: Final = (nn.Linear, nn.Conv2d, nn.MultiheadAttention)
 
 
 def round_weights(network: nn.Module, dtype: torch.dtype) -> None:
-    """Stores the weights of `predict`'s products in `dtype`, to be run under autocast to the same `dtype`.
+    """Convert the weights of linear, convolution and attention layers to `dtype`, for use with autocast.
 
-    The results are those of autocast alone, which rounds the weights anew for every batch. Norms, positions
-    and queries stay as they are.
+    The results equal those of autocast to `dtype` alone, but the weights are not converted again for every
+    batch. Norms, position embeddings and queries keep their precision, as do the parts in `BESIDE_PREDICT`.
     """
     for name, part in network.named_children():
         if name in BESIDE_PREDICT:
             continue
         for module in part.modules():
-            if isinstance(module, _MULTIPLIED):
+            if isinstance(module, _AUTOCAST_MODULES):
                 module.to(dtype)

@@ -1,8 +1,8 @@
-"""Frames to network input, and mask logits back to frames. Pure functions of tensors and numbers.
+"""Preprocessing of frames for the networks, and resizing of mask logits back to the frames.
 
-The resize is Pillow's antialiased bilinear filter on 8-bit pixels, which the published weights were trained
-with: exactly where a model asks for it, else by torch, one grey level off on a pixel in a thousand on the CPU
-and within one level elsewhere.
+Published weights were trained on frames resized with Pillow's antialiased bilinear filter on 8-bit pixels. A
+model chooses between two forms of it (`ImageInput.resize`): "pillow" gives exactly the same pixels; "torch"
+is faster and differs by at most one grey level, on the CPU in one pixel of a thousand.
 """
 
 from dataclasses import dataclass
@@ -17,22 +17,22 @@ from ovvis_models.pillow_resize import resize_like_pillow
 from ovvis_models.structures import ImageGeometry
 
 MASK_STRIDE = 4
-"""Mask logits are predicted at this stride of the padded input."""
+"""Stride of the mask logits relative to the padded input."""
 
 COARSEST_STRIDE = 32
-"""Of the maps of a proposal network; its input is padded to whole places of them."""
+"""Largest stride of a proposal network's feature maps; its input is padded to a multiple of it."""
 
 Channels = tuple[float, float, float]
 
 Resize = Literal["torch", "pillow"]
-"""Which resize a network was trained behind: torch's, or Pillow's to the last bit."""
+"""Resize filter of a network's input: torch's, or one with exactly the same pixels as Pillow's."""
 
-_PIXELS_AT_ONCE = 1 << 25  # of full-size float logits: 128 MiB, however many masks are asked for
+_PIXELS_AT_ONCE = 1 << 25  # limit of full-size float logits in memory (128 MiB), for any number of masks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageInput:
-    """What a network wants to see: sizes in pixels, mean and standard deviation of RGB pixels 0..255."""
+    """Input format of a network: sizes in pixels; mean and standard deviation of RGB pixels in 0..255."""
 
     short_side: int
     max_side: int
@@ -42,16 +42,16 @@ class ImageInput:
 
 
 def pixel_range(values: Channels) -> Channels:
-    """From the range 0..1 to that of 8-bit pixels."""
+    """Convert values for pixels in 0..1 to values for pixels in 0..255."""
     return (values[0] * 255, values[1] * 255, values[2] * 255)
 
 
 def geometry(
     original_hw: tuple[int, int], *, short_side: int, max_side: int, divisor: int = COARSEST_STRIDE
 ) -> ImageGeometry:
-    """The resize that brings the short side to `short_side` and no side over `max_side`, and its padding.
+    """Return the resize of the short side to `short_side`, with no side above `max_side`, and the padding.
 
-    Sizes round half up, as in detectron2; padding fills up to a multiple of `divisor`.
+    Sizes are rounded half up, as in detectron2, and then padded to a multiple of `divisor`.
 
     Raises:
         ValueError: when a side or number is below 1.
@@ -74,9 +74,10 @@ def geometry(
 def unpadded_geometry(
     original_hw: tuple[int, int], *, short_side: int, max_side: int, divisor: int
 ) -> ImageGeometry:
-    """Like `geometry`, but resized straight to the nearest multiples of `divisor`, so without padding.
+    """Return the geometry of a resize to the nearest multiples of `divisor`, which needs no padding.
 
-    For networks whose patches must not see padding; the aspect ratio changes by up to half a patch.
+    The sides are first limited as in `geometry`. It is for networks that must not attend to padding. Rounding
+    changes each side by up to half of `divisor`, so the aspect ratio may change slightly.
 
     Raises:
         ValueError: when a side or number is below 1.
@@ -94,12 +95,13 @@ def prepare(
     std: Channels,
     resize: Resize = "torch",
 ) -> Float[Tensor, "B 3 H W"]:
-    """RGB frames resized, normalised by `mean` and `std` (of pixels 0..255), zero-padded right and bottom.
+    """Resize RGB frames, normalise them by `mean` and `std` (of pixels in 0..255), and pad right and bottom.
 
-    Their memory order is channels last, in which convolutions are fastest.
+    The padding is zero after normalisation. The memory format is channels last, in which convolutions are
+    fastest.
 
     Raises:
-        ValueError: when the frames do not have the geometry's original size.
+        ValueError: when the size of the frames is not the original size of the geometry.
     """
     if tuple(frames.shape[1:3]) != geometry.original_hw:
         raise ValueError(f"frames are {tuple(frames.shape[1:3])}, the geometry is for {geometry.original_hw}")
@@ -121,7 +123,7 @@ def normalise(pixels: Float[Tensor, "B 3 h w"], *, mean: Channels, std: Channels
 def proposal_images(
     frames: UInt8[Tensor, "B H0 W0 3"], wanted: ImageInput
 ) -> tuple[Float[Tensor, "B 3 H W"], ImageGeometry]:
-    """RGB frames as a proposal network wants to see them, and how masks of these images map to the frames."""
+    """Return the input images of a proposal network, and the geometry that maps their masks to the frames."""
     shape = geometry(
         (frames.shape[1], frames.shape[2]), short_side=wanted.short_side, max_side=wanted.max_side
     )
@@ -145,9 +147,9 @@ def center_squares(frames: UInt8[Tensor, "B H0 W0 3"], *, side: int) -> UInt8[Te
 def image_area(
     mask_logits: Float[Tensor, "*batch h w"], geometry: ImageGeometry
 ) -> Float[Tensor, "*batch h_image w_image"]:
-    """The part of the mask logits that lies over the image, without the padding.
+    """Crop mask logits to the image, without the padding.
 
-    A cell partly over the image belongs to it, so the area may reach a fraction of a cell too far.
+    Cells that are only partly inside the image are kept.
     """
     height, width = (_round_up(side, MASK_STRIDE) // MASK_STRIDE for side in geometry.resized_hw)
     return mask_logits[..., :height, :width]
@@ -156,9 +158,9 @@ def image_area(
 def masks_to_original(
     mask_logits: Float[Tensor, "N h w"], geometry: ImageGeometry
 ) -> Bool[Tensor, "N H0 W0"]:
-    """Masks at the frame's own size: logits to the padded input, cropped, resized to the frame, above zero.
+    """Return masks at the size of the frame: True where the logits of `logits_to_original` are above zero.
 
-    Costs a full-size float image a mask: only for the masks that are kept.
+    Each mask costs one full-size float image, so pass only masks that are needed.
     """
     height, width = geometry.original_hw
     at_once = max(1, _PIXELS_AT_ONCE // (height * width))
@@ -172,7 +174,7 @@ def masks_to_original(
 def logits_to_original(
     mask_logits: Float[Tensor, "N h w"], geometry: ImageGeometry
 ) -> Float[Tensor, "N H0 W0"]:
-    """Mask logits at the frame's own size: resized to the padded input, cropped, resized to the frame."""
+    """Resize mask logits to the padded input, crop the padding, and resize them to the frame."""
     padded = F.interpolate(mask_logits[None], size=geometry.padded_hw, mode="bilinear", align_corners=False)
     height, width = geometry.resized_hw
     cropped = padded[..., :height, :width]
@@ -180,9 +182,10 @@ def logits_to_original(
 
 
 def _resize(pixels: UInt8[Tensor, "B 3 H0 W0"], size: tuple[int, int]) -> Float[Tensor, "B 3 h w"]:
+    """Return the pixels at `size` (height, width), as whole numbers in 0..255."""
     if tuple(pixels.shape[-2:]) == size:
         return pixels.float()
-    if pixels.is_cpu:  # ten times faster than in floats, and only the CPU has it
+    if pixels.is_cpu:  # torch resizes 8-bit pixels on the CPU only, ten times faster than floats
         return F.interpolate(pixels, size=size, mode="bilinear", antialias=True).float()
     return F.interpolate(pixels.float(), size=size, mode="bilinear", antialias=True).round_()
 

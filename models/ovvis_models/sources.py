@@ -1,26 +1,26 @@
-"""Where the weights of models are published: what `ovvis models pull` fetches, and under which terms.
+"""Sources of published weights for `ovvis models pull`: addresses, checksums and licences.
 
-Nothing here opens a connection. A checksum that the publisher does not give is None, and the command says so.
+Nothing here opens a connection. A checksum is None if the publisher gives none; the command then says so.
 """
 
 from dataclasses import dataclass
 from typing import Final, Literal
 
 Part = Literal["proposals", "clip", "clip-vis", "ov2seg", "ovformer"]
-"""What of a model a published file holds: the proposal network, CLIP, all of a CLIP-VIS, or all of an OV2Seg
-or OVFormer but their CLIP."""
+"""Content of a published file: a proposal network, a CLIP, a complete CLIP-VIS, or an OV2Seg or OVFormer
+without its CLIP."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebFile:
-    """A file at an address of its own."""
+    """A file at a URL."""
 
     url: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HubFile:
-    """A file of a repository on a model hub, at one revision: a pinned one where it is known."""
+    """A file in a repository of a model hub, at a given revision (pinned if known)."""
 
     repository: str
     revision: str
@@ -33,11 +33,11 @@ class WeightsSource:
 
     part: Part
     location: WebFile | HubFile
-    file_name: str  # under which it is kept until it is installed; unique among all sources
-    sha256: str | None  # in hexadecimal, None where it is not known
-    md5_start: str | None  # first digits of the MD5 sum, as the publisher writes them into the file name
-    size_bytes: int | None  # None where it is not known
-    approximate_bytes: int  # from the number of parameters; what is shown and what bounds a download
+    file_name: str  # local name until it is installed; unique among all sources
+    sha256: str | None  # in hexadecimal; None if unknown
+    md5_start: str | None  # first digits of the MD5 sum, as given in the published file name
+    size_bytes: int | None  # None if unknown
+    approximate_bytes: int  # estimate from the number of parameters, for display and to limit a download
     licence: str  # of the weights
     trained_on: str
 
@@ -57,11 +57,11 @@ CLIP_VIT_B_32: Final = WeightsSource(
     licence="MIT",
     trained_on="400 million images and captions of the web (unpublished)",
 )
-"""OpenAI's weights as open_clip publishes them: the same numbers as the original file, but no pickle."""
+"""OpenAI's weights as published by open_clip: the values of the original file, but not pickled."""
 
 
 def _mask2former(*, config: str, md5_start: str, num_parameters: int) -> WeightsSource:
-    """The official COCO instance segmentation checkpoint of a configuration."""
+    """Return the official COCO instance segmentation checkpoint of a configuration."""
     folder = "https://dl.fbaipublicfiles.com/maskformer/mask2former/coco/instance"
     return WeightsSource(
         part="proposals",
@@ -86,7 +86,7 @@ MASK2FORMER_SWIN_B: Final = _mask2former(
 
 
 def minvis_r50(data_set: str) -> WeightsSource:
-    """The checkpoint of MinVIS's authors with ResNet-50, trained on a data set as they name it."""
+    """Return the MinVIS authors' ResNet-50 checkpoint for a data set, named as in their file names."""
     file_name = f"minvis_{data_set}_R50.pth"
     return WeightsSource(
         part="proposals",
@@ -95,7 +95,7 @@ def minvis_r50(data_set: str) -> WeightsSource:
         sha256=None,
         md5_start=None,
         size_bytes=None,
-        approximate_bytes=12 * 43_970_000,  # not listed: with the two moments of an optimizer
+        approximate_bytes=12 * 43_970_000,  # size not published; assumes weights and two optimizer moments
         licence="CC BY-NC-SA 4.0 (not for commercial use)",
         trained_on=f"COCO 2017 instances, then frames of {data_set}",
     )

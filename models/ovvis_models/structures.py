@@ -1,9 +1,9 @@
-"""The values that travel between the stages of the core.
+"""Values passed between the stages of the core.
 
 Letters used in shapes throughout the project: B batch (frames analysed together), T frames in a window,
 Q queries, N instances or tracks, K classes, C model width, D CLIP embedding width, L decoder layers,
 P points; `H W` padded network input, `h w` mask or feature size, `H0 W0` original frame.
-Sizes are always (height, width), points (x, y), boxes as their name says.
+Sizes are always (height, width), points (x, y); the names of boxes say their format.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageGeometry:
-    """How one frame size maps to the network's input: original -> resized -> padded at right and bottom."""
+    """Sizes of a frame on its way to the network: original -> resized -> padded at right and bottom."""
 
     original_hw: tuple[int, int]
     resized_hw: tuple[int, int]
@@ -28,19 +28,19 @@ class Proposals:
 
     query_embeds: Float[Tensor, "B Q C"]
     mask_logits: Float[Tensor, "B Q h w"]  # at stride 4 of the padded input
-    object_logits: Float[Tensor, "B Q"]  # sigmoid of it is the object score
-    mask_quality: Float[Tensor, "B Q"] | None = None  # expected overlap (IoU) with the object, [0, 1]
+    object_logits: Float[Tensor, "B Q"]  # object score = sigmoid(object logit)
+    mask_quality: Float[Tensor, "B Q"] | None = None  # predicted IoU with the object, [0, 1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncodedWindow:
-    """Proposals of one window of T frames with their instance tokens: the input of matching association."""
+    """Proposals and instance tokens of one window of T frames: the input of association by matching."""
 
     query_embeds: Float[Tensor, "Q C"]
     instance_tokens: Float[Tensor, "Q D"]  # see `FramePredictions`
     object_logits: Float[Tensor, " Q"]
     mask_logits: Float[Tensor, "T Q h w"]
-    mask_quality: Float[Tensor, " Q"] | None  # expected IoU; None for networks that do not predict it
+    mask_quality: Float[Tensor, " Q"] | None  # predicted IoU; None for networks without it
     geometry: ImageGeometry
 
     @property
@@ -51,11 +51,11 @@ class EncodedWindow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FramePredictions:
-    """Proposals and instance tokens of B frames of one size, each frame on its own."""
+    """Proposals and instance tokens of B frames of one size, processed independently."""
 
     proposals: Proposals
     instance_tokens: Float[Tensor, "B Q D"]
-    """Unit norm, or zero where a mask is too small for CLIP-VIS; class logits for a closed set of classes."""
+    """Unit norm, or zero for masks too small for CLIP-VIS; class logits for a closed set of classes."""
     geometry: ImageGeometry
 
     def windows(self) -> tuple[EncodedWindow, ...]:
@@ -89,7 +89,7 @@ class WindowSlots:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameResult:
-    """Provisional instances of one frame, in the order of their tracks."""
+    """Provisional instances of one frame, before the scores of the whole video; sorted by track id."""
 
     frame_index: int
     track_ids: Int[np.ndarray, " N"]
@@ -99,7 +99,7 @@ class FrameResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowResult:
-    """One window after association: what each frame shows, and the slots for scoring."""
+    """Result of one window after association: the instances of each frame, and the slots for scoring."""
 
     frames: tuple[FrameResult, ...]
     slots: WindowSlots
@@ -107,10 +107,10 @@ class WindowResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackSummary:
-    """One identity over the whole video, before any vocabulary is asked."""
+    """Summary of one track over the whole video; it does not depend on a vocabulary."""
 
     track_id: int
-    object_score: float  # mean over the frames where it was seen; refined by mask quality where predicted
+    object_score: float  # mean over the frames where it was seen; includes mask quality if predicted
     first_frame: int
     last_frame: int
     num_frames: int
@@ -119,7 +119,7 @@ class TrackSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoResult:
-    """What is known when the video has ended."""
+    """Result of a whole video: all tracks, without class names."""
 
     num_frames: int
     tracks: tuple[TrackSummary, ...]

@@ -1,4 +1,4 @@
-"""Weights on disk: safetensors in, out, and checked strictly. The only file of the core that opens a path."""
+"""Load and save weights as safetensors, with strict checks. Only this file of the core opens files."""
 
 import hashlib
 from collections.abc import Mapping
@@ -11,44 +11,46 @@ from torch import Tensor, nn
 
 from ovvis_models.errors import CorruptWeightsError, MismatchedWeightsError, MissingWeightsError
 
-_NUM_SHOWN = 5  # names in a mismatch report, of each kind
+_NUM_SHOWN = 5  # names listed per kind of mismatch
 
 
 def load_weights(module: nn.Module, path: Path, *, sha256: str | None = None) -> None:
-    """Fills the module with the tensors of a file, which must fit exactly; floats take the module's type.
+    """Load the tensors of a file into the module; floats are converted to the module's dtype.
 
     Raises:
-        MissingWeightsError: when there is no such file.
-        CorruptWeightsError: when it is no safetensors file, or its hash is not `sha256`.
-        MismatchedWeightsError: when a name or shape differs.
+        MissingWeightsError: when the file does not exist.
+        CorruptWeightsError: when the file is not a valid safetensors file, or its hash is not `sha256`.
+        MismatchedWeightsError: when a name or shape differs from the module's.
     """
     if sha256 is not None and (found := weights_hash(path)) != sha256:
         raise CorruptWeightsError(
-            f"{path} is not the file it should be: SHA-256 {found[:12]}..., expected {sha256[:12]}...",
+            f"{path} has the wrong checksum: SHA-256 {found[:12]}..., expected {sha256[:12]}...",
             hint="install or download it again",
         )
     fill(module, read_tensors(path), named=str(path))
 
 
 def fill(module: nn.Module, tensors: Mapping[str, Tensor], *, named: str) -> None:
-    """Fills the module with tensors, which must fit exactly; floats take the module's type.
+    """Load tensors into the module; floats are converted to the module's dtype.
+
+    `named` is the source of the tensors, for error messages.
 
     Raises:
-        MismatchedWeightsError: when a name or shape differs; `named` is where they come from.
+        MismatchedWeightsError: when a name or shape differs from the module's.
     """
     report = mismatch(module.state_dict(), tensors)
     if report:
-        raise MismatchedWeightsError(f"{named} holds the weights of another network: {report}")
+        raise MismatchedWeightsError(f"{named} contains the weights of another network: {report}")
     module.load_state_dict(dict(tensors))
 
 
 def save_weights(
     module: nn.Module, path: Path, *, metadata: Mapping[str, str], dtype: torch.dtype | None = torch.float16
 ) -> None:
-    """Writes the module's tensors, floats as `dtype`, with `metadata` in the file's head.
+    """Write the tensors of the module, with floats as `dtype`, and `metadata` in the file header.
 
-    With `dtype` None no value changes: a tensor is stored in half precision where that holds it exactly, else
-    as it is. `metadata["model"]` should be the name in the catalog: it lets `catalog.load` take the file by
+    With `dtype` None no value changes: a tensor is stored in half precision if that is exact, else unchanged.
+    `metadata["model"]` should be the catalog name of the model: it allows `loading.load` to load the file by
     its path.
 
     Raises:
@@ -64,7 +66,7 @@ def save_tensors(
     metadata: Mapping[str, str],
     dtype: torch.dtype | None = torch.float16,
 ) -> None:
-    """Writes tensors as `save_weights` does those of a module; the file is replaced in one move.
+    """Write tensors in the same way as `save_weights`; an existing file is replaced atomically.
 
     Raises:
         ValueError: when a value is not finite, or does not fit `dtype`.
@@ -77,11 +79,11 @@ def save_tensors(
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """All tensors of a file, on the CPU.
+    """Return all tensors of a file, on the CPU.
 
     Raises:
-        MissingWeightsError: when there is no such file.
-        CorruptWeightsError: when it is no safetensors file.
+        MissingWeightsError: when the file does not exist.
+        CorruptWeightsError: when the file is not a valid safetensors file.
     """
     _require(path)
     try:
@@ -107,11 +109,11 @@ def tensor_names(path: Path) -> frozenset[str]:
 
 
 def read_metadata(path: Path) -> dict[str, str]:
-    """What `save_weights` was given as metadata.
+    """Return the metadata that `save_weights` stored in a file.
 
     Raises:
-        MissingWeightsError: when there is no such file.
-        CorruptWeightsError: when it is no safetensors file.
+        MissingWeightsError: when the file does not exist.
+        CorruptWeightsError: when the file is not a valid safetensors file.
     """
     _require(path)
     try:
@@ -122,10 +124,10 @@ def read_metadata(path: Path) -> dict[str, str]:
 
 
 def weights_hash(path: Path) -> str:
-    """SHA-256 of the file, in hexadecimal.
+    """Return the SHA-256 hash of the file, in hexadecimal.
 
     Raises:
-        MissingWeightsError: when there is no such file.
+        MissingWeightsError: when the file does not exist.
     """
     _require(path)
     with path.open("rb") as file:
@@ -133,7 +135,7 @@ def weights_hash(path: Path) -> str:
 
 
 def mismatch(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> str:
-    """What differs in names and shapes, in one readable line; empty when nothing does."""
+    """Return a one-line description of differing names and shapes; empty if all agree."""
     missing = sorted(expected.keys() - found.keys())
     unexpected = sorted(found.keys() - expected.keys())
     reshaped = [
@@ -164,20 +166,20 @@ def _stored(name: str, tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
     if not tensor.is_floating_point():
         return tensor.detach().cpu().clone()
     value = tensor.detach().cpu()
-    stored = value.to(dtype or torch.float16, copy=True)  # copied: a file holds no tensors that share memory
+    stored = value.to(dtype or torch.float16, copy=True)  # safetensors refuses tensors that share memory
     if dtype is None and not torch.equal(stored.to(value.dtype), value):
         stored = value.clone()
     if not stored.isfinite().all():
-        raise ValueError(f"{name} holds values that {stored.dtype} cannot store")
+        raise ValueError(f"{name} has values that cannot be stored as {stored.dtype}")
     return stored.contiguous()
 
 
 def _require(path: Path) -> None:
     if not path.is_file():
-        raise MissingWeightsError(f"no weights file {path}", hint="check the path")
+        raise MissingWeightsError(f"the weights file {path} does not exist", hint="check the path")
 
 
 def _corrupt(path: Path, error: Exception) -> CorruptWeightsError:
     return CorruptWeightsError(
-        f"{path} is no readable safetensors file: {error}", hint="install or download it again"
+        f"{path} is not a readable safetensors file: {error}", hint="install or download it again"
     )

@@ -1,1 +1,1 @@
-"""One thin module a command: parse, call one library function, render."""
+"""Commands, one thin module per command: parse options, call one library function, render the result."""

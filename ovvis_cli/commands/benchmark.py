@@ -149,4 +149,6 @@ def _each_once(given: Sequence[T] | None, *, default: T) -> tuple[T, ...]:
 
 def _check_video(video: Path | None) -> None:
     if video is not None and not video.is_file():
-        raise VideoError(f"--video {video}: no such file", hint="leave it out to measure on a drawn video")
+        raise VideoError(
+            f"--video {video}: the file does not exist", hint="leave it out to measure on a drawn video"
+        )

@@ -32,10 +32,8 @@ def diorama(  # noqa: PLR0913  each option is a parameter
     background: Annotated[
         str | None, typer.Option(help="With --cast: texture of the background, such as grass.")
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Say nothing but warnings and errors.")
-    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings and errors.")] = False,
 ) -> None:
     """Draw videos of a procedural world, with exact masks in YouTube-VIS format."""
     from ovvis_cli.diorama.writer import ClipShape, DataSetPlan, write_data_set, write_video
@@ -44,7 +42,9 @@ def diorama(  # noqa: PLR0913  each option is a parameter
     shape = ClipShape(frame_hw=parse_size_hw(size, option="--size"), num_frames=frames)
     if cast is not None:
         if not name or Path(name).name != name:
-            raise UsageError(f"--name '{name}' is no file name", hint="give a name without folder and suffix")
+            raise UsageError(
+                f"--name '{name}' is not a valid file name", hint="give a name without folder and suffix"
+            )
         texture = None if background is None else _texture(background)
         members = _parse_kinds(cast, option="--cast")
         video_path = output / f"{name}.mp4"
@@ -52,7 +52,9 @@ def diorama(  # noqa: PLR0913  each option is a parameter
         console.write(f"{video_path}")
         return
     if background is not None:
-        raise UsageError("--background goes with --cast only", hint="data sets have backgrounds of all sorts")
+        raise UsageError(
+            "--background goes with --cast only", hint="a data set draws backgrounds of every kind"
+        )
     plan = DataSetPlan(
         split=split,
         num_videos=videos,
@@ -74,7 +76,7 @@ def _parse_kinds(text: str, *, option: str) -> tuple["Kind", ...]:
     unknown = [part for part in names if part not in by_name]
     if unknown:
         shown = ", ".join(f"'{part}'" for part in unknown)
-        raise UsageError(f"{option}: no kind is named {shown}", hint=f"there are {', '.join(by_name)}")
+        raise UsageError(f"{option}: unknown kind {shown}", hint=f"choose from {', '.join(by_name)}")
     return tuple(by_name[part] for part in names)
 
 
@@ -82,5 +84,5 @@ def _texture(name: str) -> "Texture":
     from ovvis_cli.diorama.textures import TEXTURES
 
     if name not in TEXTURES:
-        raise UsageError(f"no background is named '{name}'", hint=f"there are {', '.join(TEXTURES)}")
+        raise UsageError(f"unknown background '{name}'", hint=f"choose from {', '.join(TEXTURES)}")
     return TEXTURES[name]

@@ -1,4 +1,4 @@
-"""`ovvis doctor`: does this installation work?"""
+"""`ovvis doctor`: checks of the installation."""
 
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 def doctor(*, json: JsonOption = False, quiet: QuietOption = False) -> None:
     """Check the installation: packages, devices, video codec, cache, weights, a run of the model.
 
-    Exit code 0: all is well; 4: a model or its weights; 5: device, codec, cache or packages.
+    Exit code 0: no problem; 4: a model or its weights; 5: device, codec, cache or packages.
     """
     from ovvis_cli.commands.doctor_checks import run_checks, versions
 

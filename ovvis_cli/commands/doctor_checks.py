@@ -1,4 +1,4 @@
-"""Checks of an installation, each on its own, from package versions to a run of the embedded model."""
+"""Independent checks of an installation, from package versions to a run of the embedded model."""
 
 import importlib.metadata
 import platform
@@ -33,7 +33,7 @@ CheckName = Literal["packages", "device", "video", "cache", "weights", "model"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """The outcome of one check; `error` is None where all is well."""
+    """Outcome of one check; `error` is None if it passed."""
 
     name: CheckName
     detail: str
@@ -41,7 +41,7 @@ class Check:
 
 
 def versions() -> dict[str, str]:
-    """Version of Python and of every package that ovvis stands on; "missing" where one is not installed."""
+    """Return the versions of Python and of all required packages; "missing" if one is not installed."""
     found = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
@@ -52,7 +52,7 @@ def versions() -> dict[str, str]:
 
 
 def run_checks() -> Iterator[Check]:
-    """Makes every check in turn, whatever the others found."""
+    """Run every check in turn, even if earlier ones failed."""
     checks: tuple[tuple[CheckName, Callable[[], str]], ...] = (
         ("packages", _check_packages),
         ("device", _check_device),
@@ -62,25 +62,25 @@ def run_checks() -> Iterator[Check]:
         ("model", _check_model),
     )
     for name, check in checks:
-        yield _made(name, check)
+        yield _run_check(name, check)
 
 
-def _made(name: CheckName, check: Callable[[], str]) -> Check:
+def _run_check(name: CheckName, check: Callable[[], str]) -> Check:
     try:
         return Check(name=name, detail=check(), error=None)
-    except Exception as error:  # noqa: BLE001 - whatever is broken here is the finding
-        told = as_ovvis_error(error) or ResourceError(f"{type(error).__name__}: {error}")
-        return Check(name=name, detail="", error=told)
+    except Exception as error:  # noqa: BLE001 - any exception is a failed check
+        shown = as_ovvis_error(error) or ResourceError(f"{type(error).__name__}: {error}")
+        return Check(name=name, detail="", error=shown)
 
 
 def _check_packages() -> str:
     missing = [name for name, version in versions().items() if version == "missing"]
     if missing:
-        raise ResourceError(f"not installed: {', '.join(missing)}", hint="install ovvis again with pip")
+        raise ResourceError(f"not installed: {', '.join(missing)}", hint="reinstall ovvis with pip")
     import cv2
     import torch
 
-    from ovvis_cli.video.writer import OverlayWriter  # noqa: F401 - do the libraries of PyAV load?
+    from ovvis_cli.video.writer import OverlayWriter  # noqa: F401 - checks that PyAV's libraries load
 
     return f"Python {platform.python_version()}, torch {torch.__version__}, OpenCV {cv2.__version__}"
 
@@ -92,7 +92,7 @@ def _check_device() -> str:
     for index in range(torch.cuda.device_count()):
         properties = torch.cuda.get_device_properties(index)
         devices.append(f"{properties.name}, {properties.total_memory / 2**30:.0f} GiB")
-        torch.zeros(1, device=f"cuda:{index}")  # a driver that does not fit shows only here
+        torch.zeros(1, device=f"cuda:{index}")  # an incompatible driver fails only here
     if torch.backends.mps.is_available():
         devices.append("Apple GPU")
     return "; ".join(devices)
@@ -113,9 +113,10 @@ def _check_video() -> str:
         levels = [int(frame.image.mean()) for frame in read_frames(path)]
     if len(levels) != _SAMPLE_FRAMES or any(abs(level - 40 * i) > 6 for i, level in enumerate(levels)):
         raise ResourceError(
-            f"H.264 written and read again differs: {levels}", hint="install the package av again with pip"
+            f"H.264 frames differ after writing and reading: {levels}",
+            hint="reinstall the package av with pip",
         )
-    return "H.264 is written and read"
+    return "H.264 can be written and read"
 
 
 def _check_cache() -> str:
@@ -129,9 +130,9 @@ def _check_cache() -> str:
     except OSError as error:
         raise ResourceError(
             f"cannot write the cache {folder}: {error.strerror}",
-            hint="set XDG_CACHE_HOME to another folder; without a cache every run encodes its names anew",
+            hint="set XDG_CACHE_HOME to another folder; without a cache every run encodes its names again",
         ) from error
-    return f"{folder} can be written"
+    return f"{folder} is writable"
 
 
 def _check_weights() -> str:
@@ -148,11 +149,11 @@ def _check_weights() -> str:
         if spec.weights is not None and spec.weights.sha256 not in (None, sha256):
             raise ModelError(
                 f"the weights of {spec.name} are damaged: SHA-256 {sha256[:12]}...",
-                hint="install ovvis again",
+                hint="reinstall ovvis",
             )
         found.append(f"{spec.name} ({sha256[:12]})")
     if not found:
-        raise ModelError("no weights of any model are installed", hint="install ovvis again with pip")
+        raise ModelError("no weights of any model are installed", hint="reinstall ovvis with pip")
     return ", ".join(found)
 
 
@@ -166,4 +167,4 @@ def _check_model() -> str:
     start_s = time.perf_counter()
     segmenter.step(segmenter.encode(frames)[0], [0])
     segmenter.finish()
-    return f"{_EMBEDDED} looked at one frame in {time.perf_counter() - start_s:.2f} s"
+    return f"{_EMBEDDED} processed one frame in {time.perf_counter() - start_s:.2f} s"

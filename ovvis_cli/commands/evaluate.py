@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from ovvis_cli.choices import DEFAULT_BATCH_SIZE, DataSetName, SplitName
+from ovvis_cli.commands.data_sets import homes, show_data_sets
 from ovvis_cli.commands.options import (
     AdapterOption,
     BatchSizeOption,
@@ -41,7 +42,13 @@ def evaluate(  # noqa: PLR0913  each option is a parameter
         DataSetName | None, typer.Option("--dataset", help="Whose rules, splits and folders.")
     ] = None,
     data: Annotated[
-        Path | None, typer.Option("--data", metavar="DIR", help="Folder with the data set.")
+        Path | None,
+        typer.Option(
+            "--data",
+            metavar="DIR",
+            help="Folder with the data set. Default: $OVVIS_DATA/NAME, datasets/NAME, or NAME in the data"
+            " folder of the system.",
+        ),
     ] = None,
     split: Annotated[SplitName, typer.Option("--split", help="Part of the data set.")] = "val",
     output: Annotated[
@@ -56,9 +63,12 @@ def evaluate(  # noqa: PLR0913  each option is a parameter
         Path | None,
         typer.Option("--annotations", metavar="FILE", help="Ground truth, in place of that in --data."),
     ] = None,
+    list_data_sets: Annotated[
+        bool, typer.Option("--list", help="Only show the data sets, which are found, and their splits.")
+    ] = False,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only the first N videos.")] = None,
     check: Annotated[
-        bool, typer.Option("--check", help="Only look whether the files are complete and sound.")
+        bool, typer.Option("--check", help="Only check whether the files are complete and sound.")
     ] = False,
     lenient: Annotated[
         bool,
@@ -96,6 +106,9 @@ def evaluate(  # noqa: PLR0913  each option is a parameter
     target = _Target(
         data_set=dataset, data=data, split=split, annotations=annotations, limit=limit, lenient=lenient
     )
+    if list_data_sets:
+        show_data_sets(console, data=data)
+        return
     if check:
         _check(console, target=target)
         return
@@ -142,16 +155,25 @@ class _Target(NamedTuple):
     lenient: bool
 
     def files(self) -> "DataSetFiles":
-        """The split on disk. Raises UsageError when the options do not say where."""
-        from ovvis_cli.data.catalog import DATA_SETS, find_files
+        """The split on disk, in `--data` or in a home of data sets.
 
-        if self.data_set is None or self.data is None:
-            missing = "--dataset" if self.data_set is None else "--data"
+        Raises:
+            UsageError: the options do not name a data set.
+            AnnotationError: it is not found, or incomplete.
+        """
+        from ovvis_cli.data.catalog import DATA_SETS, find_files
+        from ovvis_cli.data.homes import locate_data_set
+
+        if self.data_set is None:
             raise UsageError(
-                f"{missing} is missing",
-                hint="give --dataset NAME --data DIR, or --annotations FILE --predictions FILE",
+                "--dataset is missing",
+                hint="`ovvis evaluate --list` shows the data sets;"
+                " or give --annotations FILE --predictions FILE",
             )
-        return find_files(DATA_SETS[self.data_set], self.data, split=self.split)
+        spec = DATA_SETS[self.data_set]
+        if self.data is not None:
+            return find_files(spec, self.data, split=self.split)
+        return locate_data_set(spec, split=self.split, homes=homes())
 
     def truth(self) -> Path:
         """The annotation file. Raises UsageError when there is none."""
@@ -159,7 +181,7 @@ class _Target(NamedTuple):
             return self.annotations
         found = self.files().annotations
         if found is None:
-            raise UsageError("this split comes without annotations", hint="name a file with --annotations")
+            raise UsageError("this split has no annotations", hint="name a file with --annotations")
         return found
 
 
@@ -284,5 +306,5 @@ def _check(console: Console, *, target: _Target) -> None:
     ]
     console.emit({"data_set": target.data_set, "split": target.split, "findings": told})
     if serious:
-        raise AnnotationError(f"{files.spec.title}, split {target.split}: {serious} errors in its files")
+        raise AnnotationError(f"{files.spec.title}, split {target.split}: {serious} errors in the files")
     console.write(f"{files.spec.title}, split {target.split}: complete")

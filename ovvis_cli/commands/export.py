@@ -79,7 +79,7 @@ def _targets(
     paths = {name: output / DEFAULT_NAMES[name] if into_folder else output for name in names}
     for path in paths.values():
         if path.exists() and not overwrite:
-            raise UsageError(f"{path} is there already", hint="add --overwrite to replace it")
+            raise UsageError(f"{path} already exists", hint="add --overwrite to replace it")
         if path.resolve() == Path(record.header.source.path).resolve():
             raise UsageError(f"{path} is the video itself", hint="choose another --output")
     return paths

@@ -60,7 +60,9 @@ def info(name: NameArgument, *, json: JsonOption = False) -> None:
 def pull(
     name: NameArgument,
     *,
-    again: Annotated[bool, typer.Option("--again", help="Install it anew, even if it is there.")] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Install it again, even if it is installed.")
+    ] = False,
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep the published files, for models that share them.")
     ] = False,
@@ -75,7 +77,7 @@ def pull(
     if not spec.sources:
         console.note(f"{name} comes with ovvis, there is nothing to pull")
     elif not again and weights_file(spec) is not None:
-        console.note(f"{name} is installed already; --again does it anew")
+        console.note(f"{name} is already installed; --again installs it again")
     else:
         _show_sources(spec, console=console)
         with hold_install_lock():
@@ -104,12 +106,12 @@ def import_model(
     spec = _spec(name)
     console = Console(quiet=quiet, json=json)
     if spec.weights is not None:
-        raise ModelError(f"{name} comes with ovvis", hint="other weights of it: --model FILE")
+        raise ModelError(f"{name} comes with ovvis", hint="use other weights with --model FILE")
     for file in files:
         if not file.is_file():
-            raise WeightsError(f"no file {file}", hint="check the path")
+            raise WeightsError(f"{file} does not exist", hint="check the path")
         if len(files) > 1 and source_of(file, spec) is None:
-            console.warning(f"{file} is no published file that the catalog knows; it is used as it is")
+            console.warning(f"{file} is not a published file of the catalog; it is used as it is")
     with hold_install_lock():
         _install(spec, files, console=console)
     _tell_installed(spec, console=console)
@@ -123,10 +125,12 @@ def remove(name: NameArgument, *, quiet: QuietOption = False, json: JsonOption =
     spec = _spec(name)
     console = Console(quiet=quiet, json=json)
     if spec.weights is not None:
-        raise ModelError(f"{name} comes with ovvis and stays", hint="uninstall ovvis to remove it")
+        raise ModelError(
+            f"{name} is part of ovvis and cannot be removed", hint="uninstall ovvis to remove it"
+        )
     path = weights_file(spec)
     if path is None:
-        raise ModelError(f"{name} is not installed", hint="ovvis models list shows what is")
+        raise ModelError(f"{name} is not installed", hint="`ovvis models list` shows what is installed")
     freed = path.stat().st_size
     with hold_install_lock():
         path.unlink()
@@ -204,7 +208,7 @@ def _spec(name: str) -> "ModelSpec":
     if name not in CATALOG:
         near = get_close_matches(name, CATALOG, n=1)
         hint = f"did you mean {near[0]}?" if near else f"models: {', '.join(CATALOG)}"
-        raise ModelError(f"no model '{name}'", hint=hint)
+        raise ModelError(f"unknown model '{name}'", hint=hint)
     return CATALOG[name]
 
 

@@ -45,7 +45,11 @@ ClassesOption = Annotated[
 ]
 ClassesFileOption = Annotated[
     Path | None,
-    typer.Option("--classes-file", help="Text file with one name a line.", rich_help_panel=_VOCABULARY),
+    typer.Option(
+        "--classes-file",
+        help="File with one name on each line, or a JSON or YAML list.",
+        rich_help_panel=_VOCABULARY,
+    ),
 ]
 VocabularyOption = Annotated[
     str | None,
@@ -187,7 +191,7 @@ JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON object on stdout.", rich_help_panel=_OUTPUT)
 ]
 OverwriteOption = Annotated[
-    bool, typer.Option("--overwrite", help="Replace results that are there.", rich_help_panel=_OUTPUT)
+    bool, typer.Option("--overwrite", help="Replace existing results.", rich_help_panel=_OUTPUT)
 ]
 
 
@@ -205,7 +209,8 @@ def parse_formats(text: str, *, option: str) -> tuple[ExportFormat, ...]:
             near = get_close_matches(name, DEFAULT_NAMES, n=1)
             meant = f"did you mean {near[0]}? " if near else ""
             raise UsageError(
-                f"{option}: no format {name!r}", hint=f"{meant}choose from {', '.join(DEFAULT_NAMES)}"
+                f"{option}: {name!r} is not a known format",
+                hint=f"{meant}choose from {', '.join(DEFAULT_NAMES)}",
             )
     return tuple(cast(ExportFormat, name) for name in dict.fromkeys(names))
 
@@ -218,7 +223,9 @@ def parse_size_hw(text: str, *, option: str) -> tuple[int, int]:
     """
     match = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", text)
     if match is None:
-        raise UsageError(f"{option} '{text}' is no size", hint="write HEIGHTxWIDTH, such as 240x432")
+        raise UsageError(
+            f"{option}: '{text}' is not a valid size", hint="write HEIGHTxWIDTH, such as 240x432"
+        )
     return int(match[1]), int(match[2])
 
 
@@ -251,7 +258,8 @@ def parse_time_s(text: str, *, option: str) -> float:
     is_time = len(parts) <= 3 and all(0 <= number < math.inf for number in numbers)
     if not is_time or any(number >= 60 for number in numbers[1:]):
         raise UsageError(
-            f"{option}: {text!r} is no time", hint="seconds such as 75.5, or M:SS such as 1:15.5"
+            f"{option}: {text!r} is not a valid time",
+            hint="write seconds such as 75.5, or M:SS such as 1:15.5",
         )
     seconds = 0.0
     for number in numbers:

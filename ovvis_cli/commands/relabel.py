@@ -1,4 +1,4 @@
-"""`ovvis relabel`: other names for the tracks of a record, in seconds, without running the networks."""
+"""`ovvis relabel`: new labels for the tracks of a record, without running the networks."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def relabel(  # noqa: PLR0913  each option is a parameter
-    record: Annotated[Path, typer.Argument(help="Folder that `ovvis segment` made.", show_default=False)],
+    record: Annotated[Path, typer.Argument(help="Result folder of `ovvis segment`.", show_default=False)],
     *,
     classes: ClassesOption = None,
     classes_file: ClassesFileOption = None,
@@ -38,23 +38,26 @@ def relabel(  # noqa: PLR0913  each option is a parameter
     score_threshold: Annotated[
         float | None,
         typer.Option(
-            "--score-threshold", min=0.0, max=1.0, help="Least score of a labelled track. Default: as before."
+            "--score-threshold",
+            min=0.0,
+            max=1.0,
+            help="Minimum score of a labelled track. Default: as before.",
         ),
     ] = None,
     max_tracks: MaxTracksOption = None,
     save: Annotated[
         str | None,
-        typer.Option("--save", metavar="A,B,...", help="Formats to make. Default: those made before."),
+        typer.Option("--save", metavar="A,B,...", help="Formats to export. Default: those exported before."),
     ] = None,
     source: Annotated[
         Path | None,
-        typer.Option("--source", help="Where the video is now, if it was moved; for the overlay."),
+        typer.Option("--source", help="Path of the video if it was moved; for the overlay."),
     ] = None,
     model: ModelOption = None,
     quiet: QuietOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Give the tracks of an earlier result new labels, and make its files anew."""
+    """Give the tracks of an earlier result new labels and export its files again."""
     from ovvis_cli.exporters.export import ensure_exports, saved_formats
     from ovvis_cli.labelling.class_query import make_query
     from ovvis_cli.labelling.class_rows import read_text_embeddings
@@ -78,7 +81,7 @@ def relabel(  # noqa: PLR0913  each option is a parameter
             progress=progress,
         )
     relabelled = relabel_record(opened, query)
-    if formats is not None:  # what is not asked for is neither made again nor remembered
+    if formats is not None:  # other formats are neither exported again nor listed in the record
         relabelled = relabelled.with_header(replace(relabelled.header, saved=()))
     formats = saved_formats(relabelled) if formats is None else formats
     with overlay_progress(console, record=relabelled, formats=formats) as progress:
@@ -87,7 +90,7 @@ def relabel(  # noqa: PLR0913  each option is a parameter
 
 
 def _model_of(record: "Record", *, name_or_path: str | None) -> "LoadedModel":
-    """The model that made the record: tokens mean nothing to another text encoder."""
+    """Load the model that made the record; its tokens only match its own text encoder."""
     from ovvis_cli.model_store.installed import locate
     from ovvis_models.loading import load
 
@@ -96,7 +99,7 @@ def _model_of(record: "Record", *, name_or_path: str | None) -> "LoadedModel":
     if loaded.weights_sha256 != made_by.weights_sha256:
         raise ModelError(
             f"{record.folder} was made with other weights of {made_by.name}",
-            hint="name that weights file with --model, or run ovvis segment again",
+            hint="give that weights file with --model, or run ovvis segment again",
         )
     return loaded
 

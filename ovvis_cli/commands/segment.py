@@ -1,4 +1,4 @@
-"""`ovvis segment`: the main job."""
+"""`ovvis segment`: segment and track the named objects in videos."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -63,28 +63,31 @@ def segment(  # noqa: PLR0913  each option is a parameter
     score_threshold: ScoreThresholdOption = 0.0,
     max_tracks: MaxTracksOption = None,
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder that gets a folder for each input.")
+        Path, typer.Option("--output", "-o", help="Folder in which one folder per input is created.")
     ] = Path("ovvis-out"),
     save: Annotated[
         str,
         typer.Option(
-            "--save", metavar="A,B,...", help="Files to make: overlay, ytvis, coco, rle, csv, mots, davis."
+            "--save", metavar="A,B,...", help="Files to export: overlay, ytvis, coco, rle, csv, mots, davis."
         ),
     ] = "overlay,ytvis",
     start: Annotated[
-        str, typer.Option("--start", metavar="TIME", help="Begin here: seconds, or M:SS.")
+        str, typer.Option("--start", metavar="TIME", help="Start time: seconds, or M:SS.")
     ] = "0",
     end: Annotated[
-        str | None, typer.Option("--end", metavar="TIME", help="End here: seconds, or M:SS.")
+        str | None, typer.Option("--end", metavar="TIME", help="End time: seconds, or M:SS.")
     ] = None,
     fps: Annotated[
         str | None,
-        typer.Option("--fps", metavar="RATE", help="Frames a second of images and of raw streams."),
+        typer.Option("--fps", metavar="RATE", help="Frames per second of images and raw streams."),
     ] = None,
-    stride: Annotated[int, typer.Option("--stride", min=1, help="Look at every N-th frame only.")] = 1,
+    stride: Annotated[int, typer.Option("--stride", min=1, help="Analyse only every N-th frame.")] = 1,
     live: Annotated[
         bool,
-        typer.Option("--live", help="Draw while reading, with provisional names: for cameras and streams."),
+        typer.Option(
+            "--live",
+            help="Write the overlay while reading, with provisional labels: for cameras and streams.",
+        ),
     ] = False,
     model: ModelOption = None,
     adapter: AdapterOption = None,
@@ -117,7 +120,7 @@ def segment(  # noqa: PLR0913  each option is a parameter
     make_folder(output)
     sources = named_sources(inputs, output=output)
 
-    # What takes seconds to import comes after everything that the user may have mistyped.
+    # Slow imports come after the checks of all arguments.
     from ovvis_cli.commands.segment_input import RunOptions, segment_video
     from ovvis_cli.inference.engine import start_engine
     from ovvis_cli.inference.job import AnalyseOptions
@@ -173,13 +176,13 @@ def segment(  # noqa: PLR0913  each option is a parameter
 
 
 def _conclude(outcomes: "Sequence[Done[VideoRun] | Failed]", *, console: Console) -> None:
-    """The end of the run: all failures together, the JSON object, the exit code."""
+    """Show all failures, print the JSON object, and raise the error that sets the exit code."""
     from ovvis_cli.inference.many_inputs import Failed, raise_failures
 
     failures = [outcome for outcome in outcomes if isinstance(outcome, Failed)]
     if failures and len(outcomes) > 1:
-        rows = [(failure.source.location, str(failure.error)) for failure in failures]
-        console.table(("failed", "why"), rows)
+        rows = [(str(failure.source.location), str(failure.error)) for failure in failures]
+        console.table(("failed", "error"), rows)
     console.emit({"ovvis": __version__, "inputs": [_as_json(outcome) for outcome in outcomes]})
     raise_failures(failures, num_inputs=len(outcomes))
 
@@ -189,7 +192,7 @@ def _show(outcome: "Done[VideoRun] | Failed", *, console: Console, is_only: bool
     from ovvis_cli.inference.many_inputs import Failed
 
     if isinstance(outcome, Failed):
-        if not is_only:  # the error of an only input ends the command
+        if not is_only:  # for a single input, the command ends with its error
             console.error(outcome.error)
         return
     run, source = outcome.result, outcome.source
@@ -211,9 +214,9 @@ def _show(outcome: "Done[VideoRun] | Failed", *, console: Console, is_only: bool
 
 def _effort(run: "VideoRun", *, elapsed_s: float) -> str:
     if run.num_analysed == 0:
-        return "analysed before; --overwrite does it again"
+        return "already analysed; add --overwrite to analyse it again"
     rate = run.num_analysed / run.analysis_s if run.analysis_s > 0 else 0.0
-    return f"{_count(run.num_analysed, 'frame')} at {rate:.1f} frames/s, {elapsed_s:.1f} s in all"
+    return f"{_count(run.num_analysed, 'frame')} at {rate:.1f} frames/s, {elapsed_s:.1f} s in total"
 
 
 def _count(number: int, noun: str) -> str:
@@ -224,15 +227,15 @@ def _as_json(outcome: "Done[VideoRun] | Failed") -> dict[str, JsonValue]:
     from ovvis_cli.exporters.summary import summary_json
     from ovvis_cli.inference.many_inputs import Failed
 
-    named: dict[str, JsonValue] = {"input": outcome.source.location, "name": outcome.source.name}
+    named: dict[str, JsonValue] = {"input": str(outcome.source.location), "name": outcome.source.name}
     if isinstance(outcome, Failed):
         error = outcome.error
-        told: dict[str, JsonValue] = {
+        details: dict[str, JsonValue] = {
             "message": error.message,
             "hint": error.hint,
             "exit_code": exit_code_of(error),
         }
-        return named | {"status": "failed", "error": told}
+        return named | {"status": "failed", "error": details}
     run = outcome.result
     return named | {
         "status": "done" if run.num_analysed else "already done",

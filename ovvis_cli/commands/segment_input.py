@@ -1,4 +1,4 @@
-"""One input of `ovvis segment` with what a terminal shows of it: progress, live overlay, Ctrl-C."""
+"""Processing of one input of `ovvis segment`, with progress, live overlay and Ctrl-C handling."""
 
 import signal
 import threading
@@ -17,14 +17,14 @@ from ovvis_cli.inference.job import AnalyseOptions, Job, plan_job
 from ovvis_cli.labelling.class_query import ClassQuery
 from ovvis_cli.pipeline import AnalysedFrame, analyse, label_and_export
 from ovvis_cli.record.reader import Record
-from ovvis_cli.video.inputs import Source, display_name
+from ovvis_cli.video.inputs import Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """What is done with every input of a run."""
+    """Options for every input of a run."""
 
-    output: Path  # gets a folder an input
+    output: Path  # gets one folder per input
     formats: tuple[ExportFormat, ...]
     analysis: AnalyseOptions
     overwrite: bool
@@ -32,18 +32,18 @@ class RunOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoRun:
-    """One input, done."""
+    """Result of one input."""
 
     record: Record
     files: dict[ExportFormat, Path]
-    num_analysed: int  # frames analysed now; 0 where an earlier run had done all
-    analysis_s: float  # time that these frames took
+    num_analysed: int  # frames analysed in this run; 0 if an earlier run had finished
+    analysis_s: float  # time for these frames in seconds
 
 
 def segment_video(
     source: Source, *, engine: Engine, query: ClassQuery, options: RunOptions, console: Console
 ) -> VideoRun:
-    """Analyse one input, or resume an earlier run of it, and make its files.
+    """Analyse one input, or resume an earlier run of it, and export its files.
 
     Raises:
         OvvisError: what `plan_job`, `analyse` and `label_and_export` raise.
@@ -74,11 +74,11 @@ def segment_video(
 
 
 class _FrameCounter:
-    """Counts the frames of this run, and their time."""
+    """Counter of the frames of this run, and of their time."""
 
     def __init__(self) -> None:
         self.num_seen = 0
-        self.is_whole = True  # False when an earlier, stopped run analysed the first frames
+        self.is_whole = True  # False if an earlier, interrupted run analysed the first frames
         self._start_s = self._last_s = time.monotonic()
 
     @property
@@ -98,7 +98,7 @@ def _possible_formats(job: Job, *, options: RunOptions, console: Console) -> tup
     if job.info.kind != "stream" or options.analysis.live or "overlay" not in options.formats:
         return options.formats
     console.warning(
-        f"{display_name(job.location)} cannot be read twice, so there will be no overlay"
+        f"{job.location.display_name} cannot be read twice, so there will be no overlay"
         " (with --live it is drawn while reading)"
     )
     return tuple(name for name in options.formats if name != "overlay")

@@ -90,7 +90,7 @@ def _stage(name: str, stages: Sequence[StageName]) -> StageName:
     for known in stages:
         if name == known:
             return known
-    raise UsageError(f"--stage: no stage {name!r}", hint=f"choose from {', '.join(stages)}")
+    raise UsageError(f"--stage: unknown stage {name!r}", hint=f"choose from {', '.join(stages)}")
 
 
 def _teller(folder: Path, progress: Progress) -> "Callable[[StepReport], None]":

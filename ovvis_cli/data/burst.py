@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from ovvis_cli.data.documents import JsonObject, kind_of, read_json
+from ovvis_cli.data.documents import JsonObject, kind_of, read_json, shown
 from ovvis_cli.data.entries import Entry, objects_of
 from ovvis_cli.data.segmentations import Segmentations, read_mask_tracks
 from ovvis_cli.data.tracks import AnnotatedCategory, AnnotatedVideo, MaskTrack
@@ -148,7 +148,7 @@ def _named(entry: Entry) -> Entry:
 def _frame_hw(entry: Entry) -> tuple[int, int]:
     height, width = entry.integer("height"), entry.integer("width")
     if height < 1 or width < 1:
-        raise entry.error(f"height {height} and width {width} are no frame size")
+        raise entry.error(f"height {height} and width {width} are not a valid frame size")
     return height, width
 
 
@@ -254,7 +254,7 @@ def _check_track(entry: Entry, *, track: str, categories: JsonObject) -> None:
     if category_id is None:
         raise entry.error(f"track {track} has no category", hint="track_category_ids lacks it")
     if not isinstance(category_id, int) or isinstance(category_id, bool):
-        raise entry.error(f"the category of track {track} must be an integer, not {kind_of(category_id)}")
+        raise entry.error(f"the category of track {track} must be an integer, not {shown(category_id)}")
 
 
 def _mask(entry: Entry, *, frame: int, track: str, item: object) -> tuple[str, float]:

@@ -23,6 +23,7 @@ class DataSetSpec:
     annotations: tuple[str, ...]
     frames: tuple[str, ...]
     num_videos: Mapping[SplitName, tuple[int, ...]]  # as published; where sources differ, all of them
+    page: str  # of its authors, who publish it
     server: str = ""  # where results go when the ground truth is private
 
 
@@ -43,7 +44,7 @@ def find_files(spec: DataSetSpec, folder: Path, *, split: SplitName) -> DataSetF
         AnnotationError: they are not there; all places that were looked at are named.
     """
     if not folder.is_dir():
-        raise AnnotationError(f"{folder} is no folder", hint=f"--data: the folder with {spec.title}")
+        raise AnnotationError(f"{folder} is not a folder", hint=f"--data: the folder with {spec.title}")
     roots = [folder, *(folder / name for name in spec.folders if (folder / name).is_dir())]
     annotations = [
         path for path in _places(spec.annotations, roots, spec=spec, split=split) if path.is_file()
@@ -94,6 +95,7 @@ _SPECS: Final = (
     DataSetSpec(
         name="ytvis2019",
         title="YouTube-VIS 2019",
+        page="https://youtube-vos.org/dataset/vis",
         table="ytvis2019",
         max_entries=10,
         folders=("ytvis_2019", "ytvis2019", "youtube-vis-2019"),
@@ -106,6 +108,7 @@ _SPECS: Final = (
     DataSetSpec(
         name="ytvis2021",
         title="YouTube-VIS 2021",
+        page="https://youtube-vos.org/dataset/vis",
         table="ytvis2021",
         max_entries=10,
         folders=("ytvis_2021", "ytvis2021", "youtube-vis-2021"),
@@ -118,6 +121,7 @@ _SPECS: Final = (
     DataSetSpec(
         name="ytvis2022",
         title="YouTube-VIS 2022",
+        page="https://youtube-vos.org/dataset/vis",
         table="ytvis2021",
         max_entries=10,
         folders=("ytvis_2022", "ytvis2022", "youtube-vis-2022"),
@@ -130,6 +134,7 @@ _SPECS: Final = (
     DataSetSpec(
         name="ovis",
         title="OVIS",
+        page="https://songbai.site/ovis",
         table="ovis",
         max_entries=20,
         folders=("ovis", "OVIS"),
@@ -147,6 +152,7 @@ _SPECS: Final = (
     DataSetSpec(
         name="burst",
         title="BURST",
+        page="https://github.com/Ali2500/BURST-benchmark",
         table="burst",
         max_entries=50,
         folders=("burst", "BURST"),
@@ -162,6 +168,7 @@ _SPECS: Final = (
     DataSetSpec(
         name="lvvis",
         title="LV-VIS",
+        page="https://github.com/haochenheheda/LVVIS",
         table="lvvis",
         max_entries=50,
         folders=("lvvis", "LVVIS", "LV-VIS"),
@@ -179,6 +186,7 @@ _SPECS: Final = (
     DataSetSpec(
         name="uvo",
         title="UVO dense v1.0",
+        page="https://sites.google.com/view/unidentified-video-object",
         table="uvo",
         max_entries=100,
         folders=("UVOv1.0", "uvo", "UVO"),
@@ -193,6 +201,7 @@ _SPECS: Final = (
     DataSetSpec(
         name="diorama",
         title="diorama",
+        page="the command `ovvis diorama datasets/diorama`",
         table="diorama",
         max_entries=50,
         folders=("diorama",),

@@ -5,11 +5,13 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from ovvis_cli.errors import AnnotationError
 
 JsonObject: TypeAlias = dict[str, object]
+
+_MAX_SHOWN: Final = 40  # characters of a text
 
 
 def read_json(path: Path) -> object:
@@ -25,7 +27,7 @@ def read_json(path: Path) -> object:
     except OSError as error:
         raise AnnotationError(f"cannot read {path}: {error.strerror}") from error
     if not text.strip():
-        raise AnnotationError(f"{path}: the file is empty", hint="it was probably not written to its end")
+        raise AnnotationError(f"{path}: the file is empty", hint="it was probably not written completely")
     try:
         with without_collection():
             return json.loads(text)
@@ -36,6 +38,15 @@ def read_json(path: Path) -> object:
         ) from error
     except RecursionError as error:
         raise AnnotationError(f"{path}: not usable JSON, nested too deeply") from error
+
+
+def shown(value: object) -> str:
+    """A JSON value in words for messages: short ones as they are written, of others their kind."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return f"the number {value!r}"
+    return f"the text {value!r}" if isinstance(value, str) and len(value) <= _MAX_SHOWN else kind_of(value)
 
 
 def kind_of(value: object) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ovvis_cli.data.documents import JsonObject, kind_of
+from ovvis_cli.data.documents import JsonObject, kind_of, shown
 from ovvis_cli.errors import AnnotationError
 
 
@@ -30,14 +30,14 @@ class Entry:
         """A whole number. Raises AnnotationError when it is missing or something else."""
         value = self.value(key)
         if not isinstance(value, int) or isinstance(value, bool):
-            raise self.error(f"{key} must be an integer, not {_shown(value)}")
+            raise self.error(f"{key} must be an integer, not {shown(value)}")
         return value
 
     def number(self, key: str) -> float:
         """A finite number. Raises AnnotationError when it is missing or something else."""
         value = self.value(key)
         if not isinstance(value, int | float) or isinstance(value, bool):
-            raise self.error(f"{key} must be a number, not {_shown(value)}")
+            raise self.error(f"{key} must be a number, not {shown(value)}")
         number = float(value)
         if number - number != 0:  # not a number, or infinite
             raise self.error(f"{key} is not a finite number")
@@ -47,14 +47,14 @@ class Entry:
         """A text. Raises AnnotationError when it is missing or something else."""
         value = self.value(key)
         if not isinstance(value, str):
-            raise self.error(f"{key} must be a text, not {_shown(value)}")
+            raise self.error(f"{key} must be a text, not {shown(value)}")
         return value
 
     def items(self, key: str) -> Sequence[object]:
         """A list. Raises AnnotationError when it is missing or something else."""
         value = self.value(key)
         if not isinstance(value, list):
-            raise self.error(f"{key} must be a list, not {_shown(value)}")
+            raise self.error(f"{key} must be a list, not {shown(value)}")
         return value
 
     def optional_text(self, key: str) -> str | None:
@@ -76,9 +76,3 @@ def objects_of(items: Sequence[object], *, path: Path, name: str) -> list[Entry]
             raise AnnotationError(f"{path}: {name} {index} is {kind_of(item)}, an object was expected")
         entries.append(Entry(path=path, where=f"{name} {index}", content=item))
     return entries
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, str) and len(value) <= 40:
-        return f"the text {value!r}"
-    return kind_of(value)

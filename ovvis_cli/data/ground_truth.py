@@ -232,7 +232,7 @@ def _areas(entry: Entry, *, masks: MaskTrack) -> Float[np.ndarray, " V"]:
     areas = []
     for area in entry.items("areas"):
         if area is not None and (not isinstance(area, int | float) or not np.isfinite(area)):
-            raise entry.error(f"areas holds {area!r}, which is no number")
+            raise entry.error(f"areas holds {area!r}, which is not a number")
         if area:
             areas.append(float(area))
     return np.asarray(areas, dtype=np.float64)
@@ -242,7 +242,8 @@ def _occlusions(entry: Entry) -> tuple[Occlusion | None, ...]:
     levels = entry.items("occlusion")
     for level in levels:
         if level is not None and level not in _OCCLUSIONS:
-            raise entry.error(f"occlusion {level!r} is none of {', '.join(sorted(_OCCLUSIONS))} or null")
+            known = ", ".join(sorted(_OCCLUSIONS))
+            raise entry.error(f"occlusion must be one of {known} or null, not {level!r}")
     return tuple(cast(Sequence[Occlusion | None], levels))
 
 

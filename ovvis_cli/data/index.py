@@ -41,7 +41,7 @@ def load_index(files: DataSetFiles, *, annotations: Path | None = None) -> DataS
 def _index_of_folders(files: DataSetFiles) -> DataSetIndex:
     folders = sorted(path for path in files.frames.iterdir() if path.is_dir())
     if not folders:
-        raise AnnotationError(f"{files.frames}: there are no folders of frames")
+        raise AnnotationError(f"{files.frames}: the folder has no folders of frames")
     videos = {number: _video_of(folder, video_id=number) for number, folder in enumerate(folders)}
     categories = {
         category.category_id: AnnotatedCategory(
@@ -55,7 +55,7 @@ def _index_of_folders(files: DataSetFiles) -> DataSetIndex:
 def _video_of(folder: Path, *, video_id: int) -> AnnotatedVideo:
     frames = sorted(path for path in folder.iterdir() if path.suffix.lower() in _IMAGES)
     if not frames:
-        raise AnnotationError(f"{folder}: there are no frames")
+        raise AnnotationError(f"{folder}: the folder has no frames")
     return AnnotatedVideo(
         video_id=video_id,
         frame_hw=image_size(frames[0]),

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Int
 from pycocotools import mask as coco_mask
 
-from ovvis_cli.data.documents import kind_of
+from ovvis_cli.data.documents import kind_of, shown
 from ovvis_cli.data.runs import MaskError, RunPairs, check_totals, decode_counts
 from ovvis_cli.data.tracks import AnnotatedVideo, MaskTrack
 from ovvis_cli.errors import AnnotationError
@@ -160,7 +160,7 @@ def _uncompressed_counts(counts: list[object], *, frame_hw: tuple[int, int]) -> 
 
 def _run_length(length: object) -> int:
     if not isinstance(length, int) or isinstance(length, bool):
-        raise ValueError(f"a run length must be a whole number, not {kind_of(length)}")
+        raise ValueError(f"a run length must be a whole number, not {shown(length)}")
     if length < 0:
         raise ValueError("negative run length")
     return length

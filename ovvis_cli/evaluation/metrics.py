@@ -1,4 +1,4 @@
-"""Metrics that papers report, from the figures of the classes: means over all classes or over a split."""
+"""Metrics that papers report: means of the results per class, over all classes or over a split."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeAlias
@@ -10,7 +10,7 @@ from ovvis_cli.evaluation.rules import IOU_THRESHOLDS, MAX_PREDICTIONS
 from ovvis_cli.evaluation.ytvis import ClassResult, TrackEvaluation
 
 Metrics: TypeAlias = Mapping[str, float | None]
-"""Figures by name, as fractions; None where there is nothing to measure (official code prints -1)."""
+"""Metrics by name, as fractions; None where there is nothing to measure (official code prints -1)."""
 
 _EVERY: Final = slice(None)
 _LAST: Final = len(MAX_PREDICTIONS) - 1

@@ -94,7 +94,7 @@ def _outcomes(
 ) -> list[ObjectOutcome]:
     masks = [track.masks for track in predicted]
     own_masks = [track.masks for track in objects]
-    labels = _labels(objects, predicted, covering=_covering(masks, own_masks))
+    labels = _labels(objects, predicted, covering=covering_tracks(masks, own_masks))
     switches = _switches(masks, own_masks)
     return [
         ObjectOutcome(
@@ -108,7 +108,7 @@ def _outcomes(
     ]
 
 
-def _covering(predicted: Sequence[MaskTrack], annotated: Sequence[MaskTrack]) -> Mapping[int, int]:
+def covering_tracks(predicted: Sequence[MaskTrack], annotated: Sequence[MaskTrack]) -> Mapping[int, int]:
     """The track that covers each object: one to one, overlaps of at least 0.5, largest sum of overlaps."""
     ious = track_ious(predicted, annotated)
     ious[ious < _MATCH_IOU] = 0.0

@@ -1,4 +1,4 @@
-"""A model's results on a data set as they are kept on disk: a file a video, so that a stopped run goes on."""
+"""Stored results of a model on a data set: one file per video, so that an interrupted run can resume."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -41,7 +41,7 @@ class _VideoEntry(TypedDict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelledTrack:
-    """One predicted track with its submitted labels (category id, score), best first; a mask per frame."""
+    """One predicted track: labels (category id, score), best first, and one mask per frame."""
 
     track_id: int
     labels: tuple[tuple[int, float], ...]
@@ -50,7 +50,7 @@ class LabelledTrack:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoPredictions:
-    """The results of one video, and the time from its first frame to them."""
+    """Results of one video and the time in seconds that it took."""
 
     video_id: int
     num_frames: int
@@ -59,18 +59,18 @@ class VideoPredictions:
 
 
 class PredictionStore:
-    """The results of a run in FOLDER/videos. `fingerprint` tells what they depend on."""
+    """Store of a run's results in FOLDER/videos. `fingerprint` identifies the settings they depend on."""
 
     def __init__(self, folder: Path, *, fingerprint: str) -> None:
         self.folder = folder / "videos"
         self._fingerprint = fingerprint
 
     def has(self, video_id: int) -> bool:
-        """Whether the results of a video are there: they appear whole or not at all."""
+        """Return whether there are results of a video; they are written atomically."""
         return self._path(video_id).is_file()
 
     def save(self, predictions: VideoPredictions) -> None:
-        """Keeps the results of a video. Raises ResourceError when the disk is full or not writable."""
+        """Write the results of a video. Raises ResourceError if the disk is full or not writable."""
         entry: _VideoEntry = {
             "version": _VERSION,
             "fingerprint": self._fingerprint,
@@ -82,22 +82,22 @@ class PredictionStore:
         write_text_atomic(self._path(predictions.video_id), json.dumps(entry, separators=(",", ":")))
 
     def load(self, video_id: int) -> VideoPredictions:
-        """The results of a video that are there.
+        """Read the results of a video.
 
         Raises:
-            UsageError: they are of a run with another model, data set or settings.
+            UsageError: they are from a run with another model, data set or settings.
             AnnotationError: the file is damaged.
         """
         predictions, fingerprint = _read(self._path(video_id))
         if fingerprint != self._fingerprint:
             raise UsageError(
-                f"{self.folder.parent} holds results of another model, data set or other settings",
+                f"{self.folder.parent} holds results of another model, data set or settings",
                 hint="choose another --output, or add --overwrite to replace them",
             )
         return predictions
 
     def clear(self) -> None:
-        """Removes all results that are there."""
+        """Remove all results."""
         with disk_errors(self.folder):
             for path in self.folder.glob("*.json"):
                 path.unlink()
@@ -107,28 +107,28 @@ class PredictionStore:
 
 
 def read_predictions(path: Path) -> VideoPredictions:
-    """The results of a video, whatever they depend on.
+    """Read the results of a video without checking their fingerprint.
 
     Raises:
-        AnnotationError: the file is damaged, or of another version.
+        AnnotationError: the file is damaged or has another version.
     """
     predictions, _ = _read(path)
     return predictions
 
 
 def _read(path: Path) -> tuple[VideoPredictions, object]:
-    """The results in a file, and their fingerprint."""
+    """Return the results in a file and their fingerprint."""
     content = read_json(path)
     if not isinstance(content, dict) or content.get("version") != _VERSION:
         raise AnnotationError(f"{path}: not a results file of this version", hint="add --overwrite")
     try:
         return _predictions(content), content["fingerprint"]
     except (KeyError, TypeError, ValueError) as error:
-        raise AnnotationError(f"{path}: damaged", hint="remove the file; its video is run again") from error
+        raise AnnotationError(f"{path}: damaged", hint="remove the file to run its video again") from error
 
 
 def result_entries(predictions: VideoPredictions) -> list[ResultEntry]:
-    """The entries of the official results format, best first."""
+    """Return the entries of a video in the official results format, best first."""
     entries: list[ResultEntry] = [
         {
             "video_id": predictions.video_id,
@@ -143,7 +143,7 @@ def result_entries(predictions: VideoPredictions) -> list[ResultEntry]:
 
 
 def write_results(path: Path, videos: Iterable[Sequence[ResultEntry]]) -> None:
-    """Writes a results file video by video; what it holds at once is one of them.
+    """Write a results file video by video, with one video in memory at a time.
 
     Raises:
         ResourceError: the disk is full or not writable.
@@ -170,7 +170,7 @@ def _segmentations(masks: Sequence[Rle | None]) -> list[RleDict | None]:
 
 
 def _predictions(content: dict[str, object]) -> VideoPredictions:
-    """Raises KeyError, TypeError or ValueError where something is missing or of another kind."""
+    """Parse the results of a video; raise KeyError, TypeError or ValueError if an entry is invalid."""
     entry: _VideoEntry = content  # type: ignore[assignment]  # checked by use
     return VideoPredictions(
         video_id=int(entry["video_id"]),

@@ -1,12 +1,12 @@
-"""A model's results on the videos of a data set, by one of two sets of rules.
+"""Inference on the videos of a data set, with one of two sets of rules.
 
-    frames --encode, associate--> slots with masks --score by the classes--> the best (track, class) pairs
+    frames --encode, associate--> slots with masks --score all classes--> best (track, class) pairs
 
 - `published`: the protocol of the model's paper. Every query is a slot from the first frame to the last,
-  nothing is selected, and the system's own scoring lists its best pairs (`spec.published`).
-- `product`: the rules of `ovvis segment`. A pair's score is class probability times mean object score.
+  without proposal selection, and the system's own scoring ranks the pairs (`spec.published`).
+- `product`: the rules of `ovvis segment`. The score of a pair is class probability times mean object score.
 
-Classes are all those of the data set, without distractors. A track may be listed with several classes.
+All classes of the data set are scored, without distractors. A track may be listed with several classes.
 """
 
 import time
@@ -32,12 +32,12 @@ from ovvis_models.scoring.evidence import ScoredPairs, evidence_of
 from ovvis_models.structures import FrameResult, TrackSummary
 
 TrackMasks = dict[int, list[Rle | None]]
-"""The masks of each track by its id: one item per frame."""
+"""Masks of each track by its id, one item per frame."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Protocol:
-    """How the videos of a data set are run through a model; its rules are those of the engine."""
+    """Settings for inference on the videos of a data set; the rules are those of the engine."""
 
     engine: Engine
     query: ClassQuery
@@ -50,9 +50,9 @@ def predict_video(protocol: Protocol, video: AnnotatedVideo, *, paths: Sequence[
     """Return the results of one video, best first.
 
     Args:
-        protocol: model and rules.
-        video: as the data set describes it.
-        paths: of its frames.
+        protocol: model, rules and settings.
+        video: the video's entry in the data set.
+        paths: paths of its frames.
 
     Raises:
         VideoError: a frame is missing or unreadable.
@@ -107,10 +107,10 @@ def _predict_product(
 def _pair_scores(
     tracks: Sequence[TrackSummary], *, query: ClassQuery, num_frames: int
 ) -> Float[np.ndarray, "N K"]:
-    """Return class probability times object score; float64, so that what is written is what was ranked.
+    """Return class probability times object score, in float64 so that written scores keep the ranking.
 
-    The object score is the mean over all frames of the video, 0 where a track is not seen: overlap is
-    measured over the whole video too.
+    The object score is the mean over all frames of the video, counting 0 for frames without the track,
+    because track IoU is also measured over the whole video.
     """
     sums = [track.object_score * track.num_frames for track in tracks]
     object_scores = np.asarray(sums, dtype=np.float64).reshape(-1, 1) / num_frames
@@ -149,7 +149,7 @@ def _predict_published(
 def _labelled_slots(
     pairs: ScoredPairs, *, slot_ids: Sequence[int], masks: TrackMasks, category_ids: Sequence[int]
 ) -> tuple[LabelledTrack, ...]:
-    """Return one entry per slot and set of absent frames: pairs that share their masks share an entry."""
+    """Return one entry per slot and set of absent frames, so that pairs with equal masks share an entry."""
     labels: dict[tuple[int, tuple[bool, ...]], list[tuple[int, float]]] = {}
     rows = zip(
         pairs.slot_index.tolist(),

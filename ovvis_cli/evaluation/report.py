@@ -1,4 +1,4 @@
-"""The figures of an evaluation as people read them, and as programs do."""
+"""Reports of an evaluation: tables for the console and metrics.json."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -40,7 +40,7 @@ _TITLES: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """Text, ready to be shown."""
+    """A formatted table."""
 
     title: str
     columns: tuple[str, ...]
@@ -48,28 +48,28 @@ class Table:
 
 
 def score_tables(section: ScoreSection) -> tuple[Table, ...]:
-    """A section's groups as rows; fractions in percent as papers print them, "-" where there is nothing.
+    """Return the tables of a section: one row per group, fractions in percent, "-" for missing values.
 
-    What is measured of objects, whatever their class, has a table of its own: one would be too wide.
+    Class-agnostic metrics get a separate table, because a single one would be too wide.
     """
-    names = [name for name in next(iter(section.groups.values())) if _is_told(name, section=section)]
+    names = [name for name in next(iter(section.groups.values())) if _has_values(name, section=section)]
     by_class = [name for name in names if name not in _OF_OBJECTS]
     of_objects = [name for name in names if name in _OF_OBJECTS]
     tables = [_table(section, names=by_class, title=section.evaluator)]
     if of_objects:
-        tables.append(_table(section, names=of_objects, title="objects, whatever their class"))
+        tables.append(_table(section, names=of_objects, title="objects of any class"))
     return tuple(tables)
 
 
 def shown(name: str, value: float | None) -> str:
-    """One figure for a table."""
+    """Format one metric for a table."""
     if value is None:
         return "-"
     return f"{value:.0f}" if name in _COUNTS else f"{100 * value:.1f}"
 
 
 def metrics_json(sections: Sequence[ScoreSection], *, about: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
-    """Everything that is known: the first section's figures as "metrics", those of others by their names."""
+    """Return the content of metrics.json: "metrics" of the first section, other sections by name."""
     first, *others = sections
     return {
         "version": _VERSION,
@@ -94,7 +94,7 @@ def metrics_json(sections: Sequence[ScoreSection], *, about: Mapping[str, JsonVa
 
 
 def write_metrics(folder: Path, content: Mapping[str, JsonValue]) -> Path:
-    """Writes metrics.json. Raises ResourceError when the disk is full or not writable."""
+    """Write metrics.json. Raises ResourceError if the disk is full or not writable."""
     path = folder / METRICS_NAME
     write_text_atomic(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
     return path
@@ -111,6 +111,6 @@ def _table(section: ScoreSection, *, names: Sequence[str], title: str) -> Table:
     )
 
 
-def _is_told(name: str, *, section: ScoreSection) -> bool:
-    """Columns without any figure, such as sizes that do not occur, only make a table wide."""
+def _has_values(name: str, *, section: ScoreSection) -> bool:
+    """Return whether any group has a value of a metric; columns without values are not shown."""
     return any(metrics.get(name) is not None for metrics in section.groups.values())

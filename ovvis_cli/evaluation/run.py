@@ -1,4 +1,4 @@
-"""A model over the videos of a data set: resumable a video at a time, same results however often stopped."""
+"""Inference over the videos of a data set; an interrupted run resumes after the last finished video."""
 
 import hashlib
 import json
@@ -34,30 +34,30 @@ from ovvis_cli.vocabulary.names import Vocabulary
 from ovvis_cli.vocabulary.words import prompt_text
 from ovvis_models.text.vocabulary import Progress
 
-_PROTOCOL_VERSION: Final = 2  # to be raised when the same settings give other results
+_PROTOCOL_VERSION: Final = 2  # increase it when the same settings give different results
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """How to run a data set, beside the model."""
+    """Options of a run over a data set, apart from the model."""
 
     output: Path
     batch_size: int
     num_workers: int
     overwrite: bool
-    max_results: int | None = None  # per video; None: as the rules say
+    max_results: int | None = None  # per video; None: the default of the rules
     text_embeddings: Float[Tensor, "K D"] | None = None  # a row per category, in place of the text encoder's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOutcome:
-    """What a run leaves: the results file, and how long its videos took."""
+    """Output files of a run and the time it took."""
 
     results: Path
-    others: tuple[Path, ...]  # BURST's own format; archives for the server where ground truth is private
+    others: tuple[Path, ...]  # results in BURST's format; archives for the server if ground truth is private
     num_videos: int
     num_frames: int
-    seconds_per_frame: float | None  # whole: decoding, networks, tracker, masks; None without frames
+    seconds_per_frame: float | None  # decoding, networks, tracker and masks; None without frames
 
 
 def run_data_set(
@@ -68,17 +68,17 @@ def run_data_set(
     options: RunOptions,
     on_frames: Callable[[int], None] = lambda done: None,
 ) -> RunOutcome:
-    """Runs the videos of `index` that have no results in the output folder yet, and writes the results file.
+    """Run the videos of `index` that have no results in the output folder yet, and write the results file.
 
     Args:
-        files: where the frames are.
-        index: the videos to run, and the categories to ask for.
-        protocol: of `protocol_for` with these videos.
-        options: where to write, and how.
-        on_frames: told of the frames of each video that is done.
+        files: location of the frames.
+        index: the videos to run, and the categories to find.
+        protocol: from `protocol_for` with these videos.
+        options: output folder and options of the run.
+        on_frames: progress callback, called with the number of frames of each finished video.
 
     Raises:
-        UsageError: the output folder holds results of something else, and not `overwrite`.
+        UsageError: the output folder holds results of another run, and `overwrite` is not set.
         VideoError: a frame is missing or unreadable.
         ResourceError: the disk is full or not writable.
     """
@@ -124,7 +124,7 @@ def _other_files(
 
 
 def vocabulary_of(files: DataSetFiles, categories: Sequence[AnnotatedCategory]) -> Vocabulary:
-    """All categories of a data set, in the words that its table puts into prompts."""
+    """Return the vocabulary of all categories of a data set, with the prompts of its category table."""
     table = load_table(files.spec.table).by_id()
     prompts = []
     for category in categories:
@@ -158,18 +158,20 @@ def protocol_for(
     options: RunOptions,
     on_prompts: Progress | None = None,
 ) -> Protocol:
-    """How the videos of `index` are run through the model; encodes its categories, which `on_prompts` hears.
+    """Return the protocol for the videos of `index`, with its categories encoded.
+
+    `on_prompts` is a progress callback for encoding.
 
     Raises:
-        UsageError: the data set has one class only, and the model a closed set.
-        VocabularyError: the model knows a closed set of classes, and a category is not among them.
+        UsageError: the data set is class-agnostic, and the model has a closed set of classes.
+        VocabularyError: the model has a closed set of classes, and a category is not among them.
     """
     vocabulary = vocabulary_of(files, list(index.categories.values()))
     spec, is_published = engine.model.spec, engine.rules == "published"
     if len(vocabulary) == 1 and not spec.reads_words:
         raise UsageError(
-            f"{spec.name} scores the classes that it was trained on, not any object",
-            hint=f"{files.spec.name} asks for objects of any class: use another model",
+            f"{spec.name} finds only objects of the classes that it was trained on",
+            hint=f"{files.spec.name} needs objects of any class: use another model",
         )
     query = make_query(
         engine.model,
@@ -190,7 +192,7 @@ def protocol_for(
 
 
 def _fingerprint(files: DataSetFiles, vocabulary: Vocabulary, *, protocol: Protocol) -> str:
-    """Return the hex digest of what results depend on; not of which videos are run."""
+    """Return the hex digest of all settings that affect results, except the choice of videos."""
     engine = protocol.engine
     model = engine.model_info
     content = {

@@ -1,4 +1,4 @@
-"""All reported figures of a data set, from ground truth and results in the YouTube-VIS format."""
+"""All reported metrics of a data set, from ground truth and results in the YouTube-VIS format."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -31,7 +31,7 @@ _UVO_BY_CLASS: Final = replace(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CategoryScores:
-    """Figures of one category with objects."""
+    """Metrics of one category that has objects."""
 
     category_id: int
     name: str
@@ -41,7 +41,7 @@ class CategoryScores:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreSection:
-    """Figures of one evaluator, for "all" categories and for each split, as fractions."""
+    """Metrics of one evaluator, for "all" categories and for each split, as fractions."""
 
     name: str  # in metrics.json
     evaluator: str
@@ -56,9 +56,9 @@ def score_tracks(
     data_set: DataSetName | None,
     on_class: Callable[[int], None] = lambda done: None,
 ) -> tuple[ScoreSection, ...]:
-    """Compute the official figures, and corrected ones where the official evaluator has clear faults.
+    """Compute the official metrics, and corrected ones if the official evaluator has clear faults.
 
-    Without `data_set` the rules are those of YouTube-VIS.
+    Without `data_set`, the rules of YouTube-VIS apply.
     """
     rules = rules_of(data_set, ground_truth)
     splits = category_splits(data_set, ground_truth.categories.values()) if rules.by_category else {}
@@ -85,7 +85,7 @@ def rules_of(data_set: DataSetName | None, ground_truth: GroundTruth) -> Evaluat
 
 
 def _sound_rules(rules: EvaluatorRules, ground_truth: GroundTruth) -> EvaluatorRules | None:
-    """Return rules without the faults (objects found twice, annotation id 0), or None if nothing changes."""
+    """Return rules without the faults (objects matched twice, annotation id 0), or None if none applies."""
     has_crowds = any(track.is_crowd for track in ground_truth.tracks)
     has_id_zero = any(track.annotation_id == 0 for track in ground_truth.tracks)
     found_twice = rules.reuse_all or (has_crowds and not rules.ignore_crowds)

@@ -14,7 +14,8 @@ from ovvis_cli.data.results import parse_results, read_results, warn_unknown_cat
 from ovvis_cli.data.splits import category_splits
 from ovvis_cli.data.tracks import GroundTruth, PredictedTrack
 from ovvis_cli.evaluation.burst.scoring import score_burst
-from ovvis_cli.evaluation.scoring import ScoreSection, rules_of, score_tracks
+from ovvis_cli.evaluation.scoring import ALL, ScoreSection, rules_of, score_tracks
+from ovvis_cli.evaluation.shifted_ids import warn_shifted_categories
 from ovvis_cli.evaluation.submission import write_submissions
 
 
@@ -95,8 +96,13 @@ def _score_tracks(
     own = tuple(track for track in predictions if track.video_id in ground_truth.videos)
     if not rules_of(request.data_set, ground_truth).relabel_predictions:
         warn_unknown_categories(own, categories=ground_truth.categories, path=request.predictions)
+    sections = score_tracks(ground_truth, own, data_set=request.data_set, on_class=on_class)
+    if rules_of(request.data_set, ground_truth).by_category:
+        warn_shifted_categories(
+            ground_truth, own, ap=sections[0].groups[ALL].get("AP"), path=request.predictions
+        )
     return Scored(
-        sections=score_tracks(ground_truth, own, data_set=request.data_set, on_class=on_class),
+        sections=sections,
         num_videos=len(ground_truth.videos),
         num_objects=len(ground_truth.tracks),
         num_predictions=len(own),

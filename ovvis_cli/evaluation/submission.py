@@ -1,4 +1,4 @@
-"""What goes to others: archives for servers that keep the ground truth, results in BURST's own format."""
+"""Files for other evaluators: archives for evaluation servers, and results in BURST's format."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,13 +18,13 @@ BURST_RESULTS_NAME = "burst_results.json"
 def write_submissions(
     folder: Path, *, results: Path, splits: Mapping[str, frozenset[int]]
 ) -> tuple[Path, ...]:
-    """The archives that the server takes: results.json without a folder around it.
+    """Write the archives for an evaluation server: results.json at the root of a zip file.
 
-    For each split also one with the results of its categories only: servers print one AP over all classes,
-    and papers get that of a split as AP of its own results times (number of classes / number in the split).
+    There is also one archive per split, with the results of its categories only. Servers print one AP over
+    all classes; the AP of a split is that of its archive times (number of classes / classes in the split).
 
     Raises:
-        AnnotationError: the results file is no list.
+        AnnotationError: the results file is not a list.
         ResourceError: the disk is full or not writable.
     """
     entries = read_json(results)
@@ -39,7 +39,7 @@ def write_submissions(
 def write_burst_results(
     path: Path, videos: Iterable[Sequence[ResultEntry]], *, ground_truth: BurstFile
 ) -> Path:
-    """Results in BURST's own format: each entry is a track of its own.
+    """Write results in BURST's format, with one track per entry.
 
     Raises:
         ResourceError: the disk is full or not writable.

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
 
 from ovvis_cli.atomic import atomic_path
 from ovvis_cli.exporters.tracks import VIDEO_ID, categories, category_ids, labelled_tracks
@@ -11,6 +11,8 @@ from ovvis_cli.record.reader import Record, frame_size_hw
 from ovvis_cli.rle import rle_area
 
 _Json = dict[str, object]
+
+_CVAT_FRAME_NAME: Final = "frame_{:06d}.jpg"  # CVAT calls the frames of a video so, and matches by name
 
 
 def export_coco(record: Record, output: Path) -> Path:
@@ -42,14 +44,12 @@ def export_coco(record: Record, output: Path) -> Path:
 
 
 def _images(record: Record) -> Iterator[_Json]:
-    source = record.header.source
-    folder = Path(source.path).stem
     for frame in record.frames():
-        invented_name = f"{folder}/{frame.frame_index:06d}.jpg"
+        frame_name = _CVAT_FRAME_NAME.format(frame.frame_index)
         height, width = frame_size_hw(frame, header=record.header)
         yield {
             "id": frame.frame_index + 1,
-            "file_name": invented_name if frame.image is None else frame.image.name,
+            "file_name": frame_name if frame.image is None else frame.image.name,
             "width": width,
             "height": height,
             "video_id": VIDEO_ID,
@@ -78,7 +78,7 @@ def _annotations(record: Record) -> Iterator[_Json]:
                 "area": rle_area(instance.rle),
                 "iscrowd": 0,
                 "segmentation": instance.rle.to_dict(),
-                "attributes": {"track_id": instance.track_id},  # where CVAT and Datumaro look for it
+                "attributes": {"track_id": instance.track_id},  # where Datumaro looks for it
             }
 
 

@@ -1,6 +1,6 @@
 """Draws instances on frames: translucent fill, anti-aliased contour, a tag with the label."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -9,12 +9,12 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 
 from ovvis_cli.exporters.colors import Rgb, text_color, track_color
+from ovvis_cli.exporters.lettering import Lettering
 from ovvis_cli.rle import encode_masks, rle_box
 
 _FILL_OPACITY: Final = 0.45
 _MIN_TEXT_PX: Final = 11
 _MAX_TEXT_PX: Final = 72
-_FONT_WEIGHT: Final = 550  # between regular and bold: thin strokes vanish in compressed video
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,12 +37,16 @@ class Painter:
     """Draws on frames of one size; text and lines scale with it. Not for use by several threads at once."""
 
     def __init__(self, *, frame_hw: tuple[int, int]) -> None:
-        """Loads the font, which knows Latin, Cyrillic, Hebrew and CJK letters."""
+        """Loads the built-in font."""
         short_side_px = min(frame_hw)
         self._frame_hw = frame_hw
         self._text_px = int(np.clip(round(short_side_px / 34), _MIN_TEXT_PX, _MAX_TEXT_PX))
         self._line_px = max(1, round(short_side_px / 360))
-        self._font = cv2.FontFace("sans")
+        self._lettering = Lettering()
+
+    def warn_of_missing_letters(self, captions: Iterable[str]) -> None:
+        """Warns once of all letters that no font has, in place of a warning for each caption drawn."""
+        self._lettering.warn_of_missing(captions)
 
     def draw(
         self, image: UInt8[np.ndarray, "H0 W0 3"], instances: Sequence[DrawnInstance]
@@ -85,21 +89,17 @@ class Painter:
         _rounded_rectangle(canvas, rect, color=color, radius_px=max(1, round(0.3 * text_px)))
         baseline = (rect.x + padding_px, rect.y + round(1.08 * text_px))
         ink = text_color(color)
-        cv2.putText(canvas, instance.caption, baseline, ink, self._font, text_px, _FONT_WEIGHT)
+        self._lettering.draw(canvas, instance.caption, baseline_xy=baseline, text_px=text_px, color=ink)
         return rect
 
     def _fitting_text(self, caption: str) -> tuple[int, int]:
         """(size, width) [px] of the caption, smaller than usual where the frame is narrower than the text."""
-        width_px = self._text_width_px(caption, text_px=self._text_px)
+        width_px = self._lettering.width_px(caption, text_px=self._text_px)
         room_px = self._frame_hw[1] - self._text_px
         if width_px <= room_px or room_px <= 0:
             return self._text_px, width_px
         text_px = max(6, self._text_px * room_px // width_px)
-        return text_px, self._text_width_px(caption, text_px=text_px)
-
-    def _text_width_px(self, caption: str, *, text_px: int) -> int:
-        x, _, width, _ = cv2.getTextSize((0, 0), caption, (0, 0), self._font, text_px, _FONT_WEIGHT)
-        return int(x + width)
+        return text_px, self._lettering.width_px(caption, text_px=text_px)
 
     def _free_place(
         self, box_xywh: tuple[int, int, int, int], *, size_wh: tuple[int, int], placed: "Sequence[_Rect]"

@@ -13,6 +13,7 @@ from typing import Self
 from ovvis_cli.exporters.drawing import DrawnInstance, Painter, boxed
 from ovvis_cli.exporters.letterbox import letterbox_image, letterbox_mask
 from ovvis_cli.record.schema import TrackLabel
+from ovvis_cli.video.location import Location
 from ovvis_cli.video.reader import Frame
 from ovvis_cli.video.writer import OverlayWriter
 from ovvis_models.structures import FrameResult
@@ -26,7 +27,7 @@ class LiveOverlay:
         path: Path,
         *,
         frame_hw: tuple[int, int],
-        source: str | None,
+        source: Location | None,
         start_s: float,
         end_s: float | None,
         sample_aspect: Fraction = Fraction(1),

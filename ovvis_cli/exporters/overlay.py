@@ -47,6 +47,7 @@ def export_overlay(
     location = _location(header, moved_to=source)
     painter = Painter(frame_hw=(header.source.height, header.source.width))
     tracks = labelled_tracks(header)
+    painter.warn_of_missing_letters(caption(track) for track in tracks.values())
     lines = _LineByFrame(record.frames(), stride=header.analysed.stride)
     start_s, end_s = header.analysed.start_s, header.analysed.end_s
     frames = prefetch(

@@ -24,13 +24,13 @@ def resolve_device(name: str) -> torch.device:
         ResourceError: this machine has none, or torch cannot use it.
     """
     if name not in DEVICE_NAMES:
-        raise UsageError(f"no device '{name}'", hint=f"choose from {', '.join(DEVICE_NAMES)}")
+        raise UsageError(f"unknown device '{name}'", hint=f"choose from {', '.join(DEVICE_NAMES)}")
     has_cuda, has_mps = torch.cuda.is_available(), torch.backends.mps.is_available()
     if name == "auto":
         return torch.device("cuda" if has_cuda else "mps" if has_mps else "cpu")
     if (name == "cuda" and not has_cuda) or (name == "mps" and not has_mps):
         raise ResourceError(
-            f"--device {name}: torch finds no such device here",
+            f"--device {name}: torch does not find this device",
             hint="use --device auto, or install the torch build for it; ovvis doctor tells more",
         )
     return torch.device(name)
@@ -50,7 +50,7 @@ def resolve_precision(name: str, device: torch.device) -> Precision:
         case "fp32" | "bf16" | "fp16":
             return name
         case _:
-            raise UsageError(f"no precision '{name}'", hint=f"choose from {', '.join(PRECISION_NAMES)}")
+            raise UsageError(f"unknown precision '{name}'", hint=f"choose from {', '.join(PRECISION_NAMES)}")
 
 
 def _gains_from_bf16(device: torch.device) -> bool:

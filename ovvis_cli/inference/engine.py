@@ -140,5 +140,5 @@ def check_classifier(model: LoadedModel, classifier: ClassifierName) -> None:
     if classifier not in model.spec.classifiers:
         raise UsageError(
             f"classifier {classifier} does not go with {model.spec.name}",
-            hint=f"it takes {' or '.join(model.spec.classifiers)}",
+            hint=f"choose {' or '.join(model.spec.classifiers)}",
         )

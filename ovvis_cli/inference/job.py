@@ -13,7 +13,8 @@ from ovvis_cli.errors import UsageError
 from ovvis_cli.inference.engine import Engine
 from ovvis_cli.record.identity import fingerprint, names_digest, source_stamp
 from ovvis_cli.record.schema import AnalysedRange, SettingValue, SourceInfo
-from ovvis_cli.video.inputs import display_name, images_of, location_kind
+from ovvis_cli.video.inputs import images_of
+from ovvis_cli.video.location import Location, parse_location
 from ovvis_cli.video.reader import ReadReport, VideoInfo, probe
 
 logger = logging.getLogger(__name__)
@@ -32,16 +33,16 @@ class AnalyseOptions:
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
-            raise UsageError(f"--batch-size {self.batch_size} is not possible", hint="give 1 or more")
+            raise UsageError(f"--batch-size {self.batch_size} is not valid", hint="give 1 or more")
         if self.rate is not None and self.rate <= 0:
-            raise UsageError(f"--fps {self.rate} is not possible", hint="give a number above 0")
+            raise UsageError(f"--fps {self.rate} is not valid", hint="give a number above 0")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """One video for one engine. Made by `plan_job`."""
 
-    location: str
+    location: Location
     info: VideoInfo
     source: SourceInfo
     engine: Engine
@@ -114,13 +115,15 @@ class Job:
         )
 
 
-def plan_job(location: str, *, engine: Engine, options: AnalyseOptions | None = None) -> Job:
+def plan_job(
+    location: str | Path | Location, *, engine: Engine, options: AnalyseOptions | None = None
+) -> Job:
     """Looks at the video without reading it through.
 
     Raises:
         VideoError: it cannot be opened, or no frame of it decoded.
     """
-    options = options or AnalyseOptions()
+    options, location = options or AnalyseOptions(), parse_location(location)
     info = probe(location, rate=options.rate)
     _warn_of_assumptions(location, info, options=options)
     return Job(
@@ -133,9 +136,9 @@ def plan_job(location: str, *, engine: Engine, options: AnalyseOptions | None = 
     )
 
 
-def _warn_of_assumptions(location: str, info: VideoInfo, *, options: AnalyseOptions) -> None:
+def _warn_of_assumptions(location: Location, info: VideoInfo, *, options: AnalyseOptions) -> None:
     """Says what the source leaves open or is not read of it."""
-    name = display_name(location)
+    name = location.display_name
     if info.rate_origin == "assumed" and info.num_frames_estimate != 1:
         logger.warning(
             "%s: no frame rate is stated, so %s frames a second are assumed (--fps sets it)",
@@ -148,11 +151,10 @@ def _warn_of_assumptions(location: str, info: VideoInfo, *, options: AnalyseOpti
         logger.warning("%s: %s", name, info.left_out)
 
 
-def _source_info(location: str, info: VideoInfo) -> SourceInfo:
-    is_local = location_kind(location) in ("file", "images", "animation")
-    size_bytes, modified_ns = source_stamp(Path(location)) if is_local else (None, None)
+def _source_info(location: Location, info: VideoInfo) -> SourceInfo:
+    size_bytes, modified_ns = source_stamp(location.path) if location.is_local else (None, None)
     return SourceInfo(
-        path=str(Path(location).absolute()) if is_local else location,
+        path=str(location.path.absolute()) if location.is_local else location.text,
         kind=info.kind,
         width=info.width,
         height=info.height,
@@ -164,7 +166,7 @@ def _source_info(location: str, info: VideoInfo) -> SourceInfo:
         rotation_deg=info.rotation_deg,
         has_audio=info.has_audio,
         damage=None,
-        image_names=_names_digest(Path(location)) if info.kind == "images" else None,
+        image_names=_names_digest(location.path) if info.kind == "images" else None,
     )
 
 

@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 from ovvis_cli.inference.standard_input import is_pipe, keep_pipe
 from ovvis_cli.record.identity import source_stamp
 from ovvis_cli.record.recorded_source import recorded_source
-from ovvis_cli.video.inputs import Source, as_folder_name, expand_inputs, location_kind
+from ovvis_cli.video.inputs import Source, as_folder_name, expand_inputs
+from ovvis_cli.video.location import Location
 
 
 def named_sources(inputs: Sequence[str], *, output: Path) -> list[Source]:
@@ -29,11 +30,11 @@ def named_sources(inputs: Sequence[str], *, output: Path) -> list[Source]:
     """
     kept = {argument: str(keep_pipe(argument, output=output)) for argument in inputs if is_pipe(argument)}
     sources = [
-        replace(source, name="stdin") if source.location in kept.values() else source
+        replace(source, name="stdin") if source.location.text in kept.values() else source
         for source in expand_inputs([kept.get(argument, argument) for argument in inputs])
     ]
     candidates = {source.location: _candidates(source) for source in sources}
-    names: dict[str, str] = {}
+    names: dict[Location, str] = {}
     for source in sources:
         own = next((name for name in candidates[source.location] if _holds(output / name, source)), None)
         if own is not None:
@@ -55,11 +56,11 @@ def named_sources(inputs: Sequence[str], *, output: Path) -> list[Source]:
 
 def _candidates(source: Source) -> tuple[str, ...]:
     """Return possible names, best first; each depends on the video alone, and the last one is unique."""
-    digest = hashlib.sha256(source.location.encode("utf-8", "surrogateescape")).hexdigest()[:8]
-    if location_kind(source.location) in {"url", "camera"}:
-        host = as_folder_name(urlsplit(source.location).hostname or "stream")
+    digest = hashlib.sha256(source.location.text.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    if not source.location.is_local:
+        host = as_folder_name(urlsplit(source.location.text).hostname or "stream")
         return source.name, f"{host}-{source.name}", f"{host}-{source.name}", f"{source.name}-{digest}"
-    path = Path(source.location).absolute()
+    path = source.location.path.absolute()
     folder, whole_name = as_folder_name(path.parent.name), as_folder_name(path.name)
     digest = hashlib.sha256(str(path).encode("utf-8", "surrogateescape")).hexdigest()[:8]
     return source.name, f"{folder}-{source.name}", f"{folder}-{whole_name}", f"{source.name}-{digest}"
@@ -70,9 +71,9 @@ def _holds(folder: Path, source: Source) -> bool:
     recorded = recorded_source(folder)
     if recorded is None:
         return False
-    if location_kind(source.location) in {"url", "camera"}:
-        return recorded.path == source.location
-    path, before = Path(source.location), Path(recorded.path)
+    if not source.location.is_local:
+        return recorded.path == source.location.text
+    path, before = source.location.path, Path(recorded.path)
     if before.absolute() == path.absolute() or before.resolve() == path.resolve():
         return True
     stamp = (recorded.size_bytes, recorded.modified_ns)

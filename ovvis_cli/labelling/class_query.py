@@ -1,6 +1,6 @@
-"""ClassQuery: the names asked for, as the model scores them, and the rules by which a track gets one of them.
+"""ClassQuery: embeddings of the requested names, and the rules that label tracks with them.
 
-It is made once, by `make_query`, and shared by `segment`, `relabel` and `evaluate`.
+It is created once, by `make_query`, and shared by `segment`, `relabel` and `evaluate`.
 """
 
 import hashlib
@@ -29,20 +29,20 @@ class ClassQuery:
     rows: ClassRows
 
     def probabilities(self, tokens: Float[Tensor, "N D"]) -> Float[Tensor, "N K"]:
-        """Return the probability of each asked class, in [0, 1]; distractors take what is none of them."""
+        """Return the probability of each requested class, in [0, 1]; the rest goes to distractors."""
         return self._all_probabilities(tokens)[:, : len(self.vocabulary.names)]
 
     def scores(
         self, tokens: Float[Tensor, "N D"], object_scores: Float[Tensor, " N"]
     ) -> Float[Tensor, "N K"]:
-        """Return the score of each track and asked class under product rules, in [0, 1]."""
+        """Return the score of each track and requested class under product rules, in [0, 1]."""
         return self.probabilities(tokens) ** self.rows.class_exponent * object_scores.float()[:, None]
 
     def label(self, tokens: Float[Tensor, "N D"], object_scores: Float[Tensor, " N"]) -> list[TrackLabel]:
-        """Return one answer per track, in order.
+        """Return one label per track, in order.
 
-        A track gets the most probable asked name, unless a distractor is more probable, its score is below
-        the score threshold, or `max_tracks` other tracks have a better score.
+        A track gets the most probable requested name, unless a distractor is more probable, its score is
+        below the score threshold, or `max_tracks` other tracks have a higher score.
 
         Args:
             tokens: mean instance token of each track, unit norm (class logits for a closed set).
@@ -52,7 +52,7 @@ class ClassQuery:
             return []
         rules = self.vocabulary
         num_asked = len(rules.names)
-        probabilities = self._all_probabilities(tokens)  # a distractor may win
+        probabilities = self._all_probabilities(tokens)  # including distractors
         scores = probabilities[:, :num_asked] ** self.rows.class_exponent * object_scores.float()[:, None]
         best_asked = probabilities[:, :num_asked].amax(dim=1)
         top_scores, top_names = scores.topk(min(num_asked, 1 + _NUM_RUNNER_UP), dim=1)
@@ -70,7 +70,7 @@ class ClassQuery:
         return [_track_label(row, won=row_won) for row, row_won in zip(ranked, won.tolist(), strict=True)]
 
     def _all_probabilities(self, tokens: Float[Tensor, "N D"]) -> Float[Tensor, "N K_all"]:
-        """Return the probabilities of all classes: the asked ones first, then the distractors."""
+        """Return the probabilities of all classes: requested ones first, then distractors."""
         rows = self.rows
         logits = class_logits(tokens.float(), rows.embeds.float(), logit_scale=rows.logit_scale)
         return rows.link(rows.per_name(logits))
@@ -92,12 +92,12 @@ def make_query(
     Args:
         model: the model whose tokens will be scored.
         vocabulary: the names.
-        distractors: whether the names must also win against a general vocabulary.
+        distractors: whether the names also compete with a general vocabulary.
         score_threshold: minimum score of a label, in [0, 1].
         max_tracks: maximum number of tracks that get a label.
-        text_embeddings: a row per name that replaces the text encoder's; scaled to unit norm.
+        text_embeddings: one row per name, used instead of the text encoder's; scaled to unit norm.
         published_names: put names into prompts as the code of the model's paper does.
-        progress: called with the number of prompts as they are encoded, not when all are in the cache.
+        progress: progress callback for encoding prompts; not called if all of them are cached.
 
     Raises:
         VocabularyError: the model has a closed set of classes and a name is not among them, or the text

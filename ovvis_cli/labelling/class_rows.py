@@ -72,10 +72,10 @@ def class_rows(
                 )
             return _closed_rows(naming, vocabulary, model_name=model.spec.name, distractors=distractors)
         case OpenVocabulary():
-            for warning in vocabulary_warnings(vocabulary.names, model_name=model.spec.name):
-                logger.warning("%s", warning)
-            if naming.learned_prompts and text_embeddings is None:
-                logger.warning("%s", TEMPLATES_USED.format(model.spec.name))
+            if text_embeddings is None:  # else the words are not read
+                _warn(vocabulary, model_name=model.spec.name)
+                if naming.learned_prompts:
+                    logger.warning("%s", TEMPLATES_USED.format(model.spec.name))
             synonyms = _synonyms(vocabulary) if published_names and naming.splits_synonyms else None
             return _open_rows(
                 naming,
@@ -194,20 +194,18 @@ def _check_fit(text_embeddings: Float[Tensor, "K D"], vocabulary: Vocabulary, *,
         )
 
 
+def _warn(vocabulary: Vocabulary, *, model_name: str) -> None:
+    for warning in vocabulary_warnings(vocabulary.names, model_name=model_name):
+        logger.warning("%s", warning)
+
+
 def _listed_rows(
     naming: ListedVocabulary, vocabulary: Vocabulary, *, model_name: str, distractors: bool
 ) -> ClassRows:
     """Return the rows of each name, then all others: whatever is none of what was asked for."""
-    words = word_list(naming.table)
-    for warning in words.warnings(vocabulary.names, model_name=model_name):
-        logger.warning("%s", warning)
-    rows = words.rows(vocabulary.names)
+    _warn(vocabulary, model_name=model_name)
+    rows = word_list(naming.table).rows(vocabulary.names)
     asked = [row for of_name in rows for row in of_name]
-    if not asked:
-        raise VocabularyError(
-            f"{model_name} knows none of these words",
-            hint="ask for common things, or use a model that reads any words: ovvis models",
-        )
     others = [row for row in range(len(naming.rows)) if row not in set(asked)] if distractors else []
     return ClassRows(
         embeds=naming.rows.detach().cpu()[[*asked, *others]],

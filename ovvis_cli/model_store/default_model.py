@@ -28,7 +28,5 @@ def default_model() -> str:
     candidates = [spec for spec in CATALOG.values() if spec.reads_words]
     installed = [spec for spec in candidates if weights_file(spec) is not None]
     if not installed:
-        raise ModelError(
-            "no installed model has weights", hint="install ovvis again, or name a file with --model"
-        )
+        raise ModelError("no model is installed", hint="install ovvis again, or name a file with --model")
     return max(installed, key=lambda spec: (_ORDER.index(spec.text_domain), spec.proposal_ap or 0.0)).name

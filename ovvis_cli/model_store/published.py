@@ -34,7 +34,7 @@ def address(source: WeightsSource) -> str:
     hub = (os.environ.get(HUB_VARIABLE) or _HUB).rstrip("/")
     parts = urlsplit(hub)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise UsageError(f"{HUB_VARIABLE}={hub} is not a URL", hint="such as https://mirror.example")
+        raise UsageError(f"{HUB_VARIABLE}={hub} is not a URL", hint="for example https://mirror.example")
     return f"{hub}/{location.repository}/resolve/{location.revision}/{location.path}"
 
 

@@ -152,7 +152,7 @@ def _check_sizes(frame: FrameLine, *, header: RecordHeader, where: str) -> None:
 
 def _why_not_a_record(folder: Path) -> RecordError:
     if not folder.exists():
-        return RecordError(f"no such record: {folder}", hint=_WHAT_IT_IS)
+        return RecordError(f"the record {folder} does not exist", hint=_WHAT_IT_IS)
     if not folder.is_dir():
         return RecordError(f"{folder} is not a folder", hint=_WHAT_IT_IS)
     if (folder / MASKS_NAME).exists() or (folder / CHECKPOINT_NAME).exists():

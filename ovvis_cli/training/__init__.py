@@ -1,1 +1,1 @@
-"""Training loops."""
+"""Training of the embedded models: recipes, stages and the training loop."""

@@ -63,7 +63,9 @@ def _ordered_like(parameter: Tensor, value: Tensor) -> Tensor:
 def load_average(path: Path, module: nn.Module) -> None:
     """Loads the averaged weights of a finished stage into `module`."""
     if not path.is_file():
-        raise WeightsError(f"{path}: no such checkpoint", hint="train the stage that writes it first")
+        raise WeightsError(
+            f"the checkpoint {path} does not exist", hint="train the stage that writes it first"
+        )
     with safe_open(path, framework="pt") as file:
         names = [name for name in file.keys() if name.startswith("average.module.")]  # noqa: SIM118
         module.load_state_dict(

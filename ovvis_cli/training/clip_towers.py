@@ -1,7 +1,7 @@
-"""How stage 0 reads the vision tower of a CLIP: whole pictures, and a part of each alone.
+"""Vision towers of CLIP in stage 0: embeddings of whole images and of a part of each image.
 
-Of a transformer the part is the mean of all patches; of a ResNet it is what its pool reads in a window,
-as CLIP-VIS later reads it in masks.
+For a transformer the part is the mean of all patches. For a ResNet it is attention-pooled over a window, as
+CLIP-VIS later pools over masks.
 """
 
 from typing import Protocol
@@ -17,31 +17,31 @@ from torch import Tensor
 from ovvis_models.heads.mask_pooling import MaskedAttentionPool
 
 CENTRE_FLOOR = 0.05  # added to a feature's spread
-MIN_EXTENT = 0.25  # of a window, as a part of the side
+MIN_EXTENT = 0.25  # minimum side of a window, as a fraction of the grid's side
 
 
 class TrainingTower(Protocol):
     """A vision tower in training."""
 
     def centre(self, images: Float[Tensor, "B 3 S S"]) -> None:
-        """Shifts and scales the last layer of a fresh tower, in place, so that pictures differ at once."""
+        """Standardise the output of a fresh tower, in place, so that embeddings differ between images."""
         ...
 
     def encode(
         self, images: Float[Tensor, "B 3 S S"], *, window_probability: float
     ) -> tuple[Float[Tensor, "B D"], Float[Tensor, "B D"]]:
-        """Unit-norm embeddings of the images and of a part of each.
+        """Return unit-norm embeddings of the images and of a part of each.
 
-        With `window_probability`, positions come from a random window of their grid.
+        With probability `window_probability`, position embeddings come from a random window of their grid.
         """
         ...
 
 
 def training_tower(clip: CLIP) -> TrainingTower:
-    """The reader of a CLIP's vision tower.
+    """Wrap the vision tower of a CLIP for training.
 
     Raises:
-        ValueError: no stage trains such a tower.
+        ValueError: towers of this type cannot be trained.
     """
     visual = clip.visual
     if isinstance(visual, VisionTransformer):
@@ -52,16 +52,14 @@ def training_tower(clip: CLIP) -> TrainingTower:
 
 
 class TransformerTower:
-    """A vision transformer."""
+    """Vision transformer in training."""
 
     def __init__(self, visual: VisionTransformer) -> None:
         self.visual = visual
         visual.output_tokens = True  # patches beside the image embedding
 
     def centre(self, images: Float[Tensor, "B 3 S S"]) -> None:
-        """Changes the last norm; otherwise what all embeddings share hides what tells them apart (mean cosine
-        of 0.97, measured).
-        """
+        """Change the last norm; without this all embeddings are nearly equal (measured mean cosine 0.97)."""
         features: list[Tensor] = []
         hook = self.visual.ln_post.register_forward_hook(lambda _, __, output: features.append(output[:, 0]))
         with torch.no_grad():
@@ -74,7 +72,7 @@ class TransformerTower:
     def encode(
         self, images: Float[Tensor, "B 3 S S"], *, window_probability: float
     ) -> tuple[Float[Tensor, "B D"], Float[Tensor, "B D"]]:
-        """The part is the mean of all patches through the same projection."""
+        """Return both embeddings; the part is the mean of all patches through the same projection."""
         table = self.visual.positional_embedding
         if torch.rand(()) < window_probability:
             table = windowed_positions(table)
@@ -86,14 +84,14 @@ class TransformerTower:
 
 
 class ResNetTower:
-    """CLIP's own ResNet with its attention pool."""
+    """CLIP's ResNet with its attention pool, in training."""
 
     def __init__(self, visual: ModifiedResNet) -> None:
         self.visual = visual
         self.pool = MaskedAttentionPool(visual.attnpool)
 
     def centre(self, images: Float[Tensor, "B 3 S S"]) -> None:
-        """Changes the pool's last layer."""
+        """Change the last layer of the pool."""
         with torch.no_grad():
             embeds = self.visual.train()(images)
             spread = embeds.std(dim=0) + CENTRE_FLOOR
@@ -104,7 +102,7 @@ class ResNetTower:
     def encode(
         self, images: Float[Tensor, "B 3 S S"], *, window_probability: float
     ) -> tuple[Float[Tensor, "B D"], Float[Tensor, "B D"]]:
-        """The part is a random window around the middle of each picture."""
+        """Return both embeddings; the part is a random window around the middle of each image."""
         visual = self.visual
         maps: Tensor = visual.layer4(visual.layer3(visual.layer2(visual.layer1(visual.stem(images)))))
         table = visual.attnpool.positional_embedding
@@ -121,8 +119,8 @@ class ResNetTower:
 
 
 def middle_windows(count: int, *, side: int) -> Bool[Tensor, "count side side"]:
-    """Random windows of a square map, each with a place in the middle of its rows and of its columns."""
-    first = (torch.rand(count, 2) * (side + 1) / 2).long()  # of the first half, the middle included
+    """Return random windows of a square map that all contain its middle."""
+    first = (torch.rand(count, 2) * (side + 1) / 2).long()  # in the first half, including the middle
     last = side - 1 - (torch.rand(count, 2) * (side + 1) / 2).long()
     axis = torch.arange(side)
     inside = (axis >= torch.minimum(first, last)[..., None]) & (axis <= torch.maximum(first, last)[..., None])
@@ -130,7 +128,7 @@ def middle_windows(count: int, *, side: int) -> Bool[Tensor, "count side side"]:
 
 
 def windowed_positions(table: Float[Tensor, "n C"]) -> Float[Tensor, "n C"]:
-    """The position table read through a random window of its grid; the class token's row stays."""
+    """Resample the position table from a random window of its grid; the class token's row is unchanged."""
     side = round((len(table) - 1) ** 0.5)
     grid = table[1:].T.reshape(1, -1, side, side)
     extent = MIN_EXTENT + (1 - MIN_EXTENT) * torch.rand(2, device=table.device)

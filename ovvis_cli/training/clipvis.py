@@ -1,7 +1,7 @@
-"""The whole training of a CLIP-VIS: its convolutional CLIP, then the decoders on its frozen maps.
+"""Training of a CLIP-VIS: first its convolutional CLIP, then the decoders on its frozen feature maps.
 
-The decoders start from those of another model of the same shapes: only what reads the maps and the heads
-that differ have to be learnt anew.
+The decoders are initialised from another model with the same shapes; only the layers that read the feature
+maps and the heads that differ are trained from scratch.
 """
 
 from collections.abc import Callable
@@ -27,10 +27,10 @@ STAGES: tuple[StageName, ...] = ("clip", "clipvis")
 
 
 def train_stages(recipe: ClipVisRecipe, run: Run, *, stages: tuple[StageName, ...] = STAGES) -> None:
-    """Trains the stages asked for, in order, each from where its checkpoint ends.
+    """Train the given stages in order, each resumed from its checkpoint.
 
     Raises:
-        WeightsError: the second stage is asked for without a first, or a checkpoint is damaged.
+        WeightsError: the first stage was not trained before the second, or a checkpoint is damaged.
     """
     spec = _spec(recipe)
     trainers: dict[StageName, Callable[[], None]] = {
@@ -43,7 +43,7 @@ def train_stages(recipe: ClipVisRecipe, run: Run, *, stages: tuple[StageName, ..
 
 
 def at_scale(recipe: ClipVisRecipe, scale: Scale) -> ClipVisRecipe:
-    """The recipe with every stage at `scale`."""
+    """Return the recipe with every stage at `scale`."""
     return replace(
         recipe,
         clip=replace(recipe.clip, schedule=scale(recipe.clip.schedule)),
@@ -52,7 +52,7 @@ def at_scale(recipe: ClipVisRecipe, scale: Scale) -> ClipVisRecipe:
 
 
 def pack(recipe: ClipVisRecipe, run: Run, path: Path) -> None:
-    """Puts the finished stages together into one weights file, as the catalog loads it."""
+    """Combine the finished stages into one weights file for the catalog."""
     spec = _spec(recipe)
     network = spec.compose(clip=trained_clip(spec.clip, run))
     load_average(run.checkpoint("clipvis"), network.proposals)
@@ -85,7 +85,7 @@ def _train_decoders(recipe: ClipVisRecipe, spec: ClipVisSpec, run: Run) -> None:
 
 
 def start_decoders(fresh: Mask2Former, *, trained: Mask2Former) -> None:
-    """Gives `fresh`, in place, the weights of all that both networks have alike behind their backbones."""
+    """Copy all weights that both networks share, except backbones, from `trained` to `fresh`, in place."""
     own = fresh.state_dict()
     alike = {
         name: value

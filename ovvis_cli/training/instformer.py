@@ -1,4 +1,4 @@
-"""The whole training of an InstFormer: stages in order, each with its checkpoint, then one weights file."""
+"""Training of an InstFormer: stages in order, each with its checkpoint, then one weights file."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -34,23 +34,23 @@ Batch = TypeVar("Batch")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """Where a training writes and whom it tells."""
+    """Output folder, device and progress callbacks of a training run."""
 
     folder: Path
     device: torch.device
     on_step: Callable[[StepReport], None]
-    on_clip: Callable[[int, int], None]  # clips read for the rollout: done, total
+    on_clip: Callable[[int, int], None]  # clips processed for the rollout stage: done, total
 
     def checkpoint(self, stage: StageName) -> Path:
-        """The checkpoint of a stage."""
+        """Return the path of a stage's checkpoint."""
         return self.folder / f"{stage}.safetensors"
 
 
 def train_stages(recipe: Recipe, run: Run, *, stages: tuple[StageName, ...] = STAGES) -> None:
-    """Trains the stages asked for, in order, each from where its checkpoint ends.
+    """Train the given stages in order, each resumed from its checkpoint.
 
     Raises:
-        WeightsError: a stage that another one builds on has no checkpoint, or a checkpoint is damaged.
+        WeightsError: the checkpoint of a required earlier stage is missing, or a checkpoint is damaged.
     """
     spec = _spec(recipe)
     trainers: dict[StageName, Callable[[], None]] = {
@@ -65,7 +65,7 @@ def train_stages(recipe: Recipe, run: Run, *, stages: tuple[StageName, ...] = ST
 
 
 def at_scale(recipe: Recipe, scale: Scale) -> Recipe:
-    """The recipe with every stage at `scale`, and `budget` times as many clips for the rollout."""
+    """Return the recipe with every stage at `scale`, and `budget` times as many clips for the rollout."""
     return replace(
         recipe,
         clip=replace(recipe.clip, schedule=scale(recipe.clip.schedule)),
@@ -80,13 +80,13 @@ def at_scale(recipe: Recipe, scale: Scale) -> Recipe:
 
 
 def pack(recipe: Recipe, run: Run, path: Path) -> None:
-    """Puts the finished stages together into one weights file, as the catalog loads it."""
+    """Combine the finished stages into one weights file for the catalog."""
     network = assembled(_spec(recipe), run, stages=STAGES)
     save_weights(network, path, metadata={"model": recipe.model})
 
 
 def assembled(spec: InstFormerSpec, run: Run, *, stages: tuple[StageName, ...]) -> InstFormer:
-    """The network with the averaged weights of the finished `stages`; the rest is random."""
+    """Return the network with the averaged weights of the finished `stages`; the rest is random."""
     network = spec.build()
     if "clip" in stages:
         clip = trained_clip(spec.clip, run)
@@ -103,7 +103,7 @@ def assembled(spec: InstFormerSpec, run: Run, *, stages: tuple[StageName, ...]) 
 
 
 def trained_clip(spec: ClipSpec, run: Run) -> CLIP:
-    """Return the CLIP of stage 0, frozen; words that it never saw have no meaning to it."""
+    """Return the frozen CLIP of stage 0; embeddings of tokens unseen in training are set to zero."""
     clip = build_clip(spec)
     load_average(run.checkpoint("clip"), clip)
     forget_unseen_tokens(clip, spec)

@@ -1,7 +1,7 @@
-"""The one training loop: every stage gives it a network, samples by number, and a loss.
+"""Training loop, shared by all stages; a stage provides a network, numbered samples and a loss.
 
-A sample is a pure function of its number, so a run that was stopped goes on with the very samples it would
-have seen, whatever the number of workers.
+A sample is a pure function of its number, so a resumed run sees the same samples as an uninterrupted one,
+whatever the number of workers.
 """
 
 import math
@@ -25,7 +25,7 @@ Batch = TypeVar("Batch")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """How long and how fast a stage learns. Times are in steps unless named otherwise."""
+    """Length, batch size and optimizer settings of a stage. Durations are in steps."""
 
     steps: int
     batch_size: int
@@ -38,7 +38,7 @@ class Schedule:
     workers: int
 
     def rate(self, step: int) -> float:
-        """Factor of the learning rate at `step`: linear warm-up, then half a cosine down to 1 %."""
+        """Return the learning-rate factor at `step`: linear warm-up, then half a cosine down to 1 %."""
         if step < self.warmup_steps:
             return (step + 1) / self.warmup_steps
         progress = (step - self.warmup_steps) / max(1, self.steps - self.warmup_steps)
@@ -47,7 +47,7 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage(Generic[Sample, Batch]):
-    """What differs between stages."""
+    """One training stage: network, samples, losses and schedule."""
 
     name: str
     model: nn.Module
@@ -59,12 +59,12 @@ class Stage(Generic[Sample, Batch]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepReport:
-    """What a progress display wants to know after a step."""
+    """Progress after one training step."""
 
     stage: str
     step: int
     steps: int
-    losses: dict[str, Tensor]  # on the device: reading them waits for the step to end
+    losses: dict[str, Tensor]  # on the device; reading them synchronises
     seconds_per_step: float
 
 
@@ -88,7 +88,7 @@ def fit(
     on_step: Callable[[StepReport], None],
     save_every_s: float = 120.0,
 ) -> None:
-    """Trains `stage.model` from its checkpoint or the start; afterwards it holds the averaged weights."""
+    """Train `stage.model` from its checkpoint or from the start, then load the averaged weights into it."""
     schedule = stage.schedule
     trained = [value for value in stage.model.parameters() if value.requires_grad]
     optimizer = torch.optim.AdamW(
@@ -134,7 +134,7 @@ def fit(
 
 
 def _groups(parameters: list[nn.Parameter], weight_decay: float) -> list[dict[str, object]]:
-    """Matrices decay; biases, norms, tokens and positions (one axis, or a leading one) do not."""
+    """Return parameter groups: weight decay for matrices, none for biases, norms, tokens and positions."""
     matrices = [value for value in parameters if value.squeeze().ndim >= 2]
     others = [value for value in parameters if value.squeeze().ndim < 2]
     groups: list[dict[str, object]] = [{"params": matrices, "weight_decay": weight_decay}]
@@ -148,7 +148,7 @@ def _batches(stage: Stage[Sample, Batch], first_step: int) -> DataLoader[Batch]:
 
 
 def drawn(draw: Callable[[int], Sample], *, first: int, last: int, workers: int) -> Iterator[Sample]:
-    """Samples `first` to `last` - 1 in order, drawn ahead by `workers` processes (0: none)."""
+    """Yield samples `first` to `last` - 1 in order, prefetched by `workers` processes (0: no prefetching)."""
     return iter(
         _loader(_Samples(draw, first=first, last=last), batch_size=None, collate=None, workers=workers)
     )
@@ -164,17 +164,17 @@ def _loader(
     return DataLoader(
         samples,  # type: ignore[arg-type]
         batch_size=batch_size,
-        collate_fn=collate or _as_it_is,
+        collate_fn=collate or _identity,
         num_workers=workers,
         prefetch_factor=4 if workers else None,
-        worker_init_fn=_one_thread_each,
+        worker_init_fn=_use_one_thread,
     )
 
 
-def _as_it_is(sample: Sample) -> Sample:
+def _identity(sample: Sample) -> Sample:
     return sample
 
 
-def _one_thread_each(_: int) -> None:
+def _use_one_thread(_: int) -> None:
     cv2.setNumThreads(0)
     torch.set_num_threads(1)

@@ -154,7 +154,7 @@ def load_recipe(name: str) -> AnyRecipe:
             for entry in resources.files("ovvis_cli.recipes").iterdir()
             if entry.name.endswith(".toml")
         )
-        raise RecipeError(f"no recipe for '{name}'", hint=f"recipes: {', '.join(known)}")
+        raise RecipeError(f"there is no recipe for '{name}'", hint=f"recipes: {', '.join(known)}")
     return parse_recipe(path.read_text(encoding="utf-8"), where=path.name)
 
 

@@ -1,13 +1,13 @@
-"""Stage 0: a small CLIP learns all kinds from single objects with captions, as CLIP learnt from the web.
+"""Stage 0: trains a small CLIP on images of single objects with captions, for all kinds of the diorama.
 
-Two contrastive terms: images against the captions of the batch (equal captions count as positives), and
-images against the bare names of all kinds, each name drawn anew from its synonyms and the prompt templates.
-With a few hundred steps to learn in, two fresh towers lose much time finding each other (measured: nothing
-learnt in 120 steps), so each kind also has a fixed random anchor that images, a part of each, and names
-are all drawn to (`clip_towers.py`). In a share of the steps the position table is read through a random
-window, so that an object may later sit anywhere in a large frame without its places looking foreign.
+There are two contrastive losses: images against the captions of the batch (equal captions are positives), and
+images against the names of all kinds, each sampled from its synonyms and the prompt templates. Two randomly
+initialised towers align slowly (measured: nothing learnt in 120 steps), so each kind also has a fixed random
+anchor embedding, and a third loss pulls images, image parts (`clip_towers.py`) and names to the anchor of
+their kind. In a fraction of the steps the position table is resampled from a random window, so that objects
+are recognised anywhere in a larger frame.
 
-The first pictures have plain backgrounds: what a network learns first.
+The first images have plain backgrounds, which are easier to learn from.
 """
 
 from collections.abc import Sequence
@@ -34,15 +34,15 @@ from ovvis_models.networks.clip import ClipSpec, build_clip, tokenize
 from ovvis_models.text.encoder import TextEncoder
 from ovvis_models.text.prompts import PROMPT_TEMPLATES
 
-PICTURES_PER_ROUND, READINGS = 512, 3  # each drawn picture is read three times, some batches apart
-NUM_STATISTICS = 256  # pictures that the starting scale and shift are computed from
-ANCHOR_SCALE = 14.0  # of cosines, CLIP's starting temperature
-SEED_SPACE = 10  # first entropy word: no two stages and no validation set share a seed
+PICTURES_PER_ROUND, READINGS = 512, 3  # each rendered image is used three times, some batches apart
+NUM_STATISTICS = 256  # images from which the initial scale and shift are computed
+ANCHOR_SCALE = 14.0  # logit scale of the anchor loss; CLIP's initial temperature
+SEED_SPACE = 10  # first entropy word, different for each stage and validation set
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaptionedImage:
-    """One sample."""
+    """One image with its kind and caption."""
 
     image: UInt8[np.ndarray, "S S 3"]
     kind_index: int
@@ -51,7 +51,7 @@ class CaptionedImage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaptionedBatch:
-    """Samples stacked."""
+    """A batch of captioned images."""
 
     images: UInt8[Tensor, "B S S 3"]
     kind_indices: Int[Tensor, " B"]
@@ -61,7 +61,7 @@ class CaptionedBatch:
 def clip_stage(
     settings: ClipStage, spec: ClipSpec, *, device: torch.device
 ) -> Stage[CaptionedImage, CaptionedBatch]:
-    """The stage, with a fresh CLIP of `spec` on `device`."""
+    """Return the stage, with a randomly initialised CLIP of `spec` on `device`."""
     torch.manual_seed(settings.schedule.seed)
     clip = build_clip(spec)
     tower = training_tower(clip)
@@ -71,7 +71,7 @@ def clip_stage(
     )
     stacked = partial(collate, context_length=spec.text.context_length)
 
-    @lru_cache(maxsize=2 * PICTURES_PER_ROUND)  # for speed only: a sample stays a pure function of its number
+    @lru_cache(maxsize=2 * PICTURES_PER_ROUND)  # only a cache; a sample is a pure function of its number
     def picture(source: int) -> CaptionedImage:
         rng = np.random.default_rng([SEED_SPACE, seed, 0, source])
         image, kind, caption = render_single(
@@ -99,7 +99,7 @@ def clip_stage(
         caption_embeds, name_embeds = encode_text(texts).split([len(batch.captions), len(anchors)])
         kind_indices = batch.kind_indices.to(device)
         every_kind = torch.arange(len(anchors), device=device)
-        drawn_to_anchors = (
+        anchor_loss = (
             F.cross_entropy(ANCHOR_SCALE * image_embeds @ anchors.T, kind_indices)
             + F.cross_entropy(ANCHOR_SCALE * part_embeds @ anchors.T, kind_indices)
             + F.cross_entropy(ANCHOR_SCALE * name_embeds @ anchors.T, every_kind)
@@ -108,7 +108,7 @@ def clip_stage(
             "captions": _contrast(scale * image_embeds @ caption_embeds.T, texts[: len(batch.captions)]),
             "names": settings.name_weight
             * F.cross_entropy(scale * image_embeds @ name_embeds.T, kind_indices),
-            "anchors": settings.anchor_weight * drawn_to_anchors,
+            "anchors": settings.anchor_weight * anchor_loss,
         }
 
     return Stage(
@@ -117,7 +117,7 @@ def clip_stage(
 
 
 class NamePrompts:
-    """All prompts with the names of kinds and their synonyms, as tokens; a draw gives one for each kind."""
+    """Tokenised prompts with the names and synonyms of all kinds; `draw` samples one prompt per kind."""
 
     def __init__(self, kinds: Sequence[Kind], *, context_length: int) -> None:
         options = [(kind.name, *kind.synonyms) for kind in kinds]
@@ -131,7 +131,10 @@ class NamePrompts:
                 place[:] = tokenize(texts, context_length=context_length)
 
     def draw(self) -> Int[Tensor, "K L"]:
-        """Random templates; the name itself as often as all its synonyms together."""
+        """Sample one prompt per kind, with a random template.
+
+        Half of the draws use the name itself, the others any of the name and its synonyms.
+        """
         num_kinds, _, num_templates, _ = self._tokens.shape
         any_option = (torch.rand(num_kinds) * self._num_options).long()
         option = torch.where(torch.rand(num_kinds) < 0.5, 0, any_option)
@@ -139,7 +142,7 @@ class NamePrompts:
 
 
 def collate(samples: list[CaptionedImage], *, context_length: int) -> CaptionedBatch:
-    """Stacks samples."""
+    """Stack samples into a batch."""
     return CaptionedBatch(
         images=torch.from_numpy(np.stack([sample.image for sample in samples])),
         kind_indices=torch.tensor([sample.kind_index for sample in samples]),
@@ -148,12 +151,12 @@ def collate(samples: list[CaptionedImage], *, context_length: int) -> CaptionedB
 
 
 def cut(tokens: Int[Tensor, "S L"]) -> Int[Tensor, "S _L"]:
-    """Token rows without the columns that are padding in all of them."""
+    """Remove the columns that are padding in all token rows."""
     return tokens[:, : int(tokens.argmax(dim=1).max()) + 1]
 
 
 def reread(image: UInt8[np.ndarray, "S S 3"], rng: np.random.Generator) -> UInt8[np.ndarray, "S S 3"]:
-    """The same picture shifted, scaled, turned a little, perhaps mirrored: drawing costs more than this."""
+    """Randomly shift, scale, rotate and mirror an image, which is cheaper than rendering another one."""
     size = image.shape[0]
     transform = cv2.getRotationMatrix2D((size / 2, size / 2), rng.uniform(-10, 10), rng.uniform(0.85, 1.1))
     transform[:, 2] += rng.uniform(-0.06, 0.06, 2) * size
@@ -163,21 +166,21 @@ def reread(image: UInt8[np.ndarray, "S S 3"], rng: np.random.Generator) -> UInt8
 
 
 def normalised(images: UInt8[Tensor, "B H W 3"]) -> Float[Tensor, "B 3 H W"]:
-    """Images in CLIP's normalisation."""
+    """Normalise images with CLIP's mean and standard deviation."""
     values = images.permute(0, 3, 1, 2).float() / 255
     mean, std = values.new_tensor(CLIP_MEAN).view(3, 1, 1), values.new_tensor(CLIP_STD).view(3, 1, 1)
     return (values - mean) / std
 
 
 def _contrast(logits: Float[Tensor, "B B"], captions: Int[Tensor, "B L"]) -> Float[Tensor, ""]:
-    """Symmetric cross-entropy in which equal captions share the probability."""
+    """Return the symmetric cross-entropy in which equal captions share the target probability."""
     same = (captions[:, None] == captions).all(dim=-1).to(logits.dtype)
     targets = same / same.sum(dim=1, keepdim=True)
     return 0.5 * (F.cross_entropy(logits, targets) + F.cross_entropy(logits.T, targets))
 
 
 def forget_unseen_tokens(clip: CLIP, spec: ClipSpec) -> None:
-    """Zeroes, in place, the embeddings of tokens that no training caption or prompt contains."""
+    """Set the embeddings of tokens that no training caption or prompt contains to zero, in place."""
     names = [name for kind in ALL_KINDS for name in (kind.name, *kind.synonyms)]
     looks = [f"a {pattern} {color} object" for color in NAMED_COLORS for pattern in PATTERNS]
     texts = [template.format(name) for template in PROMPT_TEMPLATES for name in names]
@@ -193,7 +196,10 @@ def forget_unseen_tokens(clip: CLIP, spec: ClipSpec) -> None:
 def name_accuracy(
     clip: CLIP, spec: ClipSpec, kinds: Sequence[Kind], batch: CaptionedBatch
 ) -> Float[Tensor, " B"]:
-    """1 where an image's kind wins by the prompt 'a photo of a {}.'; kind indices are those of `kinds`."""
+    """Return 1 for each image whose kind scores best with the prompt 'a photo of a {}.', else 0.
+
+    Kind indices refer to `kinds`.
+    """
     with torch.inference_mode():
         prompts = [f"a photo of a {kind.name}." for kind in kinds]
         texts = TextEncoder(clip)(cut(tokenize(prompts, context_length=spec.text.context_length)))

@@ -1,8 +1,8 @@
-"""Stage 1b: LoRA, instance tokens and register of InstCLIP, on frames of base kinds.
+"""Stage 1b: trains LoRA, instance tokens and register of InstCLIP on frames of base kinds.
 
-Masks are the true ones made as soft and as uncertain as predicted ones. Two losses: cross-entropy over the
-base names, and distillation: each instance token is pulled to what the untouched CLIP says of the object's
-tight crop, which keeps novel kinds where the text tower expects them.
+Ground-truth masks are blurred and perturbed to resemble predicted ones. There are two losses: cross-entropy
+over the base names, and distillation, which pulls each instance token to the frozen CLIP's embedding of the
+object's tight crop, so that tokens of novel kinds stay aligned with the text tower.
 """
 
 from dataclasses import dataclass
@@ -28,14 +28,14 @@ from ovvis_models.text.vocabulary import encode_vocabulary
 
 SEED_SPACE = 12
 MASK_STRIDE = 4
-STRIDE = 8  # between the frames taken of a scene
-CROP_MARGIN = 0.08  # of the box's longer side
-LOGIT_RANGE = 8.0  # of a mask logit well inside or outside an object
+STRIDE = 8  # between the frames used of a scene
+CROP_MARGIN = 0.08  # fraction of the longer side of the box
+LOGIT_RANGE = 8.0  # magnitude of a mask logit well inside or outside an object
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceSample:
-    """One frame at CLIP's size, its objects' mask logits, kinds and tight crops."""
+    """One frame at CLIP's size, with the mask logits, kinds and tight crops of its objects."""
 
     image: UInt8[np.ndarray, "Hc Wc 3"]
     mask_logits: Float[np.ndarray, "n h w"]
@@ -45,13 +45,13 @@ class InstanceSample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceBatch:
-    """Frames stacked, instances padded to the largest number; `valid` tells the real ones."""
+    """Stacked frames; instances are padded to the largest number, `valid` marks real ones."""
 
     images: UInt8[Tensor, "B Hc Wc 3"]
     mask_logits: Float[Tensor, "B N h w"]
     kind_indices: Int[Tensor, "B N"]
     valid: Bool[Tensor, "B N"]
-    crops: UInt8[Tensor, "M S S 3"]  # of the valid instances, frame by frame
+    crops: UInt8[Tensor, "M S S 3"]  # crops of the valid instances, frame by frame
 
 
 def instclip_stage(
@@ -61,7 +61,7 @@ def instclip_stage(
     teacher: CLIP,
     student: InstCLIP,
 ) -> Stage[InstanceSample, InstanceBatch]:
-    """The stage; `teacher` is the frozen CLIP of stage 0 and `student` an InstCLIP built on a copy of it."""
+    """Return the stage; `teacher` is the frozen CLIP of stage 0, `student` an InstCLIP on a copy of it."""
     device = teacher.logit_scale.device
     names = [kind.name for kind in BASE_KINDS]
     with torch.no_grad():
@@ -69,7 +69,7 @@ def instclip_stage(
     scale = teacher.logit_scale.detach().exp().clamp(max=100.0)
     seed = settings.schedule.seed
 
-    @lru_cache(maxsize=1)  # a worker draws the frames of a scene one after the other
+    @lru_cache(maxsize=1)  # a worker uses the frames of a scene one after another
     def scene(number: int) -> Clip:
         return render_clip(
             np.random.default_rng([SEED_SPACE, seed, 0, number]),
@@ -92,7 +92,7 @@ def instclip_stage(
         )
 
     def losses(batch: InstanceBatch) -> dict[str, Tensor]:
-        student.visual.eval()  # frozen, the statistics of its norms as well
+        student.visual.eval()  # frozen, including the statistics of its norms
         images = normalised(batch.images.to(device))
         tokens = student.encode_instances(images, batch.mask_logits.to(device))[batch.valid.to(device)]
         with torch.no_grad():
@@ -117,7 +117,7 @@ def instance_sample(
     settings: InstClipStage,
     crop_px: int,
 ) -> InstanceSample:
-    """Softens the masks of the visible objects and cuts their tight crops."""
+    """Return the sample of a frame: soft mask logits and tight crops of its visible objects."""
     visible = masks.any(axis=(1, 2))
     masks, kind_indices = masks[visible], kind_indices[visible]
     height, width = image.shape[:2]
@@ -136,7 +136,7 @@ def instance_sample(
 def uncertain_logits(
     mask: Bool[np.ndarray, "H W"], size_wh: tuple[int, int], *, rng: np.random.Generator, noise: float
 ) -> Float[np.ndarray, "h w"]:
-    """Logits of a mask as a network would give them: blurred by a random amount, shifted, noisy."""
+    """Return mask logits that resemble a network's prediction: randomly blurred, shifted and noisy."""
     soft = cv2.resize(mask.astype(np.float32), size_wh, interpolation=cv2.INTER_AREA)
     soft = cv2.GaussianBlur(soft, (0, 0), float(rng.uniform(0.4, 1.6)))
     coarse = rng.normal(0.0, noise, (max(2, size_wh[1] // 8), max(2, size_wh[0] // 8))).astype(np.float32)
@@ -147,7 +147,7 @@ def uncertain_logits(
 def tight_crop(
     image: UInt8[np.ndarray, "H W 3"], mask: Bool[np.ndarray, "H W"], crop_px: int
 ) -> UInt8[np.ndarray, "S S 3"]:
-    """The square around a mask's box, with a small margin; beyond the frame its border goes on."""
+    """Return the square crop around a mask's box with a small margin; the frame's border is replicated."""
     ys, xs = np.nonzero(mask)
     center = (float(xs.min() + xs.max() + 1) / 2, float(ys.min() + ys.max() + 1) / 2)
     side = max(xs.max() - xs.min() + 1, ys.max() - ys.min() + 1) * (1 + 2 * CROP_MARGIN)
@@ -161,7 +161,7 @@ def tight_crop(
 
 
 def collate(samples: list[InstanceSample]) -> InstanceBatch:
-    """Stacks frames and pads instances."""
+    """Stack frames and pad instances."""
     most = max(1, *(len(sample.kind_indices) for sample in samples))
     h, w = samples[0].mask_logits.shape[1:]
     mask_logits = torch.full((len(samples), most, h, w), -LOGIT_RANGE)

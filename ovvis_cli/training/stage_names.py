@@ -1,8 +1,8 @@
-"""Names from photographs: rows of the word table, fitted to the tokens of labelled masks.
+"""Names stage: fits the rows of the word table to the tokens of labelled masks in photographs.
 
-The rows of ImageNet's classes start from the classifier of the frozen network and change little. Each name of
-the photographs gets a new row, and proposals that are no object get a few rows. The loss adds up the
-probabilities of all rows of a name: a dog may look like any breed.
+The rows of ImageNet classes start from the classifier of the frozen network and change little. Each class
+name of the photographs gets a new row, and proposals without an object get a few rows. The loss sums the
+probabilities of all rows of a name, because a dog may look like any breed.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,17 +23,17 @@ from ovvis_models.preprocess import MASK_STRIDE, proposal_images
 from ovvis_models.proposal_selection import BestProposals
 
 TOKEN_NORM = 21.0
-"""What tokens are scaled to: about as long as they are for the objects of photographs."""
+"""Norm that tokens are scaled to, about the mean norm for objects in photographs."""
 
 _COLLECTED = BestProposals(score_floor=0.1, duplicate_overlap=0.9)
-_SAME_IOU, _OTHER_COVER = 0.5, 0.2  # proposal and object are the same above; it is no object below
-_SMALL_SHARE, _SMALL_WEIGHT = 0.005, 0.5  # of the frame; weight of a smaller object
-_BALANCE = 0.4  # a name counts by this power of how rare it is
+_SAME_IOU, _OTHER_COVER = 0.5, 0.2  # minimum IoU of a match; maximum coverage of a proposal without object
+_SMALL_SHARE, _SMALL_WEIGHT = 0.005, 0.5  # fraction of the frame; weight of a smaller object
+_BALANCE = 0.4  # names are weighted by their inverse frequency to this power
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedTokens:
-    """Tokens of masks, and the name of each by its number; -1: no object."""
+    """Tokens of masks, and the index of each one's name (-1: no object)."""
 
     tokens: Float[Tensor, "N D"]  # scaled to TOKEN_NORM
     names: Int[Tensor, " N"]
@@ -44,7 +44,7 @@ class NamedTokens:
 def tokens_of(
     network: WordClipVis, frame: LabelledFrame, *, names: Sequence[str], device: torch.device
 ) -> NamedTokens:
-    """Return the tokens of labelled masks, and of proposals that clearly match one or none."""
+    """Return the tokens of labelled masks, and of proposals that clearly match an object or no object."""
     side = frame.image.shape[:2]
     as_large = replace(network.image_input, short_side=min(side), max_side=max(side))
     images, _ = proposal_images(torch.from_numpy(frame.image)[None].to(device), as_large)
@@ -84,7 +84,7 @@ def _named(
     own: Int[Tensor, " N"],
     unlabelled: Bool[Tensor, "h w"],
 ) -> Int[Tensor, " P"]:
-    """Return the name of each proposal; -1: no object, -2: neither clearly one nor clearly none."""
+    """Return the name index of each proposal; -1: no object, -2: unclear."""
     ours, theirs = proposed.flatten(1).float(), true.flatten(1).float()
     shared = ours @ theirs.T  # P N
     area = ours.sum(dim=1)
@@ -99,14 +99,14 @@ def _named(
 
 
 def _at_stride(masks: Bool[Tensor, "N H W"]) -> Float[Tensor, "N h w"]:
-    """Return logits of the masks at the stride of proposals."""
+    """Return the masks as logits at the stride of proposals."""
     if len(masks) == 0:
         return masks[:, ::MASK_STRIDE, ::MASK_STRIDE].float()
     return F.avg_pool2d(masks[None].float(), MASK_STRIDE)[0] - 0.5
 
 
 class NameRows(nn.Module):
-    """Rows of a word table in training: of the classifier, of the names, and of no object."""
+    """Trainable rows of a word table: classifier rows, name rows and "no object" rows."""
 
     classes: Tensor
 
@@ -118,12 +118,12 @@ class NameRows(nn.Module):
         self.nothing = nn.Parameter(torch.randn(num_nothing, classes.shape[1]) * 0.01)
 
     def rows(self) -> Float[Tensor, "R D"]:
-        """Return all rows: classes, names, no object."""
+        """Return all rows: classes, names, "no object"."""
         return torch.cat([self.classes + self.change, self.own, self.nothing])
 
 
 def classifier_rows(weight: Float[Tensor, "K C"], bias: Float[Tensor, " K"], *, width: int) -> Tensor:
-    """Return the rows of a classifier of the last features as rows for tokens of `width`."""
+    """Return the weight and bias of a classifier as rows for tokens of `width`."""
     rows = weight.new_zeros(len(weight), width)
     rows[:, : weight.shape[1]] = weight
     rows[:, -2] = bias / ONE
@@ -141,11 +141,11 @@ def name_stage(
     """Return the stage that fits `rows` to `tokens`.
 
     Args:
-        settings: numbers of the stage.
-        rows: what learns.
-        tokens: of all masks.
-        rows_of: the rows of each name.
-        device: where it learns.
+        settings: settings of the stage.
+        rows: the rows to train.
+        tokens: tokens of all masks.
+        rows_of: the row numbers of each name.
+        device: device to train on.
     """
     num_rows = len(rows.rows())
     member = torch.zeros(len(rows_of) + 1, num_rows, dtype=torch.bool)  # last: no object

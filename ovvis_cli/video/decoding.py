@@ -1,8 +1,7 @@
-"""Decoding video with PyAV: every frame that can be decoded, upright, as 8-bit RGB, with its time."""
+"""Decoding of video with PyAV: every decodable frame, upright, as 8-bit RGB, with its time."""
 
 from collections.abc import Iterator
 from fractions import Fraction
-from pathlib import Path
 from typing import cast
 
 import av
@@ -24,21 +23,23 @@ from ovvis_cli.video.container import (
     unread_streams,
 )
 from ovvis_cli.video.frames import Frame, RateOrigin, ReadReport, VideoInfo
-from ovvis_cli.video.inputs import display_name
+from ovvis_cli.video.location import Location
 from ovvis_cli.video.orientation import Orientation, orientation_of
 from ovvis_cli.video.selection import Selection
 from ovvis_cli.video.timing import DEFAULT_RATE, Timeline
 
-_KNOWN_SPACES = frozenset(int(space) for space in Colorspace)  # AVColorSpace numbers the same matrices alike
+_KNOWN_SPACES = frozenset(int(space) for space in Colorspace)  # AVColorSpace uses the same numbers
 _HD_HEIGHT_PX = 720
-_LOSS_TOLERANCE_S = 0.5  # where the header has a duration, but no count of frames
+_LOSS_TOLERANCE_S = 0.5  # if the header has a duration but no frame count
 
 
-def probe_video(location: str | Path, *, rate: Fraction | None = None) -> VideoInfo:
-    """Describes a video by its header and its first frame; `rate` is that of a raw stream, if given.
+def probe_video(location: Location, *, rate: Fraction | None = None) -> VideoInfo:
+    """Return the description of a video, from its header and first frame.
+
+    `rate` is the given frame rate of a raw stream.
 
     Raises:
-        VideoError: it cannot be opened, has no picture, or no frame of it can be decoded.
+        VideoError: the video cannot be opened, has no video stream, or no frame can be decoded.
     """
     with open_video(location) as video:
         frame = next(_decoded(video, report=ReadReport()))
@@ -68,11 +69,11 @@ def probe_video(location: str | Path, *, rate: Fraction | None = None) -> VideoI
 
 
 def read_video(
-    location: str | Path, *, selection: Selection, report: ReadReport, rate: Fraction | None = None
+    location: Location, *, selection: Selection, report: ReadReport, rate: Fraction | None = None
 ) -> Iterator[Frame]:
-    """Yields the selected frames; the others, up to the last, are decoded and counted, but not converted.
+    """Yield the selected frames; other frames are decoded and counted, but not converted to RGB.
 
-    Damage is counted in `report` and reading goes on behind it. `rate` is that of a raw stream, if given.
+    Damage is counted in `report` and skipped. `rate` is the given frame rate of a raw stream.
 
     Raises:
         VideoError: as `probe_video`.
@@ -97,7 +98,7 @@ def read_video(
 
 
 def _rate(video: OpenVideo, *, given: Fraction | None) -> tuple[Fraction | None, RateOrigin]:
-    """Average frames a second, and how it is known; None only where time stamps replace it."""
+    """Return the average frames per second and its origin; None only if there are time stamps."""
     stated = rate_of(video)
     if has_timestamps(video):
         return stated, "time stamps"
@@ -109,14 +110,14 @@ def _rate(video: OpenVideo, *, given: Fraction | None) -> tuple[Fraction | None,
 def _timed(
     video: OpenVideo, *, report: ReadReport, rate: Fraction | None
 ) -> tuple[float, Iterator[tuple[Fraction, Fraction, av.VideoFrame]]]:
-    """The usual time between frames, and every decodable frame with its time and offset, in seconds."""
+    """Return the usual frame interval, and an iterator of (time, offset, frame); times in seconds."""
     known_rate, origin = _rate(video, given=rate)
     step_s = 1 / (known_rate or DEFAULT_RATE)
     time_base = fraction(video.stream.time_base)
 
     def stamp_s(frame: av.VideoFrame) -> Fraction | None:
         stamp = frame.pts if frame.pts is not None else frame.dts
-        if stamp is None or origin in {"given", "assumed"}:  # stamps by FFmpeg's own assumption
+        if stamp is None or origin in {"given", "assumed"}:  # FFmpeg's time stamps are only assumptions
             return None
         return stamp * time_base - video.origin_s
 
@@ -126,7 +127,7 @@ def _timed(
 
 
 def _decoded(video: OpenVideo, *, report: ReadReport) -> Iterator[av.VideoFrame]:
-    """Yields every frame that can be decoded; raises VideoError when there is none."""
+    """Yield every frame that can be decoded. Raises VideoError if there is none."""
     num_frames = 0
     packets = video.container.demux(video.stream)
     flushed = False
@@ -134,7 +135,7 @@ def _decoded(video: OpenVideo, *, report: ReadReport) -> Iterator[av.VideoFrame]
         try:
             packet = next(packets, None)
         except av.error.FFmpegError as error:
-            report.add_error(error)  # the container is broken here: what the decoder still holds comes out
+            report.add_error(error)  # the container is damaged here: flush the decoder
             packet = None
         flushed = packet is None or packet.size == 0
         try:
@@ -148,22 +149,22 @@ def _decoded(video: OpenVideo, *, report: ReadReport) -> Iterator[av.VideoFrame]
         yield from frames
     if not num_frames:
         reason = f": {report.first_error}" if report.first_error else ""
-        name = display_name(video.location)
+        name = video.location.display_name
         raise VideoError(f"{name}: no frame could be decoded{reason}", hint="it is empty or damaged")
 
 
 def _rgb(frame: av.VideoFrame, *, reformatter: VideoReformatter) -> UInt8[np.ndarray, "H0 W0 3"]:
-    """Upright 8-bit RGB: deeper pictures are reduced, grey is spread, alpha is dropped.
+    """Convert a frame to upright 8-bit RGB: bit depth is reduced, grey expanded and alpha dropped.
 
-    Where a picture is transparent, the colours are those stored; high dynamic range is not tone-mapped.
+    Transparent pixels keep their stored color; high dynamic range is not tone-mapped.
     """
     space = int(frame.colorspace)
-    if space not in _KNOWN_SPACES:  # unspecified: what players assume
+    if space not in _KNOWN_SPACES:  # unspecified: use what players assume
         space = Colorspace.ITU709 if frame.height >= _HD_HEIGHT_PX else Colorspace.ITU601
     try:
         converted = reformatter.reformat(frame, format="rgb24", src_colorspace=space, threads=1)
     except (av.error.FFmpegError, ValueError) as error:
-        raise VideoError(f"pictures in {frame.format.name} cannot be turned into RGB: {error}") from error
+        raise VideoError(f"cannot convert frames from {frame.format.name} to RGB: {error}") from error
     return _orientation(frame).apply(cast(np.ndarray, converted.to_ndarray()))
 
 
@@ -177,7 +178,7 @@ def _duration_s(frame: av.VideoFrame) -> float:
 
 
 def _account_for_loss(video: OpenVideo, *, report: ReadReport, end_s: float, step_s: float) -> None:
-    """Compares what came with what the header promises; only called when everything was read."""
+    """Compare decoded frames with the header and report what is missing, after everything was read."""
     stream = video.stream
     if stream.frames and report.frames_decoded >= stream.frames:
         return

@@ -1,4 +1,4 @@
-"""What reading a video gives: its description, its frames, and an account of what could not be read."""
+"""Results of reading a video: its description, its frames, and a report of what could not be read."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -16,43 +16,43 @@ _MAX_NAMES_SHOWN = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoInfo:
-    """What is known of a source before it is read through; counts and durations are estimates from headers.
+    """Description of a source from its header and first frame; counts and durations are estimates.
 
-    Sizes are those of the upright picture in stored pixels: rotation is applied, the sample aspect ratio is
-    not (an anamorphic video stays as narrow as it is stored). `kind` is "stream" when the source cannot be
-    read twice. `rate_origin` says where the times of frames come from: time stamps of their own, a rate that
-    a raw stream states, the one given by the caller, or none of these.
+    Sizes are those of the upright frame in stored pixels: rotation is applied, the sample aspect ratio is not
+    (an anamorphic video keeps its stored width). `kind` is "stream" if the source cannot be read twice.
+    `rate_origin` says where frame times come from: time stamps, a rate that a raw stream states, a rate given
+    by the caller, or an assumed rate.
     """
 
     width: int
     height: int
     duration_s: float | None
     num_frames_estimate: int | None  # for progress only; frames are counted by decoding
-    average_rate: Fraction | None  # frames a second
+    average_rate: Fraction | None  # frames per second
     rate_origin: RateOrigin = "time stamps"
-    sample_aspect: Fraction = Fraction(1)  # width : height of an upright pixel as it is to be shown
-    time_base: Fraction | None  # unit of the source's own frame times, in seconds
+    sample_aspect: Fraction = Fraction(1)  # display width : height of an upright pixel
+    time_base: Fraction | None  # unit of the source's time stamps, in seconds
     rotation_deg: RotationDeg  # clockwise, already applied to width and height
     has_audio: bool
     codec: str
     kind: SourceKind
-    left_out: str = ""  # what of the source is not read, in words
+    left_out: str = ""  # message about streams of the source that are not read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
     """One decoded frame: upright, 8-bit RGB, contiguous, owned by the receiver."""
 
-    frame_index: int  # 0-based in decoded order of the whole source, whatever start and stride
+    frame_index: int  # 0-based in decoded order of the whole source, independent of start and stride
     time_s: float  # from the start of the source; strictly increasing
     image: UInt8[np.ndarray, "H0 W0 3"]
-    image_name: str | None = None  # file name of an image of a folder
-    offset_s: Fraction = Fraction(0)  # what `time_s` is later than its stamp, in recordings that were joined
+    image_name: str | None = None  # file name of an image in a folder
+    offset_s: Fraction = Fraction(0)  # `time_s` minus time stamp, in concatenated recordings
 
 
 @dataclass(slots=True, kw_only=True)
 class ReadReport:
-    """Account of one reading, filled while the frames come; complete when they end."""
+    """Counts of read and lost frames, filled while frames are read; complete after the last frame."""
 
     frames_decoded: int = 0
     expected_frames: int | None = None  # by the header
@@ -63,21 +63,21 @@ class ReadReport:
 
     @property
     def damaged(self) -> bool:
-        """Whether anything of the source was lost."""
+        """Whether any part of the source was lost."""
         return self.errors > 0 or self.lost_s > 0
 
     def add_error(self, error: BaseException) -> None:
-        """Counts one undecodable packet or image."""
+        """Count one undecodable packet or image."""
         self.errors += 1
         self.first_error = self.first_error or getattr(error, "strerror", None) or str(error)
 
     def add_damaged_image(self, name: str, error: BaseException) -> None:
-        """Counts an image file that cannot be read."""
+        """Count an image file that cannot be read."""
         self.add_error(error)
         self.damaged_images.append(name)
 
     def message(self) -> str:
-        """One line for the user, empty when nothing was lost."""
+        """Return one line for the user, or "" if nothing was lost."""
         if not self.damaged:
             return ""
         expected = f" of {self.expected_frames}" if self.expected_frames else ""

@@ -7,17 +7,15 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from ovvis_cli.errors import UsageError, VideoError
-from ovvis_cli.video.image_types import ImageType, image_type, quick_image_type
+from ovvis_cli.video.image_types import quick_image_type
+from ovvis_cli.video.location import IMAGE_SUFFIXES, Location, parse_location
 from ovvis_cli.video.natural_order import in_natural_order
 
 logger = logging.getLogger(__name__)
-
-LocationKind = Literal["file", "images", "animation", "camera", "url"]
 
 # fmt: off
 VIDEO_SUFFIXES = frozenset({
@@ -25,21 +23,15 @@ VIDEO_SUFFIXES = frozenset({
     ".wmv", ".asf", ".flv", ".f4v", ".3gp", ".3g2", ".ogv", ".mxf", ".vob", ".dv", ".nut", ".ivf", ".y4m",
     ".h264", ".264", ".avc", ".h265", ".265", ".hevc", ".obu", ".mjpeg", ".mjpg",
 })
-IMAGE_SUFFIXES = frozenset({
-    ".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".avif", ".jp2", ".gif",
-    ".apng",
-})
 # fmt: on
-_KINDS_BY_TYPE: dict[ImageType | None, LocationKind] = {"still": "images", "animation": "animation"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """One video to analyse."""
 
-    location: str  # path, URL or camera number, as `probe` and `read_frames` take it
+    location: Location
     name: str  # name of its result folder
-    kind: LocationKind
 
 
 def expand_inputs(inputs: Sequence[str]) -> list[Source]:
@@ -56,43 +48,13 @@ def expand_inputs(inputs: Sequence[str]) -> list[Source]:
     """
     if not inputs:
         raise UsageError("no input given", hint="name a video, a folder, a URL or a camera number")
-    once: dict[str, str] = {}
+    once: dict[str, Location] = {}
     for argument in inputs:
-        for location in _expand(argument):
+        for location in map(parse_location, _expand(argument)):
             first = once.setdefault(_identity(location), location)
             if first != location:
                 logger.warning("%s is the same as %s and is skipped", location, first)
-    return [
-        Source(location=location, name=default_name(location), kind=location_kind(location))
-        for location in once.values()
-    ]
-
-
-def location_kind(location: str | Path) -> LocationKind:
-    """Return how to open a location. A file is judged by its content, even if named like a camera or URL."""
-    path = Path(location)
-    if path.is_file():
-        return _KINDS_BY_TYPE.get(image_type(path), "file")
-    if path.is_dir() or (path.suffix.lower() in IMAGE_SUFFIXES and "://" not in str(location)):
-        return "images"
-    if isinstance(location, str) and not path.exists():
-        if location.isdecimal():
-            return "camera"
-        if "://" in location:
-            return "url"
-    return "file"
-
-
-def display_name(location: str | Path) -> str:
-    """Return the location as messages show it: the file name, or the URL without its password."""
-    kind = location_kind(location)
-    if kind == "camera":
-        return f"camera {location}"
-    if kind != "url":
-        return Path(location).name or str(location)
-    url = urlsplit(str(location))
-    host = url.netloc.rpartition("@")[2]
-    return urlunsplit((url.scheme, host, url.path, "", ""))
+    return [Source(location=location, name=default_name(location)) for location in once.values()]
 
 
 def images_of(folder: Path) -> list[Path]:
@@ -102,11 +64,10 @@ def images_of(folder: Path) -> list[Path]:
     return _files_with(folder, IMAGE_SUFFIXES)
 
 
-def no_such_file(location: str | Path) -> VideoError:
+def no_such_file(path: Path) -> VideoError:
     """Return the error for a missing file, with similar names as a hint."""
-    path = Path(location)
     if path.is_symlink():
-        return VideoError(f"{location}: broken link", hint=f"{path.readlink()} does not exist")
+        return VideoError(f"{path}: broken link", hint=f"{path.readlink()} does not exist")
     siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
     near = difflib.get_close_matches(path.name, siblings, n=2)
     if near:
@@ -115,7 +76,7 @@ def no_such_file(location: str | Path) -> VideoError:
         hint = "check the path"
     else:
         hint = f"the folder {path.parent} does not exist either"
-    return VideoError(f"{location}: no such file", hint=hint)
+    return VideoError(f"{path}: no such file", hint=hint)
 
 
 def no_media_in(folder: Path) -> VideoError:
@@ -166,20 +127,18 @@ def _files_with(folder: Path, suffixes: frozenset[str]) -> list[Path]:
     return in_natural_order(present, key=lambda entry: entry.name)
 
 
-def _identity(location: str) -> str:
-    is_local = location_kind(location) in {"file", "images", "animation"}
-    return str(Path(location).resolve()) if is_local else location
+def _identity(location: Location) -> str:
+    return str(location.path.resolve()) if location.is_local else location.text
 
 
-def default_name(location: str) -> str:
+def default_name(location: Location) -> str:
     """Return the default name of a location's result folder, taken from the path as given."""
-    kind = location_kind(location)
-    if kind == "camera":
+    if location.kind == "camera":
         return f"camera-{location}"
-    if kind == "url":
-        url = urlsplit(location)
+    if location.kind == "url":
+        url = urlsplit(location.text)
         return as_folder_name(Path(url.path).stem or url.hostname or "stream")
-    path = Path(location).absolute()
+    path = location.path.absolute()
     if path.name in {"", ".."}:
         path = path.resolve()
     return as_folder_name(path.name if path.is_dir() else path.stem)

@@ -10,14 +10,14 @@ from ovvis_cli.video.camera import probe_camera, read_camera
 from ovvis_cli.video.decoding import probe_video, read_video
 from ovvis_cli.video.frames import Frame, ReadReport, SourceKind, VideoInfo
 from ovvis_cli.video.images import probe_images, read_images
-from ovvis_cli.video.inputs import display_name, location_kind
+from ovvis_cli.video.location import Location, parse_location
 from ovvis_cli.video.prefetch import prefetch
 from ovvis_cli.video.selection import Selection
 
 __all__ = ["Frame", "ReadReport", "SourceKind", "VideoInfo", "probe", "read_frames", "prefetch"]
 
 
-def probe(location: str | Path, *, rate: Fraction | None = None) -> VideoInfo:
+def probe(location: str | Path | Location, *, rate: Fraction | None = None) -> VideoInfo:
     """Return the description of a video file, image folder, image, URL or camera; decodes one frame.
 
     `rate` is used if the source has no time stamps; `VideoInfo.rate_origin` says where the rate comes from.
@@ -25,19 +25,20 @@ def probe(location: str | Path, *, rate: Fraction | None = None) -> VideoInfo:
     Raises:
         VideoError: the source does not exist, is not a video, or no frame of it can be decoded.
     """
-    match location_kind(location):
+    source = parse_location(location)
+    match source.kind:
         case "images":
-            return probe_images(Path(location), rate=rate)
+            return probe_images(source.path, rate=rate)
         case "animation":
-            return probe_animation(Path(location), rate=rate)
+            return probe_animation(source.path, rate=rate)
         case "camera":
-            return probe_camera(int(str(location)))
+            return probe_camera(int(source.text))
         case "file" | "url":
-            return probe_video(location, rate=rate)
+            return probe_video(source, rate=rate)
 
 
 def read_frames(
-    location: str | Path,
+    location: str | Path | Location,
     *,
     start_s: float = 0.0,
     end_s: float | None = None,
@@ -67,20 +68,20 @@ def read_frames(
     """
     selection = Selection(start_s=start_s, end_s=end_s, stride=stride, skip_frames=skip_frames)
     report = ReadReport() if report is None else report
-    return _read(location, selection=selection, report=report, rate=rate)
+    return _read(parse_location(location), selection=selection, report=report, rate=rate)
 
 
 def _read(
-    location: str | Path, *, selection: Selection, report: ReadReport, rate: Fraction | None
+    source: Location, *, selection: Selection, report: ReadReport, rate: Fraction | None
 ) -> Iterator[Frame]:
-    match location_kind(location):
+    match source.kind:
         case "images":
-            yield from read_images(Path(location), selection=selection, report=report, rate=rate)
+            yield from read_images(source.path, selection=selection, report=report, rate=rate)
         case "animation":
-            yield from read_animation(Path(location), selection=selection, report=report, rate=rate)
+            yield from read_animation(source.path, selection=selection, report=report, rate=rate)
         case "camera":
-            yield from read_camera(int(str(location)), selection=selection, report=report)
+            yield from read_camera(int(source.text), selection=selection, report=report)
         case "file" | "url":
-            yield from read_video(location, selection=selection, report=report, rate=rate)
+            yield from read_video(source, selection=selection, report=report, rate=rate)
     if selection.is_empty:
-        raise UsageError(f"{display_name(location)}: no frame {selection}")
+        raise UsageError(f"{source.display_name}: no frame {selection}")

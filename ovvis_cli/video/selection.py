@@ -21,11 +21,12 @@ class Selection:
     ) -> None:
         if not start_s >= 0 or (end_s is not None and not end_s > start_s):
             raise UsageError(
-                f"--start {start_s:g} and --end {end_s} give no range", hint="0 <= start < end, in seconds"
+                f"--start {start_s:g} and --end {end_s} are not a valid range",
+                hint="0 <= start < end, in seconds",
             )
         if stride < 1:
             raise UsageError(
-                f"--stride {stride} is not possible", hint="1 takes every frame, 2 every second one"
+                f"--stride {stride} is not valid", hint="1 takes every frame, 2 every second one"
             )
         self._start_s = start_s
         self._end_s = end_s

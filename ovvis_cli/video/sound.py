@@ -1,4 +1,4 @@
-"""Carrying the sound of a source over into a written video: every track, in its order."""
+"""Copying of the sound of a source into a written video: all tracks, in order."""
 
 from __future__ import annotations  # PyAV's Packet is generic for type checkers only
 
@@ -16,7 +16,6 @@ from av.packet import Packet
 from av.stream import Disposition
 
 from ovvis_cli.video.container import OpenVideo, fraction
-from ovvis_cli.video.inputs import display_name
 from ovvis_cli.video.timing import Timeline
 
 logger = logging.getLogger(__name__)
@@ -24,20 +23,20 @@ logger = logging.getLogger(__name__)
 SoundMode = Literal["copied", "transcoded"]
 SoundPacket: TypeAlias = "Packet[AudioStream]"
 
-# those that players take in MP4
+# codecs that players support in MP4
 _COPIED_CODECS = frozenset({"aac", "mp3", "ac3", "eac3", "alac", "flac", "opus"})
 _AAC_RATES_HZ = frozenset({8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000})
 _AAC_RATE_HZ = 48_000
 _AAC_BITS_PER_CHANNEL = 96_000
-_PACKET_S = Fraction(1, 50)  # where a packet does not say how long it lasts
+_PACKET_S = Fraction(1, 50)  # assumed duration of a packet that does not state one
 _KEPT_METADATA = ("language", "title")
 
 
 class SoundTracks:
-    """The sound streams of a source as streams of the output, fed in step with the pictures.
+    """Sound streams of a source, written to the output in step with the video frames.
 
-    Packets are read only as far as the pictures have come, so that memory does not grow with the video. The
-    output streams are added at once: a container takes no new stream after its first packet.
+    Packets are read only up to the time of the video, so that memory does not grow with its length. All
+    output streams are added in advance, because a container accepts no new stream after its first packet.
     """
 
     def __init__(
@@ -51,7 +50,7 @@ class SoundTracks:
         self._output = output
         self._start_s = start_s
         self._end_s = end_s
-        self._offset_s: Fraction | None = Fraction(0)  # of the pictures; None when they have ended
+        self._offset_s: Fraction | None = Fraction(0)  # of the video frames; None after the last one
         self._waiting: SoundPacket | None = None
         self._num_damaged = 0
         streams = _usable_streams(source.container)
@@ -63,15 +62,15 @@ class SoundTracks:
 
     @property
     def modes(self) -> tuple[SoundMode, ...]:
-        """What becomes of each track."""
+        """Whether each track is copied or transcoded."""
         return tuple(track.mode for track in self._tracks.values())
 
     def follow(self, offset_s: Fraction) -> None:
-        """Notes by how much the pictures are later than their stamps: joined sound is moved as far."""
+        """Set by how much frame times exceed their time stamps; sound is shifted by the same amount."""
         self._offset_s = offset_s
 
     def mux_until(self, time_s: float | None) -> None:
-        """Writes the sound up to a time of the output; None for all that is left."""
+        """Write the sound up to a time of the output; None for all remaining sound."""
         if time_s is None:
             self._offset_s = None
         while True:
@@ -86,13 +85,13 @@ class SoundTracks:
             except (
                 av.error.ArgumentError,
                 av.error.InvalidDataError,
-            ):  # the packet's fault; a full disk is not
+            ):  # a damaged packet; other errors, such as a full disk, propagate
                 self._num_damaged += 1
         if time_s is None and self._num_damaged:
-            logger.warning("%d damaged pieces of sound are left out", self._num_damaged)
+            logger.warning("%d damaged sound packets are left out of the overlay", self._num_damaged)
 
     def _converted(self, source: OpenVideo, streams: list[AudioStream]) -> Iterator[SoundPacket | None]:
-        """Yields packets of the output from the packets in the range; None to wait for the pictures."""
+        """Yield output packets for the source packets in the range; None means wait for the video."""
         ended: set[int] = set()
         for time_s, packet in _timed(source, streams, offset_s=lambda: self._offset_s):
             if packet is None:
@@ -112,7 +111,7 @@ class SoundTracks:
     def _convert(self, packet: SoundPacket | None, *, track: _Track) -> Iterator[SoundPacket]:
         try:
             yield from track.convert(packet)
-        except (av.error.FFmpegError, ValueError):  # ValueError: the form of the sound changed
+        except (av.error.FFmpegError, ValueError):  # ValueError: the sound format changed
             self._num_damaged += 1
 
 
@@ -122,7 +121,7 @@ class _Track(Protocol):
     mode: SoundMode
 
     def convert(self, packet: SoundPacket | None) -> Iterator[SoundPacket]:
-        """Yields packets of the output for one of the source; for None, those that are left."""
+        """Yield the output packets for one source packet; for None, the remaining ones."""
         ...
 
 
@@ -156,10 +155,9 @@ class _TranscodedTrack:
             yield from self._target.encode(None)
 
     def _without_gaps(self, frame: av.AudioFrame) -> Iterator[av.AudioFrame]:
-        """Yields the frame at the place where the last one ended, as the encoder wants it.
+        """Yield the frame, placed directly after the last one, as the encoder requires.
 
-        A gap of a frame or more is filled with silence; a frame that lies wholly before that place is left
-        out.
+        A gap of one frame or more is filled with silence; a frame that ends before the last one is dropped.
         """
         rate, samples = frame.sample_rate, frame.samples
         place = None if frame.pts is None else round(frame.pts * fraction(frame.time_base) * rate)
@@ -201,9 +199,10 @@ def _keep_description(source: AudioStream, *, target: AudioStream) -> None:
 def _timed(
     source: OpenVideo, streams: list[AudioStream], *, offset_s: Callable[[], Fraction | None]
 ) -> Iterator[tuple[Fraction, SoundPacket | None]]:
-    """Yields the packets of all streams with their times on the clock of the pictures; damage ends them.
+    """Yield the packets of all streams with times on the video's clock; an error ends the iteration.
 
-    `offset_s` is the present offset of the pictures. At a join, None comes until the pictures are there.
+    `offset_s` returns the current offset of the video. Where recordings were joined, None is yielded until
+    the video has reached that point.
     """
     timelines: dict[int, Timeline[SoundPacket]] = {}
     try:
@@ -226,7 +225,7 @@ def _timed(
 
 
 def _usable_streams(container: InputContainer) -> list[AudioStream]:
-    """The sound streams that are known how to be decoded and have a sound header."""
+    """Return the sound streams that have a decoder and a valid header."""
     return [
         stream
         for stream in container.streams.audio
@@ -237,8 +236,8 @@ def _usable_streams(container: InputContainer) -> list[AudioStream]:
 
 
 def _warn_of_losses(source: OpenVideo, *, num_kept: int) -> None:
-    """Says which sound and subtitles the written video will lack."""
-    name = display_name(source.location)
+    """Log a warning about sound and subtitle tracks that the written video will lack."""
+    name = source.location.display_name
     losses = {
         "undecodable sound": len(source.container.streams.audio) - num_kept,
         "subtitle": len(source.container.streams.subtitles),
@@ -250,7 +249,7 @@ def _warn_of_losses(source: OpenVideo, *, num_kept: int) -> None:
 
 
 def _add_aac_stream(output: OutputContainer, *, like: AudioStream) -> AudioStream:
-    """An AAC stream for transcoding; more than two channels are mixed down to stereo."""
+    """Add an AAC stream for transcoding; more than two channels are mixed down to stereo."""
     rate = like.codec_context.sample_rate
     num_channels = min(like.codec_context.channels, 2)
     stream = output.add_stream(

@@ -1,4 +1,4 @@
-"""Writing the overlay video: H.264 in MP4 that plays everywhere, with the source's frame times and sound."""
+"""Writing of the overlay video: widely playable H.264 in MP4, with the source's frame times and sound."""
 
 import contextlib
 import errno
@@ -27,12 +27,12 @@ from jaxtyping import UInt8
 from ovvis_cli.errors import OvvisError, ResourceError, VideoError
 from ovvis_cli.video.container import OpenVideo, fraction, open_video, rate_of
 from ovvis_cli.video.decoding import probe_video
-from ovvis_cli.video.inputs import location_kind
+from ovvis_cli.video.location import Location, parse_location
 from ovvis_cli.video.sound import SoundMode, SoundTracks
 
-_TIME_BASE = Fraction(1, 90_000)  # where no source gives one; that of MPEG, finer than any frame rate
+_TIME_BASE = Fraction(1, 90_000)  # default without a source; MPEG's, finer than any frame rate
 _RATE = Fraction(25)
-# swscale's default cuts off instead, which darkens
+# swscale truncates by default, which darkens the image
 _ROUNDED = (
     Interpolation.BILINEAR
     | Interpolation.ACCURATE_RND
@@ -44,12 +44,11 @@ _DISK_FULL = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errn
 
 
 class OverlayWriter:
-    """A video being written; use it as a context manager.
+    """Video writer; use it as a context manager.
 
-    The file appears under its name only when the block ends well: until then it is PATH.part, which an
-    exception removes. Frame times are kept to the source's own time base, so a variable frame rate stays.
-    H.264 as players want it (yuv420p) has even sizes only: an odd picture is extended by one pixel, repeating
-    its edge.
+    The file is written as PATH.part and renamed when the block succeeds; an exception removes it. Frame times
+    use the source's time base, so a variable frame rate is preserved. The pixel format that players support
+    (yuv420p) needs even sizes: an odd frame is padded by one pixel, repeating its edge.
     """
 
     def __init__(
@@ -58,27 +57,27 @@ class OverlayWriter:
         *,
         width: int,
         height: int,
-        source: str | Path | None = None,
+        source: str | Path | Location | None = None,
         start_s: float = 0.0,
         end_s: float | None = None,
         sample_aspect: Fraction | None = None,
     ) -> None:
-        """Prepares a writer for upright pictures of one size.
+        """Create a writer for upright frames of one size.
 
         Args:
-            path: The MP4 file to make; its folder exists.
-            width: Of every picture, in pixels.
-            height: Of every picture, in pixels.
-            source: What was read, for its sound and its time base; it is opened a second time, so None for a
-                live stream.
-            start_s: Time in the source that becomes zero in the file.
-            end_s: Where the sound ends, in the source's time; None for its whole length.
-            sample_aspect: Width : height of a pixel as it is to be shown; None for that of the source.
+            path: the MP4 file to write; its folder must exist.
+            width: width of every frame, in pixels.
+            height: height of every frame, in pixels.
+            source: the source, for its sound and time base; it is opened a second time, so None for a live
+                stream.
+            start_s: time in the source that becomes zero in the file.
+            end_s: end of the sound, in the source's time; None for its whole length.
+            sample_aspect: display width : height of a pixel; None for that of the source.
         """
         self._path = path
         self._part_path = path.with_name(path.name + ".part")
         self._hw = (height, width)
-        self._source = source
+        self._source = None if source is None else parse_location(source)
         self._start_s = Fraction(start_s)
         self._end_s = None if end_s is None else Fraction(end_s)
         self._sample_aspect = sample_aspect
@@ -93,14 +92,14 @@ class OverlayWriter:
 
     @property
     def sound(self) -> tuple[SoundMode, ...]:
-        """What became of each sound track of the source that is in the file."""
+        """Whether each sound track in the file was copied or transcoded."""
         return self._sound.modes if self._sound else ()
 
     def __enter__(self) -> Self:
-        """Opens the files.
+        """Open the files.
 
         Raises:
-            VideoError: the file cannot be written there, or the source cannot be read.
+            VideoError: the file cannot be written, or the source cannot be read.
             ResourceError: the disk is full.
         """
         try:
@@ -113,12 +112,12 @@ class OverlayWriter:
     def write(
         self, image: UInt8[np.ndarray, "H0 W0 3"], *, time_s: float, offset_s: Fraction = Fraction(0)
     ) -> None:
-        """Adds a picture, shown from `time_s` of the source on; times must increase.
+        """Write a frame that is shown from time `time_s` of the source; times must increase.
 
-        `offset_s` is that of `Frame`, by which the sound of joined recordings stays with the pictures.
+        `offset_s` is that of `Frame`; it keeps the sound of joined recordings in sync.
 
         Raises:
-            ValueError: the picture has another size.
+            ValueError: the frame has another size.
             VideoError: the file cannot be written.
             ResourceError: the disk is full.
         """
@@ -138,7 +137,7 @@ class OverlayWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Completes the file, or removes what there is of it after an exception."""
+        """Complete the file, or remove the partial file after an exception."""
         try:
             if kind is None:
                 self._finish()
@@ -170,10 +169,10 @@ class OverlayWriter:
                 source=video, output=self._output, start_s=self._start_s, end_s=self._end_s
             )
         with self._translated_errors():
-            self._output.start_encoding()  # opens the file now, so that an unwritable place is known
+            self._output.start_encoding()  # opens the file now, to detect an unwritable folder early
 
     def _opened_source(self) -> OpenVideo | None:
-        if self._source is None or location_kind(self._source) not in {"file", "url"}:
+        if self._source is None or self._source.kind not in {"file", "url"}:
             return None
         video = self._open.enter_context(open_video(self._source))
         self._time_base = fraction(video.stream.time_base) or _TIME_BASE
@@ -201,7 +200,7 @@ class OverlayWriter:
 
     def _mux_pictures(self, frame: av.VideoFrame | None) -> None:
         for packet in self._stream.encode(frame):
-            packet.duration = packet.duration or self._step  # else the last picture would last no time
+            packet.duration = packet.duration or self._step  # otherwise the last frame would have no duration
             self._output.mux(packet)
 
     def _finish(self) -> None:
@@ -216,7 +215,7 @@ class OverlayWriter:
 
     def _discard(self) -> None:
         self._open.close()
-        with contextlib.suppress(OSError):  # it may never have been made
+        with contextlib.suppress(OSError):  # it may not exist
             self._part_path.unlink()
 
     def _close_quietly(self) -> None:
@@ -232,7 +231,8 @@ class OverlayWriter:
         except (av.error.FFmpegError, OSError) as error:
             if error.errno in _DISK_FULL:
                 raise ResourceError(
-                    f"{self._path}: the disk is full", hint="free some space; the same command carries on"
+                    f"{self._path}: the disk is full",
+                    hint="free some space and run the same command to resume",
                 ) from error
             reason = os.strerror(error.errno) if error.errno and 0 < error.errno < 200 else str(error)
             raise VideoError(

@@ -1,1 +1,1 @@
-"""The names that are asked for: where they come from, what they mean, what they are told apart from."""
+"""Vocabularies: requested class names, category tables, distractors and text embeddings."""

@@ -1,8 +1,8 @@
-"""Text embeddings kept on disk: a second run with the same names starts at once.
+"""Disk cache of text embeddings, so that a second run with the same names starts faster.
 
-One safetensors file a list of names, named by the hash of everything the embeddings depend on, so nothing
-ever has to be invalidated. Files are written under a temporary name and renamed. The cache only ever saves
-time: whatever goes wrong with it is logged and the embeddings are computed.
+There is one safetensors file per list of names. It is named by the hash of everything that the embeddings
+depend on, so no entry ever becomes invalid. Files are written under a temporary name and renamed. Any error
+of the cache is logged, and the embeddings are computed instead.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-_FORMAT = "1"  # enters the hash; to be raised when the meaning of a stored row changes
+_FORMAT = "1"  # part of the hash; increase it when the meaning of a stored row changes
 _TENSOR = "class_embeds"
 _MAX_FILES = 256
 _UNIT_TOLERANCE = 1e-3
@@ -29,8 +29,9 @@ logger = logging.getLogger(__name__)
 
 
 class TextCache:
-    """Class embeddings by content. `folder` defaults to the user's cache directory and is made when first
-    written.
+    """Cache of class embeddings in `folder`, by default in the user's cache directory.
+
+    The folder is created on the first write.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -44,8 +45,9 @@ class TextCache:
         weights_hash: str,
         encode: Callable[[Sequence[str]], Float[Tensor, "K D"]],
     ) -> Float[Tensor, "K D"]:
-        """Embeddings of `names`, float32 on the CPU: from disk, or from `encode(names)` and then kept on
-        disk.
+        """Return the embeddings of `names`, float32 on the CPU, from disk or from `encode(names)`.
+
+        Newly encoded embeddings are written to disk.
         """
         path = (
             self.folder / f"{_content_key(names, templates=templates, weights_hash=weights_hash)}.safetensors"
@@ -67,18 +69,18 @@ class TextCache:
                 Path(partial).replace(path)
             finally:
                 Path(partial).unlink(missing_ok=True)
-            self._forget_oldest()
+            self._remove_oldest()
         except (OSError, SafetensorError) as error:
-            logger.warning("text embeddings are not kept: cannot write %s: %s", path, error)
+            logger.warning("text embeddings are not cached: cannot write %s: %s", path, error)
 
-    def _forget_oldest(self) -> None:
+    def _remove_oldest(self) -> None:
         files = sorted(self.folder.glob("*.safetensors"), key=lambda file: file.stat().st_mtime, reverse=True)
         for file in files[_MAX_FILES:]:
             file.unlink(missing_ok=True)
 
 
 def hash_weights(module: nn.Module) -> str:
-    """Hex digest of a module's parameters: names, shapes, types and values."""
+    """Return the hex digest of a module's state: names, shapes, types and values."""
     digest = hashlib.sha256()
     for name, value in sorted(module.state_dict().items()):
         digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
@@ -92,7 +94,7 @@ def _content_key(names: Sequence[str], *, templates: Sequence[str], weights_hash
 
 
 def _read(path: Path, *, num_names: int) -> Float[Tensor, "K D"] | None:
-    """The stored embeddings, or None when there are none or they cannot be right."""
+    """Return the stored embeddings, or None if there are none or they are invalid."""
     if not path.exists():
         return None
     try:

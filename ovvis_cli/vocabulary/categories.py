@@ -59,7 +59,7 @@ def table_name(text: str) -> TableName:
     for name in TABLE_NAMES:
         if name == text.casefold():
             return name
-    raise UsageError(f"no vocabulary named '{text}'", hint=f"one of {', '.join(TABLE_NAMES)}")
+    raise UsageError(f"unknown vocabulary '{text}'", hint=f"one of {', '.join(TABLE_NAMES)}")
 
 
 @cache

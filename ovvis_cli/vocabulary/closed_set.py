@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from ovvis_cli.errors import VocabularyError
 from ovvis_cli.vocabulary.categories import load_table, table_name
 from ovvis_cli.vocabulary.names import Vocabulary
-from ovvis_cli.vocabulary.words import fold, spellings
+from ovvis_cli.vocabulary.words import fold, prompt_text, spellings
 
 _NUM_SHOWN = 8
 
@@ -34,4 +34,6 @@ def class_columns(vocabulary: Vocabulary, *, model_name: str, closed_set: str) -
 
 def _column(name: str, *, columns: Mapping[str, int]) -> int | None:
     """The column of a name or of its singular; None where the head has neither."""
-    return next((columns[text] for text in (fold(name), *spellings(name)) if text in columns), None)
+    return next(
+        (columns[text] for text in (fold(name), *spellings(prompt_text(name))) if text in columns), None
+    )

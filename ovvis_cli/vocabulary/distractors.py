@@ -1,8 +1,9 @@
-"""What else a proposal may be: the names that the asked ones have to win against.
+"""Distractors: class names that are scored together with the requested ones.
 
-With only "dog" and "skateboard" asked, a softmax over the two would call a cat a dog. So each proposal is
-scored against the asked names and distractors together. A distractor must never mean what was asked (a puppy
-is a dog, and a dog is an animal), or it would take the asked name's share.
+If only "dog" and "skateboard" are requested, a softmax over the two would label a cat as a dog. So each
+proposal is scored against the requested names and distractors together. A distractor must not overlap in
+meaning with a requested name (a puppy is a dog, and a dog is an animal), or it would take part of that name's
+probability.
 """
 
 from collections.abc import Sequence
@@ -17,14 +18,14 @@ from ovvis_cli.vocabulary.taxonomy import Taxonomy, general_taxonomy
 from ovvis_cli.vocabulary.words import readings, spellings
 
 MAX_COSINE = 0.85
-"""Distractors more similar than this to an asked name (centred cosine of the embeddings) are left out."""
+"""Distractors more similar than this to a requested name (centred cosine of embeddings) are dropped."""
 
 _MIN_ROWS_TO_CENTRE = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClosedName:
-    """A name of a closed world, in which every object has exactly one name; synonyms mean the same."""
+    """A name in a closed world, in which every object has exactly one name, and the synonyms of the name."""
 
     name: str
     synonyms: tuple[str, ...] = ()
@@ -37,15 +38,15 @@ def diorama_world() -> tuple[ClosedName, ...]:
 
 
 def general_names() -> tuple[str, ...]:
-    """The built-in general vocabulary, some 350 everyday things and surroundings, in a fixed order."""
+    """Return the built-in general vocabulary, about 350 everyday nouns, in a fixed order."""
     return tuple(concept.names[0] for concept in general_taxonomy().concepts if not concept.is_group)
 
 
 def general_distractors(asked: Sequence[str]) -> tuple[str, ...]:
-    """General names that are not, do not contain and are not part of anything asked.
+    """Return the general names that do not mean, contain or form part of a requested name.
 
-    An asked name is understood by its own listing ("hot dog"), its singular or its head noun ("police car" as
-    car); of a name that is not understood only the equal one is left out.
+    A requested name is looked up as it is ("hot dog"), in the singular, and by its head noun ("police car" as
+    car). For a name that is not found, only the identical name is excluded.
     """
     taxonomy = general_taxonomy()
     excluded = taxonomy.overlapping(frozenset().union(*(taxonomy.meanings(name) for name in asked)))
@@ -57,10 +58,10 @@ def general_distractors(asked: Sequence[str]) -> tuple[str, ...]:
 
 
 def closed_distractors(asked: Sequence[str], *, world: Sequence[ClosedName]) -> tuple[str, ...]:
-    """Names of a closed world that none of the asked names stands for.
+    """Return the names of a closed world that do not match any requested name.
 
-    An asked name that the world knows stands for that one alone, as names there exclude each other. Any other
-    ("pet", "brown dog") stands for whatever it overlaps with in the general vocabulary.
+    A requested name that is in the world matches only itself, because names of the world exclude each other.
+    Any other name ("pet", "brown dog") matches whatever it overlaps with in the general vocabulary.
     """
     listed = {
         reading: entry.name
@@ -85,10 +86,10 @@ def distant_from(
     *,
     max_cosine: float = MAX_COSINE,
 ) -> Bool[Tensor, " K"]:
-    """Which distractors are unlike all asked names; catches synonyms that no table lists.
+    """Return which distractors are dissimilar to all requested names; finds synonyms that no table lists.
 
-    Text embeddings of one CLIP model share a large common part (any two names are alike by 0.7 and more), so
-    their mean is taken out first, where there are enough rows to tell it.
+    Text embeddings of one CLIP model share a large common component (the cosine of any two names is 0.7 or
+    more), so their mean is subtracted first if there are enough rows to estimate it.
     """
     everything = torch.cat([asked_embeds, distractor_embeds]).float()
     if len(everything) >= _MIN_ROWS_TO_CENTRE:
@@ -102,7 +103,7 @@ def _overlapping_names(
     name: str, *, world: Sequence[ClosedName], taxonomy: Taxonomy, listed: dict[str, str]
 ) -> set[str]:
     meanings = taxonomy.meanings(name)
-    if not meanings:  # unknown to the table: at least its head noun may be a name of the world
+    if not meanings:  # not in the table, but its head noun may be a name of the world
         return {listed[reading] for reading in readings(name) if reading in listed}
     overlapping = taxonomy.overlapping(meanings)
     return {entry.name for entry in world if taxonomy.meanings(entry.name) & overlapping}

@@ -1,4 +1,4 @@
-"""The vocabulary as CLIP sees it: embeddings of the asked names, followed by those of the distractors."""
+"""Embedding of a vocabulary with CLIP's text encoder: the requested names, then the distractors."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from ovvis_models.text.vocabulary import Progress, encode_vocabulary
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbeddedVocabulary:
-    """A vocabulary ready for scoring; rows of `class_embeds` are the asked names, then the distractors."""
+    """An embedded vocabulary; rows of `class_embeds` are the requested names, then the distractors."""
 
     vocabulary: Vocabulary
     distractors: tuple[str, ...]
@@ -33,16 +33,16 @@ class EmbeddedVocabulary:
 
     @property
     def num_asked(self) -> int:
-        """Number of leading rows that were asked for."""
+        """Number of leading rows that belong to requested names."""
         return len(self.vocabulary)
 
 
 class VocabularyEmbedder:
-    """Embeds vocabularies with one text tower, through the cache.
+    """Embedder of vocabularies with one text tower and a disk cache.
 
-    `world` is the closed world that the tower knows, if it knows no more (the embedded model): its names are
-    then the distractors. Otherwise these come from the general vocabulary. `progress` is told of prompts as
-    they are encoded, not when all is in the cache.
+    `world` is the closed world of a tower that was trained on nothing else (the embedded models); its names
+    are then the distractors. Otherwise distractors come from the general vocabulary. `progress` is called
+    while prompts are encoded; it is not called if all of them are cached.
     """
 
     def __init__(
@@ -68,13 +68,13 @@ class VocabularyEmbedder:
         distractors: bool = True,
         asked_embeds: Float[Tensor, "K D"] | None = None,
     ) -> EmbeddedVocabulary:
-        """Return the vocabulary's embeddings, or those given, followed by fitting distractors if wanted."""
+        """Return the vocabulary's embeddings, or `asked_embeds`, followed by distractors if requested."""
         if asked_embeds is None:
             asked_embeds = self._encode(self._prompts(vocabulary))
         if not distractors:
             return EmbeddedVocabulary(vocabulary=vocabulary, distractors=(), class_embeds=asked_embeds)
         candidates, chosen = self._candidates(vocabulary.names)
-        candidate_embeds = self._encode(candidates)  # the same list in every run: encoded once, then cached
+        candidate_embeds = self._encode(candidates)  # the same list in every run, so that it is cached
         is_chosen = torch.tensor([name in chosen for name in candidates])
         keep = is_chosen & distant_from(asked_embeds, candidate_embeds)
         return EmbeddedVocabulary(
@@ -84,14 +84,14 @@ class VocabularyEmbedder:
         )
 
     def _prompts(self, vocabulary: Vocabulary) -> tuple[str, ...]:
-        """The names in the spelling that the text tower has read."""
+        """Return the prompts in the spelling that the text tower was trained on."""
         if self._world is None:
             return vocabulary.prompts
         known = known_words(self._world)
         return tuple(known.spelled(prompt) for prompt in vocabulary.prompts)
 
     def _candidates(self, asked: Sequence[str]) -> tuple[tuple[str, ...], frozenset[str]]:
-        """All names that may ever be distractors, and those that may with these names asked."""
+        """Return all candidate distractors, and those that are allowed for the requested names."""
         if self._world is None:
             return general_names(), frozenset(general_distractors(asked))
         names = tuple(entry.name for entry in self._world)

@@ -1,5 +1,6 @@
 """The vocabulary of one run: from the command line, a file, or a data set's table."""
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +8,9 @@ from pathlib import Path
 from ovvis_cli.choices import TableName
 from ovvis_cli.errors import UsageError, VocabularyError
 from ovvis_cli.vocabulary.categories import CategoryTable, load_table, table_name
+from ovvis_cli.vocabulary.classes_file import names_of_text
 from ovvis_cli.vocabulary.words import fold, prompt_text
+from ovvis_models.errors import printable
 
 MAX_NAME_LENGTH = 200
 
@@ -34,7 +37,7 @@ class Vocabulary:
             return self.category_ids.index(category_id)
         except ValueError:
             raise VocabularyError(
-                f"no category {category_id} among the {len(self)} of the vocabulary"
+                f"category {category_id} is not among the {len(self)} of the vocabulary"
             ) from None
 
 
@@ -66,32 +69,37 @@ def parse_classes(text: str) -> Vocabulary:
 
 
 def read_classes_file(path: Path) -> Vocabulary:
-    """The vocabulary of a UTF-8 file with a name a line; blank lines and lines starting with # are skipped.
+    """The vocabulary of a UTF-8 file: one name on each line, or a JSON or YAML list.
+
+    Blank lines and lines starting with # are skipped.
 
     Raises:
-        VocabularyError: the file cannot be read or is no text; or as `vocabulary_of_names`.
+        VocabularyError: the file cannot be read, is not a text or in another syntax; or as
+            `vocabulary_of_names`.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise VocabularyError(f"{path} is not a text file", hint="one class name a line, in UTF-8") from error
+        raise VocabularyError(
+            f"{path} is not a text file", hint="one class name on each line, in UTF-8"
+        ) from error
     except OSError as error:
         raise VocabularyError(f"cannot read class names from {path}: {error.strerror}") from error
-    lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
-    if not lines:
-        raise VocabularyError(f"no class names in {path}", hint="one class name a line")
-    return vocabulary_of_names(lines, where=str(path))
+    names = names_of_text(text, where=str(path))
+    if not names:
+        raise VocabularyError(f"no class names in {path}", hint="one class name on each line")
+    return vocabulary_of_names(names, where=str(path))
 
 
 def vocabulary_of_names(names: Iterable[str], *, where: str = "the class names") -> Vocabulary:
-    """The vocabulary of names as given, stripped of outer and repeated spaces.
+    """The vocabulary of names as given, stripped of outer and repeated spaces, in Unicode's composed form.
 
     Names are the same that differ in case, spaces, `_` or `-` only.
 
     Raises:
         VocabularyError: there are none, or one is empty, unprintable, longer than 200 characters or repeated.
     """
-    clean = tuple(" ".join(name.split()) for name in names)
+    clean = tuple(unicodedata.normalize("NFC", " ".join(name.split())) for name in names)
     if not clean:
         raise VocabularyError(f"no class names in {where}")
     seen: dict[str, int] = {}
@@ -130,7 +138,7 @@ def _check_name(name: str, *, position: int, where: str) -> None:
         raise VocabularyError(
             f"class name {position} in {where} is empty", hint="look for a doubled or trailing comma"
         )
-    if not name.isprintable():
+    if printable(name) != name:
         raise VocabularyError(f"class name {position} in {where} holds unprintable characters")
     if len(name) > MAX_NAME_LENGTH:
         raise VocabularyError(

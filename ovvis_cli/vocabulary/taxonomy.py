@@ -1,4 +1,4 @@
-"""Which everyday nouns mean nearly the same, or contain one another: the table behind the distractors."""
+"""Taxonomy of everyday nouns (synonyms, kinds, parts), from which distractors are chosen."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,32 +11,30 @@ from ovvis_cli.vocabulary.words import readings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Concept:
-    """One meaning: its names (near-synonyms, the first is the usual one) and what it is a kind of."""
+    """One meaning: its names (near-synonyms, the most common one first) and its ancestors."""
 
     names: tuple[str, ...]
     ancestors: frozenset[int]  # indices of wider concepts, up to the root
-    is_group: bool  # a collective such as "vehicle", never shown to the networks
+    is_group: bool  # a collective such as "vehicle", never used as a distractor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taxonomy:
-    """A tree of concepts, and what goes across it: loose groups ("pet") and parts ("face" of a person)."""
+    """A tree of concepts, with groups across the tree ("pet") and parts ("face" of a person)."""
 
     concepts: tuple[Concept, ...]
     by_name: Mapping[str, frozenset[int]]  # a name may have several meanings
     parts: Mapping[int, frozenset[int]]
 
     def meanings(self, name: str) -> frozenset[int]:
-        """Concepts that a name stands for by itself, its singular or its head noun; empty if unknown."""
+        """Return the concepts of a name, of its singular or of its head noun; empty if unknown."""
         for reading in readings(name):
             if reading in self.by_name:
                 return self.by_name[reading]
         return frozenset()
 
     def overlapping(self, meanings: Iterable[int]) -> frozenset[int]:
-        """Concepts that an instance of one of `meanings` might be called too: the same, wider, narrower,
-        parts.
-        """
+        """Return the concepts that overlap with `meanings`: the same, wider, narrower, parts and wholes."""
         given = frozenset(meanings)
         wider = frozenset(index for meaning in given for index in self.concepts[meaning].ancestors)
         narrower = frozenset(i for i, concept in enumerate(self.concepts) if concept.ancestors & given)
@@ -47,7 +45,7 @@ class Taxonomy:
 
 @cache
 def general_taxonomy() -> Taxonomy:
-    """The built-in table of everyday nouns (`tables/general.json`)."""
+    """Return the built-in taxonomy of everyday nouns (`tables/general.json`)."""
     text = (resources.files("ovvis_cli.vocabulary") / "tables" / "general.json").read_text(encoding="utf-8")
     content = json.loads(text)
     return build_taxonomy(content["tree"], over=content["over"], parts=content["parts"])
@@ -56,21 +54,21 @@ def general_taxonomy() -> Taxonomy:
 def build_taxonomy(
     tree: Sequence[object], *, over: Mapping[str, list[str]], parts: Mapping[str, list[str]]
 ) -> Taxonomy:
-    """The table from its written form.
+    """Build a taxonomy from its JSON form.
 
-    A node of `tree` is a text `name|synonym|...`, or a dict from such a text to the list of its child nodes;
-    a leading `*` marks a group. `over` adds groups across the tree (name -> members), `parts` lists parts of
-    wholes.
+    A node of `tree` is a string `name|synonym|...`, or a dict from such a string to the list of its child
+    nodes; a leading `*` marks a group. `over` adds groups across the tree (name -> members); `parts` lists
+    the parts of wholes.
 
     Raises:
-        TypeError: a node is neither text nor dict.
+        TypeError: a node is neither a string nor a dict.
     """
     concepts: list[Concept] = []
 
     def add(nodes: Iterable[object], ancestors: frozenset[int]) -> None:
         for node in nodes:
             if not isinstance(node, str | dict):
-                raise TypeError(f"a node of the taxonomy must be text or dict, not {node!r}")
+                raise TypeError(f"a node of the taxonomy must be a string or a dict, not {node!r}")
             for written, children in ({node: []} if isinstance(node, str) else node).items():
                 names = tuple(written.removeprefix("*").split("|"))
                 is_group = written.startswith("*")

@@ -1,4 +1,4 @@
-"""Words that a model has a table of: which rows each means, and what to tell of the others."""
+"""Word lists: the table rows of each word that a model knows, and warnings about unknown words."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -6,27 +6,35 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-from ovvis_cli.vocabulary.words import readings, spellings
+from ovvis_cli.vocabulary.words import compact, readings, spellings
 
 _MAX_SHOWN = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WordList:
-    """Rows of a table by word; a word may mean many rows ("dog": each breed), and rows have many words."""
+    """Table rows by word. A word may have many rows ("dog": each breed), and a row many words."""
 
     row_names: tuple[str, ...]
     rows_of: Mapping[str, frozenset[int]]  # by folded word
+    words: Mapping[str, str]  # the folded words by their compact spelling
 
     def reading(self, name: str) -> str | None:
-        """Return the word that a name is read as: itself, its singular or its head noun; None if unknown."""
-        return next((reading for reading in readings(name) if reading in self.rows_of), None)
+        """Return the listed word for a name: itself, its singular or its head noun; None if unknown.
+
+        Hyphens, accents and spaces within a compound make no difference: `skate boards` is `skateboard`.
+        """
+        whole = (
+            word for spelling in spellings(name) for word in (spelling, self.words.get(compact(spelling)))
+        )
+        candidates = (*whole, *readings(name))
+        return next((word for word in candidates if word in self.rows_of), None)
 
     def rows(self, names: Sequence[str]) -> list[tuple[int, ...]]:
-        """Return the rows of each name, ascending; none for an unknown one.
+        """Return the rows of each name in ascending order; an empty tuple for an unknown name.
 
-        Where one name means a part of another ("dog" and "animal"), the rows of that part are its own, so
-        that the narrower name wins.
+        If one name is narrower than another ("dog" and "animal"), their common rows belong to the narrower
+        name only.
         """
         meanings = [self._meaning(name) for name in names]
         own = []
@@ -36,10 +44,10 @@ class WordList:
         return own
 
     def listed(self, name: str, *, among: Sequence[str]) -> str:
-        """Return which of some words means the same as a name: `human` is `person`.
+        """Return the word in `among` that has the same rows as a name, such as `person` for `human`.
 
         Raises:
-            KeyError: none does.
+            KeyError: no word has the same rows.
         """
         meaning = self._meaning(name)
         for word in (name, *among):
@@ -48,25 +56,30 @@ class WordList:
         raise KeyError(f"no word means the same as {name!r}")
 
     def warnings(self, names: Sequence[str], *, model_name: str) -> list[str]:
-        """Return what a user should know about these names, one line each; often there is nothing."""
+        """Return warnings about names that the model cannot interpret exactly, one line each."""
         lines = []
         unknown = [name for name in names if self.reading(name) is None]
         if unknown:
-            lines.append(f"{model_name} does not know these words and finds none of them: {_shown(unknown)}")
+            lines.append(
+                f"{model_name} never read these words in training and cannot find them: {_shown(unknown)}"
+            )
         heads = [
             f"{name} as {reading}"
             for name in names
-            if (reading := self.reading(name)) is not None and reading not in spellings(name)
+            if (reading := self.reading(name)) is not None and not self._is_whole(name, reading)
         ]
         if heads:
-            lines.append(f"{model_name} reads only the last word of these: {_shown(heads)}")
+            lines.append(f"{model_name} uses only the head noun of these names: {_shown(heads)}")
         by_rows: dict[frozenset[int], list[str]] = {}
         for name in names:
             by_rows.setdefault(self._meaning(name), []).append(name)
         same = [" = ".join(equal) for rows, equal in by_rows.items() if rows and len(equal) > 1]
         if same:
-            lines.append(f"{model_name} cannot tell these names apart, they share a score: {_shown(same)}")
+            lines.append(f"{model_name} cannot distinguish these names, they share a score: {_shown(same)}")
         return lines
+
+    def _is_whole(self, name: str, reading: str) -> bool:
+        return compact(reading) in map(compact, spellings(name))
 
     def _meaning(self, name: str) -> frozenset[int]:
         reading = self.reading(name)
@@ -75,20 +88,21 @@ class WordList:
 
 @cache
 def word_list(table: str) -> WordList:
-    """Return the packaged list of a table of words (`tables/TABLE.json`)."""
+    """Return the packaged word list of a table (`tables/TABLE.json`)."""
     file = resources.files("ovvis_cli.vocabulary") / "tables" / f"{table}.json"
     content = json.loads(file.read_text(encoding="utf-8"))
     return WordList(
         row_names=tuple(content["rows"]),
         rows_of={word: parse_rows(text) for word, text in content["words"].items()},
+        words={compact(word): word for word in content["words"]},
     )
 
 
 def parse_rows(text: str) -> frozenset[int]:
-    """Return the numbers of a list such as `151-268,1028`.
+    """Parse a list of row numbers and ranges such as `151-268,1028`.
 
     Raises:
-        ValueError: it is not such a list.
+        ValueError: the text is not such a list.
     """
     rows: set[int] = set()
     for part in text.split(","):

@@ -1,4 +1,4 @@
-"""Comparing class names as words: case, spacing, plural, head noun."""
+"""Comparison of class names as words: case, spacing, plural, head noun."""
 
 import json
 import re
@@ -13,11 +13,11 @@ from importlib import resources
 class _Plurals:
     irregular: Mapping[str, str]
     unchanged: frozenset[str]  # end in s without being a plural, or have no singular
-    amounts: frozenset[str]  # "a slice of": what follows is the thing
+    amounts: frozenset[str]  # "a slice of": the noun that follows is the head
 
 
 _DASHES = "\\-\u2010\u2011\u2012\u2013"
-_PLURAL_ENDINGS = (  # and what the singular may end with, the likeliest first
+_PLURAL_ENDINGS = (  # and the endings of the singular, most likely first
     ("ies", ("y", "ie")),
     ("oes", ("o", "oe")),
     ("ouses", ("ouse",)),
@@ -31,7 +31,7 @@ _PLURAL_ENDINGS = (  # and what the singular may end with, the likeliest first
     ("ves", ("ve", "f", "fe")),
     ("s", ("",)),
 )
-_OTHER_ENDINGS = (  # of words that are more often a singular
+_OTHER_ENDINGS = (  # of words that are more often singular
     ("men", "man"),
     ("people", "person"),
     ("children", "child"),
@@ -46,34 +46,46 @@ _OTHER_ENDINGS = (  # of words that are more often a singular
 
 
 def fold(name: str) -> str:
-    """The form in which two spellings of one name are equal.
+    """Return the form in which two spellings of one name are equal.
 
-    Lower case, single spaces for `_` and dashes, and one code for characters that Unicode encodes twice, such
-    as a letter with its accent.
+    The result is in lower case, with single spaces in place of `_`, dashes and white space, and in one
+    Unicode normal form (NFKC).
     """
     text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
     return " ".join(re.sub(rf"[_{_DASHES}\s]+", " ", text).split())
 
 
+def compact(name: str) -> str:
+    """Return a folded name without spaces and accents, so that "ice cream" equals "icecream"."""
+    return without_accents(fold(name)).replace(" ", "")
+
+
+def without_accents(word: str) -> str:
+    """Return a word without the accents of Latin letters; marks of other scripts are kept."""
+    if not any("LATIN" in unicodedata.name(letter, "") for letter in word):
+        return word
+    return "".join(sign for sign in unicodedata.normalize("NFKD", word) if not unicodedata.combining(sign))
+
+
 def without_qualifier(name: str) -> str:
-    """A name without its parentheses, as `bat_` of `bat_(animal)`; the whole name if nothing remains."""
+    """Return a name without its parentheses: `bat_` for `bat_(animal)`; the whole name if nothing remains."""
     bare = re.sub(r"\([^)]*\)", " ", name)
     return bare if bare.strip(" _-") else name
 
 
 def prompt_text(name: str) -> str:
-    """How a name is written in a prompt: `bow_(weapon)` is "bow weapon"; case and hyphens are kept."""
+    """Return a name as written in a prompt: "bow weapon" for `bow_(weapon)`; case and hyphens are kept."""
     return " ".join(re.sub(r"[_()\s]+", " ", name).split())
 
 
 def singular(phrase: str) -> str:
-    """A folded phrase with its last word in the singular; words that only look plural are left alone."""
+    """Return a folded phrase with its last word in the singular; words that only look plural are kept."""
     *front, word = phrase.split(" ")
     return " ".join([*front, possible_singulars(word)[0]])
 
 
 def spellings(name: str) -> tuple[str, ...]:
-    """What a name may be listed under as a whole, best first: itself and its possible singulars, folded."""
+    """Return the folded name and its possible singulars, best first."""
     phrase = fold(without_qualifier(name))
     *front, word = phrase.split(" ")
     singulars = (" ".join([*front, guess]) for guess in possible_singulars(word))
@@ -81,9 +93,10 @@ def spellings(name: str) -> tuple[str, ...]:
 
 
 def possible_singulars(word: str) -> tuple[str, ...]:
-    """Words that a folded word may be the plural of, the likeliest first; never empty.
+    """Return the possible singulars of a folded word, most likely first; never empty.
 
-    Spelling alone does not tell "gloves" from "wolves": compare the guesses with words that are known.
+    Spelling alone cannot decide this (gloves -> glove, but wolves -> wolf), so compare the guesses with known
+    words.
     """
     plurals = _plurals()
     if word in plurals.irregular:
@@ -99,11 +112,10 @@ def possible_singulars(word: str) -> tuple[str, ...]:
 
 
 def readings(name: str) -> Iterable[str]:
-    """What a name may be listed under, best first: itself, its singular, then ever shorter ends of it.
+    """Yield the forms to look a name up by, best first: itself, its singular, then shorter ends of it.
 
-    The head of an English compound is its end: "police car" is a car; but a compound that is listed itself
-    ("hot dog") is found before its end is tried. Of "slice of pizza" the pizza is the head, of "bird of prey"
-    the bird.
+    The head of an English compound is its last noun: "police car" is a car. A compound that is listed itself
+    ("hot dog") is found first. The head of "slice of pizza" is the pizza, that of "bird of prey" the bird.
     """
     yield from spellings(name)
     phrase = fold(without_qualifier(name))

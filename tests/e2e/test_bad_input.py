@@ -145,7 +145,7 @@ class TestNames:
 
     def test_unknown_table(self, ovvis: Ovvis, clip: Path) -> None:
         outcome = ovvis("segment", clip, "--vocabulary", "lviss")
-        assert_one_line(outcome, code=2, words="no vocabulary named 'lviss'")
+        assert_one_line(outcome, code=2, words="unknown vocabulary 'lviss'")
 
     def test_missing_file(self, ovvis: Ovvis, clip: Path, tmp_path: Path) -> None:
         outcome = ovvis("segment", clip, "--classes-file", tmp_path / "names.txt")
@@ -171,7 +171,7 @@ class TestOptions:
             (["--stride", "0"], "--stride"),
             (["--batch-size", "many"], "--batch-size"),
             (["--score-threshold", "1.5"], "--score-threshold"),
-            (["--start", "soon"], "--start: 'soon' is no time"),
+            (["--start", "soon"], "--start: 'soon' is not a valid time"),
             (["--clases", "dog"], "--classes"),
         ],
     )
@@ -188,7 +188,7 @@ class TestOptions:
         import torch
 
         missing = "mps" if not torch.backends.mps.is_available() else "cuda"
-        assert_one_line(segment(clip, "--device", missing), code=5, words="torch finds no such device here")
+        assert_one_line(segment(clip, "--device", missing), code=5, words="torch does not find this device")
 
 
 class TestModels:
@@ -197,7 +197,7 @@ class TestModels:
 
     def test_unknown(self, ovvis: Ovvis, clip: Path, tmp_path: Path) -> None:
         outcome = self.model_error(ovvis, clip, tmp_path, "instformer-tin")
-        assert_one_line(outcome, code=4, words="no model 'instformer-tin'")
+        assert_one_line(outcome, code=4, words="unknown model 'instformer-tin'")
 
     def test_without_weights(self, ovvis: Ovvis, clip: Path, tmp_path: Path) -> None:
         outcome = self.model_error(ovvis, clip, tmp_path, "instformer-r50")

@@ -90,12 +90,12 @@ def test_own_video_and_weights_up_to_a_number_of_frames(ovvis: Ovvis, clip: Path
 @pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [
-        (["--size", "480"], 2, "--size '480' is no size"),
-        (["--size", "0x10"], 2, "is no size"),
-        (["--video", "gone.mp4"], 3, "gone.mp4: no such file"),
-        (["--precision", "fp8"], 2, "no precision 'fp8'"),
+        (["--size", "480"], 2, "--size: '480' is not a valid size"),
+        (["--size", "0x10"], 2, "is not a valid size"),
+        (["--video", "gone.mp4"], 3, "gone.mp4: the file does not exist"),
+        (["--precision", "fp8"], 2, "unknown precision 'fp8'"),
         (["--precision", "fp16", "--device", "cpu"], 2, "fp16 needs a GPU"),
-        (["--model", "no-such", "--random-weights"], 4, "no model 'no-such'"),
+        (["--model", "no-such", "--random-weights"], 4, "unknown model 'no-such'"),
         (["--compare", "others"], 2, "masked-crops"),
         (["--frames", "0"], 2, "--frames"),
     ],

@@ -49,6 +49,21 @@ def test_options_are_frozen(ovvis: Ovvis, command: str, monkeypatch: pytest.Monk
     assert _options(ovvis, command) == set(OPTIONS[command].split())
 
 
+def test_the_bare_command_shows_three_examples_that_exist(ovvis: Ovvis) -> None:
+    outcome = ovvis()
+    assert (outcome.code, outcome.err) == (0, "")
+    examples = re.findall(r"^  ovvis (\w+) (.*?)  ", outcome.out, re.MULTILINE)
+    assert [command for command, _ in examples] == ["segment", "relabel", "evaluate"]
+    for command, rest in examples:
+        assert set(re.findall(r"--[a-z-]+", rest)) <= _options(ovvis, command)
+
+
+def test_a_group_without_a_command_shows_its_help(ovvis: Ovvis) -> None:
+    outcome = ovvis("models")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "import" in outcome.out
+
+
 def test_version(ovvis: Ovvis) -> None:
     outcome = ovvis("--version")
     assert (outcome.code, outcome.out) == (0, f"ovvis {ovvis_cli.__version__}\n")
@@ -77,7 +92,7 @@ def test_debug_adds_the_traceback_wherever_it_stands(ovvis: Ovvis, tmp_path: Pat
     assert outcome.code == 3
     assert "Traceback" in outcome.err
     assert "RecordError" in outcome.err
-    assert outcome.err.splitlines()[-1].startswith("error: no such record")
+    assert outcome.err.splitlines()[-1].startswith("error: the record ")
 
 
 def test_a_defect_is_told_in_one_line_too(ovvis: Ovvis, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,7 +104,7 @@ def test_a_defect_is_told_in_one_line_too(ovvis: Ovvis, monkeypatch: pytest.Monk
     outcome = ovvis("doctor", "--json")
     assert outcome.code == 70
     assert outcome.err == (
-        "error: a defect of ovvis: KeyError: 'surprise'"
+        "error: internal error of ovvis: KeyError: 'surprise'"
         " (run again with --debug for the traceback, and please report it)\n"
     )
 
@@ -111,7 +126,7 @@ def test_one_model_in_detail(ovvis: Ovvis) -> None:
     unknown = ovvis("models", "info", "instformer-r5")
     assert (unknown.code, unknown.err) == (
         4,
-        "error: no model 'instformer-r5' (did you mean instformer-r50?)\n",
+        "error: unknown model 'instformer-r5' (did you mean instformer-r50?)\n",
     )
 
 

@@ -87,7 +87,7 @@ def test_other_names_are_refused(installed, video, capsys):
 def test_it_has_one_classifier_and_no_rollout(installed, video, capsys):
     asked = ["segment", str(video), "--model", NAME, "-o", str(installed), "--classes", "dog"]
     assert run([*asked, "--classifier", "instclip"]) == 2
-    assert "it takes class-head" in capsys.readouterr().err
+    assert "choose class-head" in capsys.readouterr().err
     assert run([*asked, "--tracker", "rollout"]) != 0
     assert "no rollout tracker" in capsys.readouterr().err
 

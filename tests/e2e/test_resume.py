@@ -79,7 +79,7 @@ def test_one_kill(video: Path, weights: Path, uninterrupted: Path, tmp_path: Pat
         capture_output=True,
         text=True,
     )
-    assert "going on at frame" in again.stderr
+    assert "resuming at frame" in again.stderr
     _assert_same_results(tmp_path / "long", uninterrupted)
 
 

@@ -57,7 +57,7 @@ def run_network(
     resized: Tensor,
     forward: Callable[[Tensor], DecoderOutput] | None = None,
 ) -> NetworkRun:
-    """Run the network on `images` in `dtype` and keep what its modules return; `forward` runs it another way."""
+    """Run the network on `images` in `dtype`, or `forward` of it, and keep what its modules return."""
     calls: dict[str, list[object]] = {}
     pixel, query = network.pixel_decoder, network.query_decoder
     first = pixel.layers[0].attention

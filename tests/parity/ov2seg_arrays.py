@@ -1,4 +1,4 @@
-"""OV2Seg and OVFormer of a fixture: their networks, their arrays after the proposals, and our side of each."""
+"""OV2Seg and OVFormer of a fixture: networks, arrays after the proposals, and our side of each."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace

@@ -64,7 +64,7 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
         CorruptWeightsError: it cannot be read, would run code, or holds no weights.
     """
     if not path.is_file():
-        raise MissingWeightsError(f"no weights file {path}", hint="check the path")
+        raise MissingWeightsError(f"the weights file {path} does not exist", hint="check the path")
     with path.open("rb") as file:
         start = file.read(max(len(_OLD_TORCH_START), 16))
     if start.startswith((_ZIP_START, _OLD_TORCH_START)):
@@ -75,7 +75,7 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
     if start.startswith(_PICKLE_START):
         return without_common_prefix(_weights_of(path, load_arrays(path)))
     raise CorruptWeightsError(
-        f"{path} is neither a safetensors file, nor one of PyTorch, nor a pickle", hint="download it again"
+        f"{path} is not a safetensors file, a PyTorch file or a pickle", hint="download it again"
     )
 
 

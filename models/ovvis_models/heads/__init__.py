@@ -1,1 +1,1 @@
-"""Parts that turn features into answers: classifiers, guidance, adapters."""
+"""Heads: instance tokens from masks, class scores from tokens, and LoRA adapters."""

@@ -1,16 +1,16 @@
-"""Instances of a closed set of classes as Mask2Former and MinVIS list them: the best (query, class) pairs."""
+"""Closed-set instances as defined by Mask2Former and MinVIS: the best (query, class) pairs."""
 
 from dataclasses import dataclass
 
 from jaxtyping import Float, Int
 from torch import Tensor
 
-AREA_EPS_PX = 1e-6  # of the published evaluation: an empty mask has quality 0
+AREA_EPS_PX = 1e-6  # from the published evaluation; gives an empty mask a quality of 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClassifiedQueries:
-    """N pairs of a query and a class; a query may stand in several."""
+    """N pairs of a query and a class; a query may be in several pairs."""
 
     query_index: Int[Tensor, " N"]
     class_index: Int[Tensor, " N"]
@@ -18,9 +18,10 @@ class ClassifiedQueries:
 
 
 def best_pairs(class_logits: Float[Tensor, "Q K_plus_1"], *, num_pairs: int) -> ClassifiedQueries:
-    """Return the pairs of highest class probability, best first; the last column means no object.
+    """Return the `num_pairs` pairs with the highest class probability, best first.
 
-    There are fewer than `num_pairs` when Q x K is less.
+    The last column of `class_logits` is the "no object" class. All Q x K pairs are returned if there are
+    fewer than `num_pairs`.
     """
     probs = class_logits.softmax(dim=-1)[:, :-1]
     num_classes = probs.shape[1]
@@ -31,9 +32,10 @@ def best_pairs(class_logits: Float[Tensor, "Q K_plus_1"], *, num_pairs: int) -> 
 
 
 def mask_quality(mask_logits: Float[Tensor, "*batch h w"]) -> Float[Tensor, "*batch"]:
-    """Return the mean probability inside each mask (logit above 0), 0 for an empty one.
+    """Return the mean probability inside each mask (where the logit is above 0); 0 for an empty mask.
 
-    Published scores take it at the size of the original frame and multiply the class score with it.
+    The published evaluation computes it at the size of the original frame and multiplies it into the class
+    score.
     """
     inside = (mask_logits > 0).to(mask_logits.dtype)
     total = (mask_logits.sigmoid() * inside).sum(dim=(-1, -2))

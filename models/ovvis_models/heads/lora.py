@@ -1,4 +1,4 @@
-"""Low-rank adaptation of the query and value projections of one attention layer."""
+"""LoRA: low-rank adaptation of the query and value projections of an attention layer."""
 
 import math
 
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 class LowRank(nn.Module):
-    """Adds scale * up(down(x)) to a frozen linear projection; starts as exactly nothing."""
+    """Low-rank update scale * up(down(x)) of a frozen linear projection; exactly zero at initialisation."""
 
     def __init__(self, width: int, *, rank: int, alpha: float) -> None:
         super().__init__()
@@ -20,16 +20,16 @@ class LowRank(nn.Module):
         nn.init.kaiming_uniform_(self.down, a=math.sqrt(5))
 
     def forward(self, x: Float[Tensor, "*batch C"]) -> Float[Tensor, "*batch C"]:
-        """The change of the projection's output for its input `x`."""
+        """Return the change of the projection's output for its input `x`."""
         return (x @ self.down.T) @ self.up.T * self.scale
 
     def weight(self) -> Float[Tensor, "C C"]:
-        """The same change as a full matrix, to be added to the projection's weight (out, in)."""
+        """Return the update as a full matrix (out, in), to be added to the weight of the projection."""
         return self.up @ self.down * self.scale
 
 
 class QueryValueLoRA(nn.Module):
-    """The only trained weights inside CLIP's blocks: low-rank changes to the query and value projections."""
+    """Low-rank updates of the query and value projections, the only trained weights inside CLIP's blocks."""
 
     def __init__(self, width: int, *, rank: int, alpha: float) -> None:
         super().__init__()

@@ -1,18 +1,19 @@
-"""The baseline that InstCLIP replaces: CLIP once for every masked crop (OpenVIS v1, MinVIS-CLIP).
+"""Masked crops: one CLIP image pass per proposal (OpenVIS v1, MinVIS-CLIP); InstCLIP's baseline.
 
-Each proposal's box, widened to a square, is cut out and resized to CLIP's own input size; what lies outside
-the soft mask is black. Accurate but slow: N proposals cost N passes.
+The box of each proposal is widened to a square, cropped and resized to CLIP's input size; pixels outside the
+soft mask are black. Accurate but slow: N proposals need N passes.
 
-Deviation from the published code: the square is centred on the box by default; the original anchors it at the
-box's top-left corner (`anchor="top-left"`), which pushes flat and tall objects to the border of their crop.
+Deviation from the published code: by default the square is centred on the box. The original places its
+top-left corner at that of the box (`anchor="top-left"`), so wide and tall objects lie at the border of their
+crop.
 """
 
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional
 from torchvision.ops import roi_align
 
 from ovvis_models.heads.classifier import CLIP_MEAN, CLIP_STD
@@ -21,10 +22,10 @@ Anchor = Literal["center", "top-left"]
 
 
 class MaskedCrops(nn.Module):
-    """Instance tokens from one CLIP image pass per proposal; same call as `InstCLIP`.
+    """Instance encoder with one CLIP image pass per proposal; same interface as `InstCLIP`.
 
-    `visual` maps (n, 3, crop_size, crop_size) CLIP-normalised images to (n, D) embeddings. A proposal without
-    any pixel above 0.5 keeps the whole frame as its box.
+    `visual` maps (n, 3, crop_size, crop_size) CLIP-normalised images to (n, D) embeddings. The box of a
+    proposal is that of its pixels with probability above 0.5, or the whole frame when there are none.
     """
 
     black: Tensor
@@ -51,14 +52,14 @@ class MaskedCrops(nn.Module):
     def encode_instances(
         self, images: Float[Tensor, "B 3 Hc Wc"], mask_logits: Float[Tensor, "B N h w"]
     ) -> Float[Tensor, "B N D"]:
-        """Unit-norm tokens (B, N, D); see `InstanceEncoder.encode_instances`."""
+        """Return unit-norm instance tokens; see `InstanceEncoder.encode_instances`."""
         tokens: Tensor = self(images, mask_logits)
         return tokens
 
     def forward(
         self, images: Float[Tensor, "B 3 Hc Wc"], mask_logits: Float[Tensor, "B N h w"]
     ) -> Float[Tensor, "B N D"]:
-        """Unit-norm tokens of N masks of each of B images."""
+        """Return unit-norm tokens of N masks in each of B images."""
         num_images, num_instances = mask_logits.shape[:2]
         if num_images * num_instances == 0:
             return images.new_zeros(num_images, num_instances, self.embed_dim)
@@ -69,7 +70,7 @@ class MaskedCrops(nn.Module):
             part = slice(start, start + self.batch_size)
             crops = self._crops(images, mask_logits.flatten(0, 1)[part], image_index[part], boxes[part])
             embeds.append(self.visual(crops))
-        return functional.normalize(torch.cat(embeds), dim=-1).view(num_images, num_instances, -1)
+        return F.normalize(torch.cat(embeds), dim=-1).view(num_images, num_instances, -1)
 
     def _crops(
         self,
@@ -78,8 +79,9 @@ class MaskedCrops(nn.Module):
         image_index: Tensor,
         boxes: Float[Tensor, "n 4"],
     ) -> Float[Tensor, "n 3 S S"]:
+        """Return the square crops of n proposals, black outside the soft mask and the frame."""
         size = (self.crop_size, self.crop_size)
-        # Measured from black, so that the zeros sampled outside the frame and the mask are black.
+        # Subtract black first: `roi_align` samples zeros outside the frame, and these must become black.
         black = self.black.to(images.dtype)
         rois = _rois(boxes, image_index, images.shape)
         pixels: Tensor = roi_align(images - black, rois, size, aligned=True)
@@ -90,10 +92,10 @@ class MaskedCrops(nn.Module):
 
 
 def square_boxes(mask_logits: Float[Tensor, "n h w"], *, anchor: Anchor) -> Float[Tensor, "n 4"]:
-    """Boxes xyxy around the pixels with logit > 0, in fractions of height and width.
+    """Return square boxes xyxy around the pixels with logit > 0, in fractions of width and height.
 
-    Widened to a square of the longer side in mask pixels, which may leave [0, 1]; the whole frame where a
-    mask is empty.
+    A square has the longer side of the box, in mask pixels, and may extend outside [0, 1]. The box of an
+    empty mask is the whole frame, not widened.
     """
     height, width = mask_logits.shape[-2:]
     masks = mask_logits > 0
@@ -109,12 +111,13 @@ def square_boxes(mask_logits: Float[Tensor, "n h w"], *, anchor: Anchor) -> Floa
 
 
 def _extent(occupied: Tensor) -> tuple[Tensor, Tensor]:
-    """First and one past last occupied index of each row (n, length), as floats."""
+    """Return the first occupied index of each row (n, length), and one past the last, as floats."""
     marks = occupied.float()
     return marks.argmax(dim=1).float(), occupied.shape[1] - marks.flip(1).argmax(dim=1).float()
 
 
 def _rois(boxes: Float[Tensor, "n 4"], index: Tensor, shape: torch.Size) -> Float[Tensor, "n 5"]:
+    """Return boxes for `roi_align`: image index, then box corners in pixels of the given shape."""
     height, width = shape[-2:]
     scale = boxes.new_tensor([width, height, width, height])
     return torch.cat([index.to(boxes.dtype).unsqueeze(1), boxes * scale], dim=1)

@@ -1,4 +1,4 @@
-"""Naming: instance tokens against the embeddings of a vocabulary."""
+"""Classification of instance tokens by their similarity to the embeddings of a vocabulary."""
 
 from collections.abc import Callable
 
@@ -25,7 +25,7 @@ def class_logits(
     *,
     logit_scale: float | Tensor,
 ) -> Float[Tensor, "*batch K"]:
-    """Scaled cosine similarities of unit-norm tokens and unit-norm class embeddings."""
+    """Return the scaled cosine similarity of each unit-norm token and each unit-norm class embedding."""
     return instance_tokens @ class_embeds.T * logit_scale
 
 
@@ -36,11 +36,14 @@ def class_probabilities(
     logit_scale: float | Tensor,
     num_asked: int,
 ) -> Float[Tensor, "*batch A"]:
-    """Probability of each of the A = `num_asked` asked names among all K, in [0, 1].
+    """Return the probabilities of the A requested classes, in [0, 1]; a row may sum to less than 1.
 
-    The first `num_asked` rows of `class_embeds` are asked, the others are distractors: they take the
-    probability of what is none of the asked, so a row may sum to less than 1.
-    Raises ValueError unless 1 <= num_asked <= K.
+    The first A = `num_asked` rows of `class_embeds` are the requested classes. The others are distractors:
+    they take part in the softmax and receive the probability of objects that are none of the requested
+    classes.
+
+    Raises:
+        ValueError: unless 1 <= num_asked <= K.
     """
     if not 1 <= num_asked <= class_embeds.shape[0]:
         raise ValueError(f"num_asked must be in 1..{class_embeds.shape[0]} (the vocabulary), got {num_asked}")

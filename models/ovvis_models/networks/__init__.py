@@ -1,1 +1,1 @@
-"""Whole networks: composition only."""
+"""Complete networks, composed of backbones, decoders and heads."""

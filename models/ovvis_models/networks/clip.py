@@ -1,4 +1,4 @@
-"""CLIP models as open_clip builds them, described by numbers; never downloads anything."""
+"""CLIP architectures as specs of numbers, built with open_clip without weights; nothing is downloaded."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,45 +14,44 @@ from ovvis_models.blocks.conv_stem import ConvStem
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VisionSpec:
-    """Numbers of a CLIP vision transformer; sizes in pixels."""
+    """Dimensions of a CLIP vision transformer; sizes in pixels."""
 
     image_size: int
     patch_size: int
     width: int
     layers: int
     head_width: int
-    stem_widths: tuple[
-        int, ...
-    ] = ()  # a convolutional stem of these stages; none: CLIP's own patch embedding
+    stem_widths: tuple[int, ...] = ()
+    """Channels of each stage of a convolutional stem; empty for CLIP's own patch embedding."""
 
     def __post_init__(self) -> None:
         if self.stem_widths and 2 ** len(self.stem_widths) != self.patch_size:
             raise ValueError(
-                f"{len(self.stem_widths)} stem stages do not make patches of {self.patch_size} pixels"
+                f"{len(self.stem_widths)} stem stages do not result in patches of {self.patch_size} pixels"
             )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResNetVisionSpec:
-    """Numbers of CLIP's own ResNet: four stages, each twice as wide as the last, and attention pooling."""
+    """Dimensions of CLIP's ResNet: four stages, each twice as wide as the last, and attention pooling."""
 
-    image_size: int  # pixels; decides how many positions the attention pool has
-    width: int  # of the first stage's bottlenecks; its output is four times as wide
-    layers: tuple[int, int, int, int]  # bottlenecks of each stage
-    head_width: int  # of the attention pool
+    image_size: int  # pixels; determines the number of positions of the attention pool
+    width: int  # channels of the first stage's bottlenecks; its output has four times as many
+    layers: tuple[int, int, int, int]  # number of bottlenecks in each stage
+    head_width: int  # width of one head of the attention pool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConvNextVisionSpec:
-    """A ConvNeXt by its timm name, mean pooling and a linear projection."""
+    """A ConvNeXt from timm, followed by mean pooling and a linear projection."""
 
     image_size: int  # pixels
-    name: str
+    name: str  # in timm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextSpec:
-    """Numbers of a CLIP text transformer; `context_length` in tokens."""
+    """Dimensions of a CLIP text transformer; `context_length` in tokens."""
 
     context_length: int
     vocab_size: int
@@ -63,7 +62,7 @@ class TextSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClipSpec:
-    """Numbers of a CLIP model. `quick_gelu` is what OpenAI's own weights were trained with."""
+    """Dimensions of a CLIP model. `quick_gelu` is the activation that OpenAI's weights were trained with."""
 
     embed_dim: int
     vision: VisionSpec | ResNetVisionSpec | ConvNextVisionSpec
@@ -81,7 +80,7 @@ VIT_B_32 = ClipSpec(
     text=_BASE_TEXT,
     quick_gelu=True,
 )
-"""Architecture of open_clip's `ViT-B-32-quickgelu`, the one of OpenAI's weights; the paper's choice."""
+"""Architecture of open_clip's `ViT-B-32-quickgelu`, with weights by OpenAI; used in the InstFormer paper."""
 
 VIT_B_16 = ClipSpec(
     embed_dim=512,
@@ -99,8 +98,7 @@ VIT_TINY_16 = ClipSpec(
     text=TextSpec(context_length=24, vocab_size=BPE_VOCAB_SIZE, width=96, heads=4, layers=3),
     quick_gelu=False,
 )
-"""The embedded model's CLIP, trained on diorama objects."""
-
+"""CLIP of `instformer-tiny`, trained on diorama objects."""
 
 RN50 = ClipSpec(
     embed_dim=1024,
@@ -108,7 +106,7 @@ RN50 = ClipSpec(
     text=_BASE_TEXT,
     quick_gelu=True,
 )
-"""Architecture of open_clip's `RN50-quickgelu`, the one of OpenAI's weights."""
+"""Architecture of open_clip's `RN50-quickgelu`, with weights by OpenAI."""
 
 CONVNEXT_BASE_W_320 = ClipSpec(
     embed_dim=640,
@@ -128,7 +126,7 @@ RESNET_TINY = ClipSpec(
 
 
 def build_clip(spec: ClipSpec) -> CLIP:
-    """A CLIP model with freshly initialised weights, in float32 on the CPU."""
+    """Return a CLIP model with randomly initialised weights, in float32 on the CPU."""
     text = CLIPTextCfg(
         context_length=spec.text.context_length,
         vocab_size=spec.text.vocab_size,
@@ -145,6 +143,7 @@ def build_clip(spec: ClipSpec) -> CLIP:
 
 
 def _vision(spec: VisionSpec | ResNetVisionSpec | ConvNextVisionSpec) -> CLIPVisionCfg:
+    """Return the vision settings of open_clip."""
     if isinstance(spec, ConvNextVisionSpec):
         return CLIPVisionCfg(
             image_size=spec.image_size, timm_model_name=spec.name, timm_pool="", timm_proj="linear"
@@ -156,9 +155,12 @@ def _vision(spec: VisionSpec | ResNetVisionSpec | ConvNextVisionSpec) -> CLIPVis
 
 
 def tokenize(texts: Sequence[str], *, context_length: int) -> Int[Tensor, "S L"]:
-    """Token rows of S texts: start token, byte pairs of the lower-cased text, end token, zeros.
+    """Return the token rows of S texts: start token, byte pairs of the lower-cased text, end token, zeros.
 
-    Longer texts are cut, keeping the end token. Raises ValueError when `texts` is empty.
+    Longer texts are truncated and keep their end token.
+
+    Raises:
+        ValueError: when `texts` is empty.
     """
     if not texts:
         raise ValueError("nothing to tokenize")
@@ -168,4 +170,4 @@ def tokenize(texts: Sequence[str], *, context_length: int) -> Int[Tensor, "S L"]
 
 @cache
 def _tokenizer() -> SimpleTokenizer:
-    return SimpleTokenizer()  # reads the vocabulary bundled with open_clip, a quarter of a second
+    return SimpleTokenizer()  # reads the vocabulary bundled with open_clip, which takes 0.25 s

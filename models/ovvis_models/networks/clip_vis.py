@@ -1,12 +1,13 @@
-"""CLIP-VIS: one frozen convolutional CLIP gives the maps that masks are found on, and the names of masks.
+"""CLIP-VIS: one frozen convolutional CLIP is both the backbone of the masks and their classifier.
 
 Paper: CLIP-VIS: Adapting CLIP for Open-Vocabulary Video Instance Segmentation (Zhu et al.).
 Data flow: frames -> CLIP's convolutional tower -> four maps -> Mask2Former's decoders -> Q masks, queries,
-object scores and expected mask overlaps; last map and masks -> mask pooling -> Q instance tokens.
-This file is the part that looks at each frame alone; `segmenter.py` runs a tracker over the queries, as a
-rule the one with a memory of several frames (`trackers/top_k.py`); `scoring/clip_vis.py` weights classes.
-Siblings: InstFormer has a backbone of its own and asks CLIP's transformer, once a frame, about all masks.
-Deviations in what is computed in a frame: none (proved by the parity fixtures).
+object scores and predicted mask IoUs; last map and masks -> mask pooling -> Q instance tokens.
+This file holds the networks that process each frame alone; `segmenter.py` runs a tracker over the queries, by
+default the one with a memory of several frames (`trackers/top_k.py`); `scoring/clip_vis.py` weights the class
+scores.
+Differences to other systems: InstFormer has a separate backbone, and encodes masks with a CLIP transformer.
+Deviations from the original within a frame: none (proved by the parity fixtures).
 """
 
 import torch.nn.functional as F
@@ -22,7 +23,7 @@ from ovvis_models.text.encoder import TextEncoder
 
 
 class ClipVis(FrameNetwork):
-    """The networks of CLIP-VIS. `predict` is stateless and takes many frames at once."""
+    """Networks of CLIP-VIS. `predict` is stateless and takes several frames at once."""
 
     def __init__(
         self,
@@ -32,13 +33,13 @@ class ClipVis(FrameNetwork):
         text_encoder: TextEncoder,
         image_input: ImageInput,
     ) -> None:
-        """Holds the modules that it is given.
+        """Store the modules.
 
         Args:
-            proposals: the proposal network on CLIP's maps, with a mask quality.
-            pooling: of the same CLIP.
-            text_encoder: of the same CLIP.
-            image_input: what that CLIP wants to see.
+            proposals: proposal network on CLIP's feature maps; it predicts mask quality.
+            pooling: mask pooling of the same CLIP.
+            text_encoder: text encoder of the same CLIP.
+            image_input: image size and normalisation of that CLIP.
         """
         super().__init__()
         self.proposals = proposals
@@ -47,7 +48,7 @@ class ClipVis(FrameNetwork):
         self.image_input = image_input
 
     def predict(self, frames: UInt8[Tensor, "B H0 W0 3"]) -> FramePredictions:
-        """Proposals and instance tokens of B RGB frames of one size, on the device of the frames."""
+        """Return proposals and instance tokens of B RGB frames of one size, on the device of the frames."""
         images, shape = proposal_images(frames, self.image_input)
         maps = self.proposals.backbone(images)
         proposals = self.proposals.proposals_of(
@@ -59,6 +60,9 @@ class ClipVis(FrameNetwork):
     def embed(
         self, dense: Float[Tensor, "B C h32 w32"], mask_logits: Float[Tensor, "B Q h w"]
     ) -> Float[Tensor, "B Q D"]:
-        """CLIP's embedding of each mask, of any length, padding included; `dense` is CLIP's last map."""
+        """Return CLIP's embedding of each mask, not normalised.
+
+        `dense` is CLIP's last map; it and the masks cover the padded image.
+        """
         inside = inside_at(mask_logits, hw=(dense.shape[2], dense.shape[3]))
         return self.pooling(dense, inside)

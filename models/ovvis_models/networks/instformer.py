@@ -1,11 +1,12 @@
-"""InstFormer: class-agnostic proposals, and a token of CLIP's space for each of them.
+"""InstFormer: class-agnostic proposals, with one token in CLIP's space for each of them.
 
 Paper: OpenVIS: Open-vocabulary Video Instance Segmentation, Fig. 3.
 Data flow: frames -> Mask2Former -> Q masks, object scores and queries; frames and masks -> InstCLIP ->
-Q instance tokens; (query, token) -> rollout tracker -> tracks; tokens . text embeddings -> names.
-This file is the part that looks at each frame alone; `segmenter.py` runs the tracker over them.
-Siblings: MinVIS has no tokens and names by a closed head; CLIP-VIS shares one convolutional CLIP.
-Deviation: CLIP sees the frame resized to whole patches, proposals the padded one; the paper does not say.
+Q instance tokens; (query, token) -> rollout tracker -> tracks; tokens . text embeddings -> class scores.
+This file holds the networks that process each frame alone; `segmenter.py` runs the tracker over the frames.
+Differences to other systems: MinVIS has no tokens and classifies with a closed-set head; CLIP-VIS uses one
+convolutional CLIP as backbone and classifier.
+Choice that the paper leaves open: CLIP's input is resized to whole patches; the proposal network's is padded.
 """
 
 import torch
@@ -22,7 +23,7 @@ from ovvis_models.trackers.rollout import RolloutTracker
 
 
 class InstFormer(FrameNetwork):
-    """The networks of InstFormer. `encode` is stateless and takes many frames at once."""
+    """Networks of InstFormer. `encode` is stateless and takes several frames at once."""
 
     def __init__(
         self,
@@ -35,18 +36,19 @@ class InstFormer(FrameNetwork):
         clip_input: ImageInput,
         max_instances: int | None = None,
     ) -> None:
-        """Holds the modules that it is given.
+        """Store the modules.
 
         Args:
             proposals: the proposal network.
-            instance_encoder: InstCLIP, or another module that makes tokens of masks.
-            text_encoder: of the same CLIP as `instance_encoder`.
-            tracker: held for its weights only, which belong to this network; None without a trained one.
-            proposal_input: what `proposals` wants to see.
-            clip_input: what `instance_encoder` wants to see.
-            max_instances: only so many proposals of a frame, by object score, get a token and are handed on;
-                None for all of them, as in the paper. Saves time where few objects are expected. A learned
-                instance token then belongs to a rank, not to a query.
+            instance_encoder: InstCLIP, or another encoder that maps masks to tokens.
+            text_encoder: text encoder of the same CLIP as `instance_encoder`.
+            tracker: trained tracker, or None. It is not run here; it is stored so that its weights are saved
+                and loaded with those of this network.
+            proposal_input: image size and normalisation of `proposals`.
+            clip_input: image size and normalisation of `instance_encoder`.
+            max_instances: number of proposals per frame, chosen by object score, that get a token and are
+                returned; None for all, as in the paper. A limit saves time when few objects are expected. The
+                learned instance tokens are then assigned by rank, not by query.
         """
         super().__init__()
         self.proposals = proposals
@@ -58,7 +60,7 @@ class InstFormer(FrameNetwork):
         self.max_instances = max_instances
 
     def predict(self, frames: UInt8[Tensor, "B H0 W0 3"]) -> FramePredictions:
-        """Proposals and instance tokens of B RGB frames of one size, on the device of the frames."""
+        """Return proposals and instance tokens of B RGB frames of one size, on the device of the frames."""
         proposals, shape = self.propose(frames)
         if self.max_instances is not None:
             proposals = best_proposals(proposals, num_instances=self.max_instances)
@@ -66,27 +68,27 @@ class InstFormer(FrameNetwork):
         return FramePredictions(proposals=proposals, instance_tokens=tokens, geometry=shape)
 
     def propose(self, frames: UInt8[Tensor, "B H0 W0 3"]) -> tuple[Proposals, ImageGeometry]:
-        """Class-agnostic proposals, and how their masks map to the frames."""
+        """Return class-agnostic proposals, and the geometry that maps their masks to the frames."""
         images, shape = proposal_images(frames, self.proposal_input)
         return self.proposals.propose(images), shape
 
     def classify(
         self, frames: UInt8[Tensor, "B H0 W0 3"], mask_logits: Float[Tensor, "B Q h w"]
     ) -> Float[Tensor, "B Q D"]:
-        """Unit-norm instance tokens of masks that cover exactly the frames' area, at any resolution."""
-        wanted = self.clip_input
+        """Return unit-norm instance tokens of masks that cover exactly the frames, at any resolution."""
+        clip_input = self.clip_input
         shape = unpadded_geometry(
             (frames.shape[1], frames.shape[2]),
-            short_side=wanted.short_side,
-            max_side=wanted.max_side,
+            short_side=clip_input.short_side,
+            max_side=clip_input.max_side,
             divisor=self.instance_encoder.size_divisor,
         )
-        images = prepare(frames, shape, mean=wanted.mean, std=wanted.std, resize=wanted.resize)
+        images = prepare(frames, shape, mean=clip_input.mean, std=clip_input.std, resize=clip_input.resize)
         return self.instance_encoder.encode_instances(images, mask_logits)
 
 
 def best_proposals(proposals: Proposals, *, num_instances: int) -> Proposals:
-    """The proposals of each frame with the best object scores, best first; all when there are fewer."""
+    """Return the `num_instances` best proposals of each frame (or all) by object score, best first."""
     num_kept = min(num_instances, proposals.object_logits.shape[1])
     logits, chosen = proposals.object_logits.topk(num_kept, dim=1)
     return Proposals(

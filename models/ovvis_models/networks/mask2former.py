@@ -1,11 +1,11 @@
 """Mask2Former as the proposal network.
 
-Paper: Masked-attention Mask Transformer for Universal Image Segmentation (Cheng et al., CVPR 2022); made
-class-agnostic for InstFormer by another object head.
+Paper: Masked-attention Mask Transformer for Universal Image Segmentation (Cheng et al., CVPR 2022); for
+InstFormer, another object head makes it class-agnostic.
 Data flow: images -> backbone (strides 4, 8, 16, 32) -> pixel decoder (encoded strides 32, 16, 8; pixel
 embeddings at stride 4) -> query decoder (queries; mask = query . pixel) -> proposals.
-Deviations from the original: none in what is computed with learned queries and the closed-set head (proved
-by the parity fixture); guided queries and the class-agnostic head are other modules in the same places.
+Deviations from the original: none with learned queries and the closed-set head (proved by the parity
+fixture). Guided queries and the class-agnostic head are additions that replace these two modules.
 """
 
 from dataclasses import dataclass, field, replace
@@ -35,7 +35,7 @@ BackboneArgument = int | float | bool | str | tuple[int, ...]
 
 
 class Mask2Former(nn.Module):
-    """Composition of backbone, pixel decoder and query decoder."""
+    """Mask2Former: backbone, pixel decoder and query decoder."""
 
     def __init__(
         self, *, backbone: nn.Module, pixel_decoder: PixelDecoder, query_decoder: QueryDecoder
@@ -46,12 +46,12 @@ class Mask2Former(nn.Module):
         self.query_decoder = query_decoder
 
     def forward(self, images: Float[Tensor, "B 3 H W"]) -> DecoderOutput:
-        """Return the heads of all layers, for training; images are normalised and padded to /32."""
+        """Return the outputs of all decoder layers, for training; images are normalised and padded to /32."""
         output: DecoderOutput = self.query_decoder(self.pixel_decoder(self.backbone(images)))
         return output
 
     def class_agnostic(self, images: Float[Tensor, "B 3 H W"]) -> DecoderOutput:
-        """Return what `forward` does with one object logit a query, whatever the object head's columns."""
+        """Return the output of `forward`, with the columns of the object head reduced to one object logit."""
         output = self(images)
         to_logit = self.query_decoder.object_head.object_logit
         layers = (
@@ -64,7 +64,7 @@ class Mask2Former(nn.Module):
         return self.proposals_of(self.last(images))
 
     def proposals_of(self, heads: LayerOutput) -> Proposals:
-        """Return what the heads after a layer propose."""
+        """Return the proposals in the outputs of one decoder layer."""
         quality = heads.quality_logits
         return Proposals(
             query_embeds=heads.query_embeds,
@@ -74,13 +74,13 @@ class Mask2Former(nn.Module):
         )
 
     def last(self, images: Float[Tensor, "B 3 H W"]) -> LayerOutput:
-        """Return the heads after the last layer only; images are normalised and padded to /32."""
+        """Return the outputs of the last decoder layer; images are normalised and padded to /32."""
         return self.query_decoder.last(self.pixel_decoder(self.backbone(images)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackboneSpec:
-    """A convolutional backbone by its timm name and the arguments that differ from timm's defaults."""
+    """A convolutional backbone: its timm name, the arguments that differ from timm's defaults, its norm."""
 
     name: str
     arguments: dict[str, BackboneArgument] = field(default_factory=dict)
@@ -89,21 +89,21 @@ class BackboneSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mask2FormerSpec:
-    """The numbers of one Mask2Former."""
+    """Dimensions and choices of modules of a Mask2Former."""
 
-    backbone: BackboneSpec | SwinSpec | None  # None: another network's maps are shared (CLIP-VIS)
+    backbone: BackboneSpec | SwinSpec | None  # None: shares the feature maps of another network (CLIP-VIS)
     width: int
     num_heads: int
     encoder_layers: int
     encoder_ffn_dim: int
-    num_points: int  # read by each head at each level in the encoder
+    num_points: int  # sampling points per head and level in the encoder
     decoder_layers: int
     decoder_ffn_dim: int
     queries: Literal["learned", "guided"]
     num_queries: int
     num_classes: int | None  # None: class-agnostic
-    object_head_layers: int | None = None  # of a head with the columns "object" and "nothing"; None: without
-    predicts_quality: bool = False  # with the mask-IoU head of CLIP-VIS
+    object_head_layers: int | None = None  # of a head with columns "object" and "nothing"; None: no such head
+    predicts_quality: bool = False  # adds the mask-IoU head of CLIP-VIS
 
 
 def build_mask2former(
@@ -112,14 +112,14 @@ def build_mask2former(
     """Return the untrained network of `spec`.
 
     Args:
-        spec: the numbers.
-        backbone: gives the maps where `spec` has no backbone of its own.
+        spec: dimensions and choices of modules.
+        backbone: source of the feature maps when `spec` has no backbone.
 
     Raises:
-        ValueError: there is no backbone, or there are two.
+        ValueError: when neither or both of `spec` and `backbone` give a backbone.
     """
     if (spec.backbone is None) == (backbone is None):
-        raise ValueError("a Mask2Former has one backbone: that of its spec, or one that is given")
+        raise ValueError("give exactly one backbone: either in the spec or as an argument")
     maps = backbone or _backbone(spec.backbone)
     pixel_decoder = PixelDecoder(
         maps.channels,

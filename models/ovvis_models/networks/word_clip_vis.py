@@ -1,10 +1,10 @@
-"""CLIP-VIS with a classification network in the place of CLIP and a table of words in that of its text tower.
+"""CLIP-VIS with a classification network instead of CLIP, and a word table instead of CLIP's text encoder.
 
 Data flow: frames -> frozen EfficientNet-Lite -> four maps -> Mask2Former's decoders -> Q masks, queries,
 object scores and expected mask overlaps; last two maps and masks -> coverage pooling -> Q instance tokens,
-which are compared with the rows of the words asked for (`text/word_table.py`).
-Why: a network trained on the captions of the web can be had from no package registry; one trained on
-ImageNet can. It knows the things that its table lists, and no other words.
+which are compared with the rows of the requested words (`text/word_table.py`).
+Reason: package registries offer networks trained on ImageNet, but none trained on captions from the web.
+Limit: the network classifies only into the words of its table.
 """
 
 import torch.nn.functional as F
@@ -20,18 +20,18 @@ from ovvis_models.text.word_table import WordTable
 
 
 class WordClipVis(FrameNetwork):
-    """The networks of a CLIP-VIS with a table of words. `predict` is stateless."""
+    """Networks of CLIP-VIS with a word table. `predict` is stateless."""
 
     def __init__(
         self, *, proposals: Mask2Former, pooling: CoveragePooling, words: WordTable, image_input: ImageInput
     ) -> None:
-        """Holds the modules that it is given.
+        """Store the modules.
 
         Args:
-            proposals: the proposal network on the maps of the frozen network, with a mask quality.
-            pooling: of the same frozen network.
-            words: rows that tokens of `pooling` are compared with.
-            image_input: what the frozen network wants to see.
+            proposals: proposal network on the maps of the frozen network; it predicts mask quality.
+            pooling: coverage pooling with the head of the same frozen network.
+            words: rows that the tokens of `pooling` are compared with.
+            image_input: image size and normalisation of the frozen network.
         """
         super().__init__()
         self.proposals = proposals
@@ -40,7 +40,7 @@ class WordClipVis(FrameNetwork):
         self.image_input = image_input
 
     def predict(self, frames: UInt8[Tensor, "B H0 W0 3"]) -> FramePredictions:
-        """Proposals and instance tokens of B RGB frames of one size, on the device of the frames."""
+        """Return proposals and instance tokens of B RGB frames of one size, on the device of the frames."""
         images, shape = proposal_images(frames, self.image_input)
         maps = self.proposals.backbone(images)
         proposals = self.proposals.proposals_of(

@@ -1,20 +1,24 @@
-"""CLIP's text tower on its own; it runs on prompts cut after their end token and shares their beginnings."""
+"""CLIP's text transformer.
+
+Unlike `open_clip`, it accepts prompts cut after their end token, and encodes a prefix that prompts share only
+once.
+"""
 
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, Int
 from open_clip.model import CLIP
 from open_clip.transformer import ResidualAttentionBlock, Transformer
 from torch import Tensor, nn
-from torch.nn import functional
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptStart:
-    """What P tokens that many prompts begin with leave behind for the tokens after them; S is 1 then."""
+    """Cached attention keys and values of the P tokens that all prompts begin with; then S = 1."""
 
-    keys: tuple[Float[Tensor, "S heads P head_dim"], ...]  # a block each
+    keys: tuple[Float[Tensor, "S heads P head_dim"], ...]  # one per transformer block
     values: tuple[Float[Tensor, "S heads P head_dim"], ...]
 
     def __len__(self) -> int:
@@ -22,10 +26,10 @@ class PromptStart:
 
 
 class TextEncoder(nn.Module):
-    """Embeds tokenised prompts; shares its modules with the `open_clip` model it is built from.
+    """CLIP's text transformer; it shares its modules with the `open_clip` model that it is built from.
 
-    Attention is causal and the embedding is read at the end token, so tokens after it change nothing:
-    `forward` accepts token rows cut anywhere behind their end token. Parameter names are those of
+    Attention is causal and the embedding is read at the end token, so the tokens after it have no effect:
+    `forward` accepts token rows cut anywhere after their end token. Parameter names are those of
     `open_clip.CLIP`.
     """
 
@@ -54,15 +58,18 @@ class TextEncoder(nn.Module):
 
     @property
     def context_length(self) -> int:
-        """Longest prompt, in tokens."""
+        """Maximum length of a prompt, in tokens."""
         return int(self.positional_embedding.shape[0])
 
     def forward(
         self, tokens: Int[Tensor, "S L"], *, start: PromptStart | None = None
     ) -> Float[Tensor, "S D"]:
-        """Unit-norm embeddings of S token rows; each must contain its end token (the highest token id).
+        """Return unit-norm embeddings of S prompts.
 
-        With `start`, the rows are what follows those tokens.
+        Args:
+            tokens: token rows; each must contain its end token, which has the highest token id.
+            start: cache of the tokens that all prompts begin with; `tokens` then holds only the tokens after
+                them.
         """
         if start is None:
             length = tokens.shape[1]
@@ -72,17 +79,17 @@ class TextEncoder(nn.Module):
             x, _ = self._run(tokens, start=start)
         ends = tokens.argmax(dim=1)
         x = self.ln_final(x[torch.arange(len(tokens), device=tokens.device), ends])
-        return functional.normalize(x @ self.text_projection, dim=-1)
+        return F.normalize(x @ self.text_projection, dim=-1)
 
     def read_start(self, tokens: Int[Tensor, " P"]) -> PromptStart:
-        """Reads the P >= 1 tokens that prompts have in common, once for all of them."""
+        """Encode the P >= 1 tokens that all prompts begin with, for use as `start` in `forward`."""
         _, start = self._run(tokens.unsqueeze(0), start=None)
         return start
 
     def _run(
         self, tokens: Int[Tensor, "S L"], *, start: PromptStart | None
     ) -> tuple[Float[Tensor, "S L C"], PromptStart]:
-        """The transformer on tokens behind a start; also all keys and values, those of the start included."""
+        """Return the transformer's output for `tokens`, and the keys and values of `start` and `tokens`."""
         offset = 0 if start is None else len(start)
         end = offset + tokens.shape[1]
         x = self.token_embedding(tokens) + self.positional_embedding[offset:end]
@@ -90,14 +97,14 @@ class TextEncoder(nn.Module):
         keys, values = [], []
         for index, block in enumerate(self.transformer.resblocks):
             attn = block.attn
-            joint = functional.linear(block.ln_1(x), attn.in_proj_weight, attn.in_proj_bias)
+            joint = F.linear(block.ln_1(x), attn.in_proj_weight, attn.in_proj_bias)
             per_head = (*x.shape[:2], attn.num_heads, -1)
             query, key, value = (part.reshape(per_head).transpose(1, 2) for part in joint.chunk(3, dim=-1))
             if start is not None:
                 count = len(tokens)
                 key = torch.cat([start.keys[index].expand(count, -1, -1, -1), key], dim=2)
                 value = torch.cat([start.values[index].expand(count, -1, -1, -1), value], dim=2)
-            out = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask.to(query.dtype))
+            out = F.scaled_dot_product_attention(query, key, value, attn_mask=mask.to(query.dtype))
             x = x + block.ls_1(attn.out_proj(out.transpose(1, 2).flatten(2)))
             x = x + block.ls_2(block.mlp(block.ln_2(x)))
             keys.append(key)

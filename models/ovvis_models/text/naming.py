@@ -1,4 +1,4 @@
-"""How a model names what it finds: with any words, the words of a list, or the classes of a table."""
+"""How a model classifies: with any class names, with the words of a list, or with the classes of a table."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,41 +10,40 @@ from ovvis_models.heads.vocabulary_scores import ClassLink, one_of_all
 from ovvis_models.text.encoder import TextEncoder
 
 TextDomain = Literal["web", "photographs", "diorama"]
-"""What names were learnt from: captions of the web, labelled photographs, or captions of the diorama."""
+"""Training data of the class embeddings: captions from the web, labelled photographs, or diorama captions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenVocabulary:
-    """Any words: class embeddings come from a text encoder, or from a file where there is none."""
+    """Any class names; a text encoder embeds them, or a file holds their embeddings."""
 
     text_encoder: TextEncoder | None
     embed_dim: int  # of class embeddings
     domain: TextDomain
-    link: ClassLink = one_of_all
+    link: ClassLink = one_of_all  # from class logits to probabilities
     logit_scale: float | None = None  # of cosine similarities; None: the text encoder's own
-    learned_prompts: bool = False  # published: class embeddings come from prompts that were learned
-    class_exponent: float = 1.0  # of the class probability in a track's score
-    splits_synonyms: bool = (
-        False  # published: a name is split at its commas, the best synonym counts (CLIP-VIS)
-    )
+    learned_prompts: bool = False  # the authors embed class names with learned prompts, not templates
+    class_exponent: float = 1.0  # exponent of the class probability in the score of a track
+    splits_synonyms: bool = False
+    """Under the published rules, split a name at its commas and use the best synonym (CLIP-VIS)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClosedVocabulary:
-    """The classes of one category table; instance tokens are their logits, with "no object" last."""
+    """The classes of one category table. The instance tokens are class logits, with "no object" last."""
 
     table: str
-    num_classes: int  # without "no object"
+    num_classes: int  # without the "no object" class
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedVocabulary:
-    """The words of a list; each means one or more rows, whose probabilities add up."""
+    """The words of a list. A word has one or more rows, whose probabilities are added."""
 
     table: str
     rows: Float[Tensor, "R D"]  # unit norm
     logit_scale: float  # multiplies cosine similarities
-    class_exponent: float = 1.0  # of the class probability in a track's score
+    class_exponent: float = 1.0  # exponent of the class probability in the score of a track
 
 
 Naming = OpenVocabulary | ClosedVocabulary | ListedVocabulary

@@ -1,4 +1,4 @@
-"""The patterns that class names are put in before CLIP's text tower reads them."""
+"""Prompt templates: sentences that class names are inserted into before CLIP encodes them."""
 
 _SIZES = ("small", "medium", "large")
 
@@ -12,9 +12,9 @@ PROMPT_TEMPLATES: tuple[str, ...] = (
     *(f"This is a photo of a {size} {{}}." for size in _SIZES),
     *(f"There is a {size} {{}} in the scene." for size in _SIZES),
 )
-"""ViLD's 14 templates, with its exact full stops, as the OpenVIS paper uses them."""
+"""ViLD's 14 templates with its exact punctuation, as used in the OpenVIS paper."""
 
 
 def fill(template: str, name: str) -> str:
-    """The template with its `{}` replaced; braces in the name itself are left alone."""
+    """Return the template with its first `{}` replaced by the name; braces in the name are kept."""
     return template.replace("{}", name, 1)

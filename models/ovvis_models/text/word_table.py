@@ -1,4 +1,4 @@
-"""A table of words in the place of a text encoder: what each means is a set of rows."""
+"""Word table: class embeddings for a fixed list of words, used instead of a text encoder."""
 
 import math
 
@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 
 class WordTable(nn.Module):
-    """R rows, each what one class of things looks like to the network; which words mean which rows is text.
+    """R rows, each the embedding of one class of a linear classifier; a text file maps words to rows.
 
-    A row compares with unit instance tokens by its cosine. Rows of a linear classifier become equally long by
-    one more component, which is zero in every token (`equally_long`).
+    Rows are compared with instance tokens by cosine similarity. The weights of a linear classifier differ in
+    norm; one extra component, which is zero in every token, makes their norms equal (`equally_long`).
     """
 
     def __init__(self, *, num_rows: int, embed_dim: int) -> None:
@@ -27,11 +27,11 @@ class WordTable(nn.Module):
 
     @torch.no_grad()
     def fill(self, weights: Float[Tensor, "R D"], *, token_norm: float) -> None:
-        """Take the rows of a linear classifier whose last component is free.
+        """Set the rows from the weights of a linear classifier.
 
         Args:
-            weights: of tokens before they are scaled to unit norm; the last column is ignored.
-            token_norm: the norm that such a token usually has.
+            weights: classifier weights for tokens that are not normalised; the last column is ignored.
+            token_norm: typical norm of such a token.
         """
         rows, norm = equally_long(weights)
         self.rows.copy_(rows)
@@ -39,7 +39,10 @@ class WordTable(nn.Module):
 
 
 def equally_long(weights: Float[Tensor, "R D"]) -> tuple[Float[Tensor, "R D"], float]:
-    """Return unit rows with the same products with tokens up to a factor, and that factor."""
+    """Return unit-norm rows and a factor: row . token times the factor equals weight . token.
+
+    Here a token has zero as its last component, and the last column of `weights` is ignored.
+    """
     longest = float(weights[:, :-1].norm(dim=1).max())
     rest = (longest**2 - weights[:, :-1].square().sum(dim=1)).clamp(min=0).sqrt()
     rows = torch.cat([weights[:, :-1], rest[:, None]], dim=1)

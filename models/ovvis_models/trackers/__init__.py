@@ -1,1 +1,1 @@
-"""Association: which proposal of a frame belongs to which track."""
+"""Trackers: match the proposals of each frame to tracks."""

@@ -1,7 +1,8 @@
-"""Association by similarity to how each track looked; no parameters.
+"""Association by similarity to each track's earlier tokens; no learned parameters.
 
-Momentum 1 is the last look (InstFormer, Sec. 4.3, first part); below 1 it is a running mean of all looks, as
-OV2Seg (Towards Open-Vocabulary Video Instance Segmentation, Wang et al., ICCV 2023) keeps it with 0.7.
+With momentum 1, proposals are compared with each track's last token (InstFormer, Sec. 4.3, first part). Below
+1, they are compared with a running mean of the track's tokens, as in OV2Seg (Towards Open-Vocabulary Video
+Instance Segmentation, Wang et al., ICCV 2023), which uses 0.7.
 """
 
 from dataclasses import replace
@@ -14,25 +15,29 @@ from ovvis_models.trackers.assignment import AssociationRules, TrackRules, cosin
 from ovvis_models.trackers.state import TrackState
 
 OV2SEG_MOMENTUM = 0.7
-"""Weight of the newest look, as published."""
+"""Weight of the newest token in the running mean, as published."""
 
 
 class AdjacentTracker:
-    """Expects each track's next tracking token to be its last one, or a running mean."""
+    """Tracker whose expected token is the last token of each track, or a running mean of its tokens."""
 
     def __init__(self, rules: TrackRules | None = None, *, momentum: float = 1.0) -> None:
-        """Starts with rules and the weight of the newest look, in (0, 1].
+        """Create the tracker.
+
+        Args:
+            rules: when tracks begin and end; None for the default `AssociationRules`.
+            momentum: weight of the newest token in the running mean, in (0, 1]; 1 keeps the last token only.
 
         Raises:
             ValueError: when `momentum` is out of range.
         """
         if not 0.0 < momentum <= 1.0:
-            raise ValueError(f"momentum is the newest look's weight in (0, 1], got {momentum}")
+            raise ValueError(f"momentum must be in (0, 1], got {momentum}")
         self.rules: TrackRules = rules or AssociationRules()
         self.momentum = momentum
 
     def initial_state(self, num_features: int, device: torch.device) -> TrackState:
-        """No tracks, no hidden state."""
+        """Return a state without tracks."""
         return TrackState.empty(num_features, device=device)
 
     def step(
@@ -41,7 +46,7 @@ class AdjacentTracker:
         tracking_tokens: Float[Tensor, "N F"],
         scores: Float[Tensor, " N"],
     ) -> tuple[TrackState, Int[Tensor, " N"]]:
-        """See `Tracker.step`."""
+        """Match the proposals of one frame to tracks; see `Tracker.step`."""
         return self.rules.associate(
             state,
             tracking_tokens,

@@ -1,10 +1,10 @@
-"""Matching proposals to tracks, and the rules of when tracks begin and end.
+"""Match proposals to tracks, and decide when tracks begin and end.
 
 Two rule sets share one interface, so that every tracker works with both:
-- `AssociationRules`: a match needs a minimum similarity, an unmatched good proposal starts a track, and a
-  track that is unseen for long ends. This is what a person wants to see.
-- `FixedSlots`: the proposals of the first window are the tracks, and every later window is permuted to fit
-  them (MinVIS; OpenVIS, Sec. 4.3; CLIP-VIS; OVFormer). This is what the papers evaluate.
+- `AssociationRules`, for everyday use: a match needs a minimum similarity, an unmatched proposal with a
+  high score starts a track, and a track ends when it has not been seen for a long time.
+- `FixedSlots`, for the papers' evaluation: each proposal of the first window becomes a track, and the
+  proposals of every later window are permuted to match (MinVIS; OpenVIS, Sec. 4.3; CLIP-VIS; OVFormer).
 """
 
 from collections.abc import Callable
@@ -23,11 +23,11 @@ from ovvis_models.trackers.state import TrackState
 NO_TRACK = -1
 
 Update = Callable[[TrackState, Tensor], TrackState]
-"""Update the slots that were seen with their tokens (M, F) of this window."""
+"""Function that updates the M slots seen in this window with their tokens (M, F)."""
 
 
 class TrackRules(Protocol):
-    """Decides which proposals continue, start and end tracks."""
+    """Rules that decide which proposals continue a track, and when tracks start and end."""
 
     @property
     def match_threshold(self) -> float:
@@ -43,18 +43,18 @@ class TrackRules(Protocol):
         similarity: Float[Tensor, "M N"],
         update: Update,
     ) -> tuple[TrackState, Int[Tensor, " N"]]:
-        """Return the state after this window, and each proposal's track id or -1."""
+        """Return the state after this window, and the track id of each proposal (-1 for none)."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssociationRules:
-    """When a proposal continues, starts or ends a track."""
+    """Rules with a match threshold, track births and track ends: the rules of `ovvis segment`."""
 
-    match_threshold: float = 0.5  # least cosine similarity of one object in two frames
-    birth_threshold: float = 0.5  # least object score with which an unmatched proposal starts a track
-    max_tracks: int = 100  # alive at once
-    max_unseen: int = 60  # frames after which an unseen track ends
+    match_threshold: float = 0.5  # minimum cosine similarity of a match
+    birth_threshold: float = 0.5  # minimum object score of an unmatched proposal to start a track
+    max_tracks: int = 100  # maximum number of live tracks
+    max_unseen: int = 60  # a track ends when it is unseen for more windows than this
 
     def __post_init__(self) -> None:
         if not -1.0 <= self.match_threshold <= 1.0:
@@ -74,10 +74,10 @@ class AssociationRules:
         similarity: Float[Tensor, "M N"],
         update: Update,
     ) -> tuple[TrackState, Int[Tensor, " N"]]:
-        """Match, start, update and end tracks.
+        """Match proposals to tracks, start new tracks, update the seen ones and end old ones.
 
-        The order of the proposals does not matter, except for exact ties: new ids go by descending score. Of
-        a track that is not seen, only the number of windows unseen changes.
+        The order of the proposals does not affect the result, except for exact ties: new track ids are given
+        in descending order of score. For a track that is not seen, only `frames_unseen` changes.
         """
         slot_of = match(similarity, threshold=self.match_threshold)
         born = _births(slot_of, scores, rules=self)
@@ -97,12 +97,12 @@ class AssociationRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FixedSlots:
-    """Keeps the proposals of the first window as tracks; each takes exactly one proposal of every window.
+    """Rules of the papers: one track per proposal of the first window, matched to one proposal per window.
 
-    Nothing starts or ends a track later: an absent object is expected to say so by its scores.
+    No track starts or ends later. The scores of a track are expected to be low where its object is absent.
     """
 
-    match_threshold: float = -1.0  # every pair may match
+    match_threshold: float = -1.0  # the minimum cosine, so every pair may match
 
     def associate(
         self,
@@ -113,10 +113,10 @@ class FixedSlots:
         similarity: Float[Tensor, "M N"],
         update: Update,
     ) -> tuple[TrackState, Int[Tensor, " N"]]:
-        """Permute the proposals so that the sum of similarities is largest; `scores` are not used.
+        """Assign one proposal to each track so that the sum of similarities is maximal; `scores` is not used.
 
         Raises:
-            ValueError: when there are not as many proposals as in the first window.
+            ValueError: when the number of proposals differs from that of the first window.
         """
         if state.num_slots == 0:
             state = TrackState.unseen(
@@ -131,7 +131,7 @@ class FixedSlots:
             proposal_of = assign(similarity)
         else:
             found = f"{tracking_tokens.shape[0]} proposals for {state.num_slots} tracks"
-            raise ValueError(f"every window needs as many proposals as the first, got {found}")
+            raise ValueError(f"every window must have the same number of proposals, got {found}")
         after = update(state, tracking_tokens[proposal_of])
         return after, torch.empty_like(state.track_ids).index_copy(0, proposal_of, state.track_ids)
 
@@ -142,15 +142,16 @@ FIXED_SLOTS: Final = FixedSlots()
 def cosines(
     expected_tokens: Float[Tensor, "*batch M F"], tracking_tokens: Float[Tensor, "N F"]
 ) -> Float[Tensor, "*batch M N"]:
-    """Cosine of every track and every proposal."""
+    """Return the cosine similarity of every track and every proposal."""
     return F.normalize(expected_tokens, dim=-1) @ F.normalize(tracking_tokens, dim=-1).T
 
 
 def match(similarity: Float[Tensor, "M N"], *, threshold: float) -> Int[Tensor, " N"]:
-    """Each proposal's slot, -1 for none: one to one, with the most similarity in excess of `threshold`.
+    """Return the slot of each proposal, -1 for none: the one-to-one assignment with the largest total excess.
 
-    Counting only the excess makes one sure match worth more than two doubtful ones, and keeps pairs below the
-    threshold from displacing better ones, as they would if they were dropped after the assignment.
+    The excess of a pair is its similarity minus `threshold`. Using the excess has two effects: one strong
+    match outweighs two weak ones, and pairs below the threshold cannot displace better pairs, as they could
+    if they were removed after the assignment.
     """
     gain = excess(similarity, threshold=threshold)
     slots, proposals = linear_sum_assignment(np.maximum(gain, 0.0), maximize=True)
@@ -161,13 +162,13 @@ def match(similarity: Float[Tensor, "M N"], *, threshold: float) -> Int[Tensor, 
 
 
 def assign(similarity: Float[Tensor, "M M"]) -> Int[Tensor, " M"]:
-    """Return the proposal of each track, one to one, such that the sum of similarities is largest."""
+    """Return the proposal of each track: the one-to-one assignment of largest total similarity."""
     _, proposal_of = linear_sum_assignment((1 - similarity).cpu().numpy())
     return torch.from_numpy(proposal_of).to(similarity.device)
 
 
 def excess(similarity: Float[Tensor, "*batch M N"], *, threshold: float) -> np.ndarray:
-    """Similarity above `threshold`, float64 on the CPU."""
+    """Return the similarity minus `threshold`, as float64 on the CPU."""
     gain: np.ndarray = (similarity - threshold).double().cpu().numpy()
     return gain
 
@@ -175,18 +176,23 @@ def excess(similarity: Float[Tensor, "*batch M N"], *, threshold: float) -> np.n
 def _births(
     slot_of: Int[Tensor, " N"], scores: Float[Tensor, " N"], *, rules: AssociationRules
 ) -> Int[Tensor, " K"]:
-    """Proposals that start a track, best first."""
+    """Return the proposals that may start a track, in descending order of score."""
     candidates = ((slot_of < 0) & (scores >= rules.birth_threshold)).nonzero()[:, 0]
     return candidates[scores[candidates].argsort(descending=True, stable=True)]
 
 
 def _aged(state: TrackState, matched_slots: Int[Tensor, " K"]) -> TrackState:
+    """Count one more unseen window for every track, and reset the matched ones to 0."""
     unseen = (state.frames_unseen + 1).index_fill(0, matched_slots, 0)
     return replace(state, frames_unseen=unseen)
 
 
 def _kept_slots(aged: TrackState, *, num_born: int, rules: AssociationRules) -> Int[Tensor, " K"]:
-    """Slots that live on, ascending. New tracks take the room of the longest unseen, never of seen ones."""
+    """Return the slots to keep, ascending.
+
+    When `max_tracks` leaves no room for new tracks, the tracks unseen for longest are dropped. A track that
+    is seen in this window is never dropped.
+    """
     by_recency = aged.frames_unseen.argsort(stable=True)
     unseen = aged.frames_unseen[by_recency]
     num_seen = int((unseen == 0).sum())
@@ -196,7 +202,7 @@ def _kept_slots(aged: TrackState, *, num_born: int, rules: AssociationRules) -> 
 
 
 def _with_new_slots(state: TrackState, tokens: Float[Tensor, "K F"]) -> TrackState:
-    """The state with a new track for each of `tokens` at its end."""
+    """Return the state with one new track per token appended."""
     num_born = tokens.shape[0]
     born = TrackState.unseen(
         tokens.to(state.expected_tokens.dtype),

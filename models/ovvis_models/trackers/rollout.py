@@ -2,12 +2,13 @@
 
     token (F) --GRU cell, hidden state per track--> change (F);  expected next token = token + change
 
-The prediction, not the last token, is what the next frame's proposals are compared with, so that a turning or
-half hidden object is still found. Trained by `losses/temporal_contrastive.py` (Eq. 6), all else frozen.
+The proposals of the next frame are compared with this prediction instead of the last token, so that a
+rotating or partly occluded object is still matched. The tracker is trained with
+`losses/temporal_contrastive.py` (Eq. 6) while all other networks are frozen.
 
-Deviations from the paper. The cell predicts the *change* of the token: written as a residual whose last layer
-starts at zero, an untrained tracker is exactly the adjacent one, and training on little video cannot end up
-below it. The paper does not say which recurrent cell; this is a GRU.
+Deviations from the paper: the cell predicts the change of the token, and its output layer is initialised to
+zero. An untrained tracker therefore equals the adjacent tracker, and training on little video starts from
+there. The paper does not name the type of recurrent cell; this is a GRU.
 """
 
 from copy import copy
@@ -22,7 +23,7 @@ from ovvis_models.trackers.state import TrackState
 
 
 class RolloutTracker(nn.Module):
-    """Association with predicted tracking tokens. Holds weights only; the state is passed in and out."""
+    """Tracker that compares proposals with predicted tokens. It holds weights; callers hold the state."""
 
     def __init__(self, num_features: int, *, hidden_dim: int, rules: TrackRules | None = None) -> None:
         super().__init__()
@@ -33,7 +34,7 @@ class RolloutTracker(nn.Module):
         nn.init.zeros_(self.to_change.bias)
 
     def with_rules(self, rules: TrackRules) -> "RolloutTracker":
-        """Return a tracker that shares the weights and follows other rules."""
+        """Return a tracker with the same weights and other rules."""
         other = copy(self)
         other.rules = rules
         return other
@@ -41,18 +42,18 @@ class RolloutTracker(nn.Module):
     def predict(
         self, tokens: Float[Tensor, "M F"], hidden: Float[Tensor, "M R"]
     ) -> tuple[Float[Tensor, "M F"], Float[Tensor, "M R"]]:
-        """The next frame's expected tracking tokens, and the new hidden state. Differentiable."""
+        """Return the next frame's expected tokens and the new hidden state; differentiable."""
         hidden = self.cell(tokens, hidden)
         return tokens + self.to_change(hidden), hidden
 
     def initial_state(self, num_features: int, device: torch.device) -> TrackState:
-        """No tracks yet.
+        """Return a state without tracks.
 
         Raises:
-            ValueError: when the tracking tokens do not have the width that the tracker was built for.
+            ValueError: when `num_features` is not the token width that the tracker was built for.
         """
         if num_features != self.cell.input_size:
-            raise ValueError(f"tracker is for tokens of {self.cell.input_size} features, got {num_features}")
+            raise ValueError(f"tracking tokens must have {self.cell.input_size} features, got {num_features}")
         return TrackState.empty(num_features, hidden_dim=self.cell.hidden_size, device=device)
 
     def step(
@@ -61,7 +62,7 @@ class RolloutTracker(nn.Module):
         tracking_tokens: Float[Tensor, "N F"],
         scores: Float[Tensor, " N"],
     ) -> tuple[TrackState, Int[Tensor, " N"]]:
-        """See `Tracker.step`."""
+        """Match the proposals of one frame to tracks; see `Tracker.step`."""
         return self.rules.associate(
             state,
             tracking_tokens,

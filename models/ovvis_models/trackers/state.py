@@ -1,4 +1,4 @@
-"""What a tracker carries from frame to frame: explicit, small, independent of the video's length."""
+"""State that a tracker carries from frame to frame; its size does not grow with the length of the video."""
 
 from dataclasses import dataclass, fields
 
@@ -9,21 +9,21 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackState:
-    """M slots with one live track each. A slot is a row; a track id is an identity, never used twice."""
+    """M slots (rows) with one live track each. A track may change its slot, but never its id."""
 
-    expected_tokens: Float[Tensor, "M F"]  # what each track's next tracking token should look like
-    hidden: Float[Tensor, "M R"]  # memory of the recurrent layer; R = 0 where there is none
-    memory: Float[Tensor, "M T F"]  # tokens in the last T frames, newest last; T = 0 where none are kept
-    remembered: Bool[Tensor, "M T"]  # in which of these frames the track was seen
-    track_ids: Int[Tensor, " M"]  # from 1, in the order of birth
-    frames_unseen: Int[Tensor, " M"]  # frames since the track was last seen, 0 = seen in the latest
+    expected_tokens: Float[Tensor, "M F"]  # expected tracking token of each track in the next frame
+    hidden: Float[Tensor, "M R"]  # state of the recurrent layer; R = 0 without one
+    memory: Float[Tensor, "M T F"]  # tokens of the last T frames, newest last; T = 0 without a memory
+    remembered: Bool[Tensor, "M T"]  # True where the track was seen in that frame
+    track_ids: Int[Tensor, " M"]  # from 1, in order of creation
+    frames_unseen: Int[Tensor, " M"]  # windows since the track was last seen; 0 = seen in the latest
     next_track_id: int
 
     @classmethod
     def empty(
         cls, num_features: int, *, device: torch.device, hidden_dim: int = 0, num_frames: int = 0
     ) -> "TrackState":
-        """The state before the first frame: no tracks, with room for the tokens of `num_frames` frames."""
+        """Return a state without tracks, with a memory of `num_frames` frames."""
         return cls.unseen(
             torch.zeros((0, num_features), device=device),
             track_ids=torch.zeros(0, dtype=torch.long, device=device),
@@ -42,7 +42,7 @@ class TrackState:
         num_frames: int,
         next_track_id: int,
     ) -> "TrackState":
-        """New tracks that are expected to look like `tokens` and remember nothing yet."""
+        """Return new tracks that expect `tokens` next; their hidden state and memory are empty."""
         num_tracks, num_features = tokens.shape
         return cls(
             expected_tokens=tokens,
@@ -56,37 +56,37 @@ class TrackState:
 
     @property
     def num_slots(self) -> int:
-        """How many tracks are alive."""
+        """Number of live tracks M."""
         return self.track_ids.shape[0]
 
     def select(self, slots: Int[Tensor, " K"]) -> "TrackState":
-        """The state of only these slots, in the order given."""
+        """Return only the given slots, in the given order."""
         return self._with({name: value[slots] for name, value in self._tensors().items()})
 
     def updated(self, slots: Int[Tensor, " K"], rows: "TrackState") -> "TrackState":
-        """The state with these slots as they are in `rows`, in the order given."""
+        """Return the state with the given slots replaced by the slots of `rows`, in order."""
         new = rows._tensors()
         return self._with(
             {name: value.index_copy(0, slots, new[name]) for name, value in self._tensors().items()}
         )
 
     def followed_by(self, other: "TrackState") -> "TrackState":
-        """The slots of both; the next track id is that of `other`."""
+        """Return the slots of both states; `next_track_id` is taken from `other`."""
         new = other._tensors()
         return other._with({name: torch.cat([x, new[name]]) for name, x in self._tensors().items()})
 
     def to(self, device: torch.device) -> "TrackState":
-        """The same state on another device."""
+        """Return the state on another device."""
         return self._with({name: value.to(device) for name, value in self._tensors().items()})
 
     def to_tensors(self) -> dict[str, Tensor]:
-        """A flat dict of CPU tensors that `from_tensors` turns back into exactly this state."""
+        """Return the state as a flat dict of CPU tensors, which `from_tensors` reads without loss."""
         tensors = {name: value.cpu() for name, value in self._tensors().items()}
         return {**tensors, "next_track_id": torch.tensor(self.next_track_id)}
 
     @classmethod
     def from_tensors(cls, tensors: dict[str, Tensor]) -> "TrackState":
-        """The state that `to_tensors` wrote.
+        """Return the state stored by `to_tensors`.
 
         Raises:
             KeyError: when a tensor is missing.
@@ -102,10 +102,10 @@ class TrackState:
         )
 
     def _with(self, tensors: dict[str, Tensor]) -> "TrackState":
-        """The state with all tensors replaced."""
+        """Return the state with all tensors replaced and the same `next_track_id`."""
         return self.from_tensors({**tensors, "next_track_id": torch.tensor(self.next_track_id)})
 
     def _tensors(self) -> dict[str, Tensor]:
-        """All tensors by name; the first axis of each is that of the slots."""
+        """Return all tensors by name; the first axis of each is the slot."""
         values = ((field.name, getattr(self, field.name)) for field in fields(self))
         return {name: value for name, value in values if isinstance(value, Tensor)}

@@ -1,15 +1,17 @@
-"""Association by the K most alike of the last T frames (CLIP-VIS, temporal top-K-enhanced matching).
+"""Association by the K most similar of the last T frames (CLIP-VIS, temporal top-K-enhanced matching).
 
-    for each remembered frame: similarity of its tracks and the proposals, and the best assignment by it alone
-    the K frames whose assignment is best -> weighted mean of their similarities -> the assignment
+    1. For each frame in memory: similarity of its tracks and the new proposals, and the value of the best
+       assignment by this similarity alone.
+    2. The K frames with the highest values -> weighted mean of their similarities -> final assignment.
 
-In the mean, newer frames weigh more (place 1..T in the memory, oldest first), as in the published code; the
-paper's plain mean is not what it runs. With fewer than K frames in memory, the best single one decides.
+Newer frames have larger weights in the mean: 1..T, from the oldest frame in memory to the newest. This
+follows the published code; the paper describes a plain mean. With fewer than K frames in memory, only the
+best frame is used.
 
-Deviations from the paper, which remembers a fixed set of Q slots: tracks begin and end by the rules that all
-trackers share (`assignment.py`), so that a track need not be in every remembered frame. It is then compared
-in those chosen frames that it was seen in, and by its last look if it was in none of them. With rules that
-let every proposal continue a track, this is exactly the published matching (proved by the parity fixtures).
+Deviation from the paper, which keeps a fixed set of Q slots: with `AssociationRules`, tracks begin and end,
+so a track may be missing from some frames in memory. Its similarity is the mean over the chosen frames in
+which it was seen, or that of its last token when it was seen in none of them. With `FixedSlots`, the result
+is exactly the published matching (proved by the parity fixtures).
 """
 
 from dataclasses import replace
@@ -23,11 +25,11 @@ from torch import Tensor
 from ovvis_models.trackers.assignment import AssociationRules, TrackRules, cosines, excess
 from ovvis_models.trackers.state import TrackState
 
-PAPER_FRAMES, PAPER_CHOSEN = 9, 3  # T and K of the paper's tables
+PAPER_FRAMES, PAPER_CHOSEN = 9, 3  # T and K in the paper's tables
 
 
 class TopKTracker:
-    """Keeps the tokens of the last T frames, and nothing else. No parameters."""
+    """Tracker with a memory of the tokens of the last T frames; no learned parameters."""
 
     def __init__(
         self,
@@ -36,7 +38,12 @@ class TopKTracker:
         num_frames: int = PAPER_FRAMES,
         num_chosen: int = PAPER_CHOSEN,
     ) -> None:
-        """Starts with rules, T = `num_frames` in memory and K = `num_chosen` of them to match with.
+        """Create the tracker.
+
+        Args:
+            rules: when tracks begin and end; None for the default `AssociationRules`.
+            num_frames: number of frames T in memory.
+            num_chosen: number of frames K of the memory that are used for matching.
 
         Raises:
             ValueError: unless 1 <= K <= T.
@@ -48,7 +55,7 @@ class TopKTracker:
         self.num_chosen = num_chosen
 
     def initial_state(self, num_features: int, device: torch.device) -> TrackState:
-        """No tracks, an empty memory."""
+        """Return a state without tracks and with an empty memory."""
         return TrackState.empty(num_features, num_frames=self.num_frames, device=device)
 
     def step(
@@ -57,45 +64,50 @@ class TopKTracker:
         tracking_tokens: Float[Tensor, "N F"],
         scores: Float[Tensor, " N"],
     ) -> tuple[TrackState, Int[Tensor, " N"]]:
-        """See `Tracker.step`."""
+        """Match the proposals of one frame to tracks; see `Tracker.step`."""
         similarity = self.similarity(state, tracking_tokens)
         return self.rules.associate(
-            _one_frame_later(state),
+            _advance_memory(state),
             tracking_tokens,
             scores,
             similarity=similarity,
-            update=_remember,
+            update=_write_memory,
         )
 
     def similarity(self, state: TrackState, tracking_tokens: Float[Tensor, "N F"]) -> Float[Tensor, "M N"]:
-        """Similarity of tracks and proposals in the chosen frames; weighted means of cosines."""
-        last_look = cosines(state.expected_tokens, tracking_tokens)
+        """Return the similarity of tracks and proposals: weighted means of cosines over the chosen frames."""
+        to_last_token = cosines(state.expected_tokens, tracking_tokens)
         frames = state.remembered.any(dim=0).nonzero()[:, 0]  # oldest first
         if frames.shape[0] == 0 or tracking_tokens.shape[0] == 0:
-            return last_look
+            return to_last_token
         seen = state.remembered[:, frames].T  # (f, M)
-        alike = cosines(state.memory[:, frames].transpose(0, 1), tracking_tokens)  # (f, M, N)
-        chosen = self.choose(alike, seen)
-        # a place counts from the oldest frame in memory
-        weights = (chosen + 1).to(alike.dtype)[:, None] * seen[chosen]  # (k, M)
+        similarities = cosines(state.memory[:, frames].transpose(0, 1), tracking_tokens)  # (f, M, N)
+        chosen = self.choose(similarities, seen)
+        # the weight of a frame is its position in memory, from 1 for the oldest
+        weights = (chosen + 1).to(similarities.dtype)[:, None] * seen[chosen]  # (k, M)
         total = weights.sum(dim=0)
-        mean = (alike[chosen] * weights[..., None]).sum(dim=0) / total.clamp(min=1)[:, None]
-        return torch.where(total[:, None] > 0, mean, last_look)
+        mean = (similarities[chosen] * weights[..., None]).sum(dim=0) / total.clamp(min=1)[:, None]
+        return torch.where(total[:, None] > 0, mean, to_last_token)
 
     def choose(self, alike: Float[Tensor, "f M N"], seen: Bool[Tensor, "f M"]) -> Int[Tensor, " k"]:
-        """Places of the frames to match with, ascending: the K best, or the best one of fewer than K."""
+        """Return the indices of the frames to match with, ascending: the K best, or the best of fewer than K.
+
+        Args:
+            alike: similarity of M tracks and N proposals in each of f frames, oldest first.
+            seen: True where a track was seen in a frame.
+        """
         parts = zip(alike, seen, strict=True)
         values = torch.tensor(
             [self.assignment(frame[known])[1] for frame, known in parts], dtype=torch.float64
         )
         num_chosen = self.num_chosen if len(values) >= self.num_chosen else 1
-        best = (-values.flip(0)).argsort(stable=True)[:num_chosen]  # of equals the newest
+        best = (-values.flip(0)).argsort(stable=True)[:num_chosen]  # in a tie, the newest frame
         return (len(values) - 1 - best).sort().values.to(alike.device)
 
     def assignment(self, similarity: Float[Tensor, "M N"]) -> tuple[Int[np.ndarray, " M"], float]:
-        """The best assignment by one frame alone: each track's proposal, -1 for none, and what it is worth.
+        """Return the best assignment by one frame alone, as the proposal of each track or -1, and its value.
 
-        Worth is the sum of what similarity the pairs have above the threshold, as in `match`.
+        The value is the sum over the pairs of their similarity above the match threshold, as in `match`.
         """
         gain = np.maximum(excess(similarity, threshold=self.rules.match_threshold), 0.0)
         slots, proposals = linear_sum_assignment(gain, maximize=True)
@@ -104,15 +116,15 @@ class TopKTracker:
         return proposal_of, float(gain[slots, proposals].sum())
 
 
-def _one_frame_later(state: TrackState) -> TrackState:
-    """The memory moved on by a frame in which no track was seen yet."""
+def _advance_memory(state: TrackState) -> TrackState:
+    """Shift the memory by one frame and mark no track as seen in the new frame."""
     memory, remembered = state.memory.roll(-1, dims=1), state.remembered.roll(-1, dims=1)
     memory[:, -1], remembered[:, -1] = 0.0, False
     return replace(state, memory=memory, remembered=remembered)
 
 
-def _remember(seen: TrackState, tokens: Tensor) -> TrackState:
-    """Puts the tokens of this frame at the end of the memory."""
+def _write_memory(seen: TrackState, tokens: Tensor) -> TrackState:
+    """Write the tokens of this frame into the newest place of the memory."""
     memory, remembered = seen.memory.clone(), seen.remembered.clone()
     memory[:, -1], remembered[:, -1] = tokens, True
     return replace(seen, expected_tokens=tokens, memory=memory, remembered=remembered)

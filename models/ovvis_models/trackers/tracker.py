@@ -1,4 +1,4 @@
-"""The seam that every tracker fits, and the tokens that trackers compare."""
+"""Interface of all trackers, and the tokens that they compare."""
 
 from typing import Literal, Protocol, runtime_checkable
 
@@ -10,15 +10,15 @@ from torch import Tensor
 from ovvis_models.trackers.state import TrackState
 
 TrackedBy = Literal["query", "query-and-token"]
-"""What of a proposal a tracker compares: its query alone, or with its instance token beside it."""
+"""What a tracker compares: the query of a proposal, or its query and its instance token."""
 
 
 @runtime_checkable
 class Tracker(Protocol):
-    """Gives the proposals of one frame their track ids. Holds no state: it is passed in and handed back."""
+    """Assigns track ids to the proposals of each frame. It holds no state; callers pass the state in."""
 
     def initial_state(self, num_features: int, device: torch.device) -> TrackState:
-        """The state before the first frame, for tracking tokens of `num_features`."""
+        """Return the state before the first frame, for tracking tokens with `num_features` features."""
         ...
 
     def step(
@@ -27,9 +27,12 @@ class Tracker(Protocol):
         tracking_tokens: Float[Tensor, "N F"],
         scores: Float[Tensor, " N"],
     ) -> tuple[TrackState, Int[Tensor, " N"]]:
-        """The state after this frame, and each proposal's track id: -1 where it belongs to no track.
+        """Return the state after this frame, and the track id of each proposal (-1 for none).
 
-        `scores` are object scores in [0, 1]. N may be 0.
+        Args:
+            state: the state after the previous frame.
+            tracking_tokens: tokens of the N proposals of this frame; N may be 0.
+            scores: object scores of the proposals, in [0, 1].
         """
         ...
 
@@ -37,10 +40,10 @@ class Tracker(Protocol):
 def tracking_tokens(
     query_embeds: Float[Tensor, "*batch C"], instance_tokens: Float[Tensor, "*batch D"]
 ) -> Float[Tensor, "*batch C+D"]:
-    """Cat(query, instance token) of paper Sec. 4.3, unit norm.
+    """Return the concatenation of query and instance token (InstFormer, Sec. 4.3), with unit norm.
 
-    Each part is normalised alone first, so that both weigh the same in a cosine whatever their scale: the
-    query of a Mask2Former has a norm near sqrt(C), an instance token a norm of 1.
+    Each part is normalised first, so that both contribute equally to a cosine similarity: a Mask2Former query
+    has a norm near sqrt(C), an instance token a norm of 1.
     """
     both = (F.normalize(query_embeds.float(), dim=-1), F.normalize(instance_tokens.float(), dim=-1))
     return torch.cat(both, dim=-1) / 2**0.5

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+import torch.nn.functional as F
 from open_clip.model import resize_pos_embed
-from torch.nn import functional
 
 from ovvis_models.heads.guidance import BinaryGuidance, LogProbabilityGuidance
 from ovvis_models.heads.guided_attention import SHARED_BIAS
@@ -88,7 +88,7 @@ def test_equals_the_full_attention_mask_of_the_paper(clip, guidance) -> None:
     x = visual.ln_pre(torch.cat(tokens, dim=1))
     for block in visual.transformer.resblocks:
         x = block(x, attn_mask=mask.repeat_interleave(block.attn.num_heads, dim=0))
-    expected = functional.normalize(visual.ln_post(x[:, :4]) @ visual.proj, dim=-1)
+    expected = F.normalize(visual.ln_post(x[:, :4]) @ visual.proj, dim=-1)
 
     torch.testing.assert_close(model(images, mask_logits), expected, rtol=0, atol=2e-6)
 
@@ -194,7 +194,7 @@ def test_only_tokens_and_adapters_train(clip) -> None:
 def test_training_steps_reduce_a_loss(clip) -> None:
     model = inst_clip(clip, lora_rank=2)
     images, mask_logits = random_scene()
-    target = functional.normalize(torch.randn(24, generator=torch.Generator().manual_seed(6)), dim=0)
+    target = F.normalize(torch.randn(24, generator=torch.Generator().manual_seed(6)), dim=0)
     optimiser = torch.optim.Adam(model.trained_parameters(), lr=0.02)
     losses = []
     for _ in range(15):
@@ -253,7 +253,7 @@ def test_bfloat16_autocast_stays_close(clip) -> None:
     exact = model.encode_instances(images, mask_logits)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         rough = model.encode_instances(images, mask_logits)
-    assert functional.cosine_similarity(exact, rough.float(), dim=-1).min() > 0.99
+    assert F.cosine_similarity(exact, rough.float(), dim=-1).min() > 0.99
 
 
 def test_state_dict_names_are_stable(clip) -> None:

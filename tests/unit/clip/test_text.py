@@ -2,7 +2,7 @@ import copy
 
 import pytest
 import torch
-from torch.nn import functional
+import torch.nn.functional as F
 
 from ovvis_models.networks.clip import tokenize
 from ovvis_models.text.encoder import TextEncoder
@@ -35,7 +35,7 @@ def test_vocabulary_is_the_normalised_mean_over_templates(clip, batch_size: int)
     for name in NAMES:
         tokens = tokenize([template.replace("{}", name) for template in PROMPT_TEMPLATES], context_length=16)
         rows.append(clip.encode_text(tokens, normalize=True).mean(dim=0))
-    expected = functional.normalize(torch.stack(rows), dim=-1)
+    expected = F.normalize(torch.stack(rows), dim=-1)
     embeds = encode_vocabulary(TextEncoder(clip), tokenize, NAMES, batch_size=batch_size)
     torch.testing.assert_close(embeds, expected, rtol=0, atol=1e-6)
 

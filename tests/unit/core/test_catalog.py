@@ -14,6 +14,7 @@ from ovvis_models.errors import (
 from ovvis_models.heads.masked_crops import MaskedCrops
 from ovvis_models.loading import load, segmenter_for
 from ovvis_models.networks.instformer import best_proposals
+from ovvis_models.networks.video_network import VideoNetwork
 from ovvis_models.preprocess import geometry, prepare
 from ovvis_models.structures import Proposals
 from ovvis_models.systems.instformer import InstFormerSpec
@@ -244,3 +245,11 @@ def test_specs_hold_numbers_only():
     assert isinstance(spec, InstFormerSpec)
     assert replace(spec) == spec
     assert {f.name for f in fields(spec)} >= {"proposals", "clip", "association", "weights", "licence"}
+
+
+def test_the_networks_of_an_entry_are_built_by_its_name():
+    network = catalog.build(TINY)
+    assert isinstance(network, VideoNetwork)
+    assert network.state_dict().keys() == find_spec(TINY).build().state_dict().keys()
+    with pytest.raises(UnknownModelError, match="unknown model 'gpt'"):
+        catalog.build("gpt")

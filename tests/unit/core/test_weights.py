@@ -49,7 +49,7 @@ def test_values_out_of_range_are_refused(tmp_path):
 
 
 def test_missing_file(tmp_path):
-    with pytest.raises(MissingWeightsError, match="no weights file"):
+    with pytest.raises(MissingWeightsError, match="does not exist"):
         load_weights(network(), tmp_path / "none.safetensors")
     with pytest.raises(FileNotFoundError):
         weights_hash(tmp_path / "none.safetensors")

@@ -45,12 +45,12 @@ def test_draws_one_video_with_a_cast(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--size", "240"), "is no size"),
+        (("--size", "240"), "is not a valid size"),
         (("--size", "4x4"), "cannot draw"),
-        (("--kinds", "dog,dragon"), "--kinds: no kind is named 'dragon'"),
-        (("--cast", "dragon"), "--cast: no kind is named 'dragon'"),
-        (("--cast", "dog", "--background", "lava"), "no background is named 'lava'"),
-        (("--cast", "dog", "--name", "../dog"), "is no file name"),
+        (("--kinds", "dog,dragon"), "--kinds: unknown kind 'dragon'"),
+        (("--cast", "dragon"), "--cast: unknown kind 'dragon'"),
+        (("--cast", "dog", "--background", "lava"), "unknown background 'lava'"),
+        (("--cast", "dog", "--name", "../dog"), "is not a valid file name"),
         (("--background", "grass"), "goes with --cast only"),
     ],
 )

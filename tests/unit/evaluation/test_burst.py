@@ -161,7 +161,7 @@ def test_malformed_annotations_are_told() -> None:
     with pytest.raises(AnnotationError, match="sequence HACS/s1, track 1, frame 1: runs add up to"):
         parse_burst(content, path=PATH)
     content["sequences"][0]["height"] = 0
-    with pytest.raises(AnnotationError, match="are no frame size"):
+    with pytest.raises(AnnotationError, match="are not a valid frame size"):
         parse_burst(content, path=PATH)
 
 

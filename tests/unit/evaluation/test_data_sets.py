@@ -11,6 +11,7 @@ import pytest
 from ovvis_cli.choices import DATA_SET_NAMES, DataSetName, SplitName
 from ovvis_cli.data.catalog import DATA_SETS, find_files
 from ovvis_cli.data.check import Finding, check_data_set
+from ovvis_cli.data.entries import Entry
 from ovvis_cli.data.frames import frame_paths, read_frames
 from ovvis_cli.data.ground_truth import NoGroundTruthError, first_videos, read_ground_truth, read_index
 from ovvis_cli.data.image_header import image_size
@@ -67,7 +68,7 @@ def test_what_is_not_found_is_told_with_all_places(tmp_path: Path) -> None:
     _touch(tmp_path, "val_instances.json")
     with pytest.raises(AnnotationError, match=r"no folder with frames of LV-VIS.*val/JPEGImages"):
         find_files(DATA_SETS["lvvis"], tmp_path, split="val")
-    with pytest.raises(AnnotationError, match="is no folder"):
+    with pytest.raises(AnnotationError, match="is not a folder"):
         find_files(DATA_SETS["lvvis"], tmp_path / "elsewhere", split="val")
 
 
@@ -222,3 +223,19 @@ def test_an_index_needs_no_ground_truth_and_limits_keep_the_order(tmp_path: Path
     limited = first_videos(read_ground_truth(path), limit=2)
     assert list(limited.videos) == [9, 4]
     assert [track.video_id for track in limited.tracks] == [9, 4]
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (1.0, "must be an integer, not the number 1.0"),
+        (True, "must be an integer, not true"),
+        ("1", "must be an integer, not the text '1'"),
+        (None, "must be an integer, not null"),
+        ([1], "must be an integer, not a list"),
+    ],
+)
+def test_a_value_of_a_wrong_kind_is_shown(value: object, told: str) -> None:
+    entry = Entry(path=Path("results.json"), where="entry 0", content={"category_id": value})
+    with pytest.raises(AnnotationError, match=rf"entry 0: category_id {told}$"):
+        entry.integer("category_id")

@@ -128,7 +128,7 @@ def test_check_says_whether_files_are_whole(tmp_path: Path, capsys: pytest.Captu
     assert run(arguments) == 3
     captured = capsys.readouterr()
     assert "video 1: 1 of 3 frames are missing" in captured.out
-    assert "1 errors in its files" in captured.err
+    assert "1 errors in the files" in captured.err
 
 
 def test_private_ground_truth_is_packed_and_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -153,9 +153,9 @@ def test_private_ground_truth_is_packed_and_told(tmp_path: Path, capsys: pytest.
     ("arguments", "code", "message"),
     [
         ([], 2, "--dataset is missing"),
-        (["--dataset", "diorama"], 2, "--data is missing"),
+        (["--dataset", "diorama"], 3, "diorama was not found: looked for"),
         (["--dataset", "dioramas"], 2, "did you mean diorama?"),
-        (["--dataset", "diorama", "--data", "nowhere"], 3, "nowhere is no folder"),
+        (["--dataset", "diorama", "--data", "nowhere"], 3, "nowhere is not a folder"),
         (["--annotations", "a.json", "--predictions", "b.json"], 3, "cannot read a.json"),
     ],
 )

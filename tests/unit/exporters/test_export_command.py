@@ -37,8 +37,9 @@ def test_words_that_the_model_never_read_are_warned_of(record, capsys):
     vocabulary = replace(record.header.vocabulary, names=("dogs", "zeppelin"), category_ids=(1, 2))
     record = record.with_header(replace(record.header, vocabulary=vocabulary, tracks=()))
     export(record.folder, formats="csv")
-    assert "instformer-tiny never read these words, their labels mean little: zeppelin" in " ".join(
-        capsys.readouterr().err.split()
+    assert (
+        "instformer-tiny never read these words in training, their labels are unreliable: zeppelin"
+        in " ".join(capsys.readouterr().err.split())
     )
 
 
@@ -47,7 +48,7 @@ def test_one_file(record, tmp_path, capsys):
     assert len(json.loads((tmp_path / "results.json").read_text())) == 2
     assert str(tmp_path / "results.json") in capsys.readouterr().out
     assert Record.open(record.folder).header.saved == ()
-    with pytest.raises(UsageError, match="there already.*--overwrite"):
+    with pytest.raises(UsageError, match="already exists.*--overwrite"):
         export(record.folder, formats="coco", output=tmp_path / "results.json")
     export(record.folder, formats="coco", output=tmp_path / "results.json", overwrite=True)
 

@@ -92,6 +92,7 @@ def test_coco_loads_in_pycocotools(record, tmp_path):
     assert [category["name"] for category in coco.loadCats([1, 2, 3])] == ["cat", "dog", "skateboard"]
     assert sorted(coco.imgs) == list(range(1, NUM_FRAMES + 1))
     assert coco.imgs[4]["frame_id"] == 3
+    assert coco.imgs[4]["file_name"] == "frame_000003.jpg"  # as CVAT names the frames of a video task
     assert coco.imgs[4]["time"] == 0.1
     annotations = coco.loadAnns(coco.getAnnIds(imgIds=[4]))
     assert [annotation["track_id"] for annotation in annotations] == [DOG, BOARD]

@@ -168,7 +168,7 @@ def test_records_without_names_of_images_are_read(record, tmp_path):
     old = Record.open(record.folder)
 
     content = json.loads(EXPORTERS["coco"](old, tmp_path / "coco.json").read_text())
-    assert [image["file_name"] for image in content["images"]] == [f"shots/{i:06d}.jpg" for i in range(4)]
+    assert [image["file_name"] for image in content["images"]] == [f"frame_{i:06d}.jpg" for i in range(4)]
     assert {(image["height"], image["width"]) for image in content["images"]} == {(32, 48)}
     assert len(list(read_frames(EXPORTERS["overlay"](old, tmp_path / "o.mp4")))) == 4
     assert old.with_header(old.header).header.source.damaged_images == ()

@@ -108,13 +108,13 @@ def test_wrong_adapters_are_refused(base, trained, tmp_path):
         MismatchedWeightsError, match="an adapter of instformer-swin-t, not of instformer-r50"
     ):
         load(base, adapter=other)
-    with pytest.raises(MismatchedWeightsError, match="is no adapter"):
+    with pytest.raises(MismatchedWeightsError, match="is not an adapter"):
         load(base, adapter=base)
     with pytest.raises(MissingWeightsError):
         load(base, adapter=tmp_path / "gone.safetensors")
     metadata = {"adapter_of": NAME, "lora_alpha": "1"}
     save_file({"proposals.x": torch.zeros(1)}, other, metadata=metadata)
-    with pytest.raises(MismatchedWeightsError, match="more than an adapter"):
+    with pytest.raises(MismatchedWeightsError, match="not part of an adapter"):
         load(base, adapter=other)
     save_file({"tracker.x": torch.zeros(1)}, other, metadata=metadata)
     with pytest.raises(MismatchedWeightsError, match="1 unexpected"):

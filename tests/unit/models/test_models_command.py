@@ -205,7 +205,7 @@ def test_pull_keeps_and_shares_the_published_files(published, site, home, ovvis)
 def test_the_embedded_model_is_never_pulled_imported_or_removed(published, site, ovvis, model):
     ovvis("pull", INSTFORMER_TINY.name)
     assert "comes with ovvis" in ovvis("import", INSTFORMER_TINY.name, model.pickle, code=4)
-    assert "comes with ovvis" in ovvis("remove", INSTFORMER_TINY.name, code=4)
+    assert "is part of ovvis" in ovvis("remove", INSTFORMER_TINY.name, code=4)
     assert site.requests == []
 
 
@@ -227,7 +227,9 @@ def test_import_of_an_installed_file_of_another_machine(published, model, ovvis,
 def test_import_says_what_is_missing_or_twice(published, model, home, ovvis, tmp_path):
     assert "also needs a CLIP checkpoint" in ovvis("import", NAME, model.pickle, code=4)
     assert "both a CLIP checkpoint" in ovvis("import", NAME, model.safetensors, model.safetensors, code=4)
-    assert "no file" in ovvis("import", NAME, tmp_path / "gone.pkl", model.safetensors, code=4)
+    assert "gone.pkl does not exist" in ovvis(
+        "import", NAME, tmp_path / "gone.pkl", model.safetensors, code=4
+    )
     save_file({"weight": torch.zeros(2)}, tmp_path / "other.safetensors")
     err = ovvis("import", NAME, tmp_path / "other.safetensors", model.pickle, code=4)
     assert "neither a Mask2Former checkpoint nor a CLIP checkpoint" in err

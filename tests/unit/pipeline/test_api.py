@@ -79,7 +79,7 @@ def test_words_that_the_model_never_read_are_logged(video, tmp_path, caplog):
     run(video, tmp_path, classes="dogs, zeppelin").close()
     messages = [entry.getMessage() for entry in caplog.records if entry.levelname == "WARNING"]
     (warning,) = [message for message in messages if "frame rate" not in message]
-    assert warning.endswith("never read these words, their labels mean little: zeppelin")
+    assert warning.endswith("never read these words in training, their labels are unreliable: zeppelin")
 
 
 def test_leaving_the_loop_and_going_on(video, tmp_path):

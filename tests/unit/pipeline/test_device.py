@@ -32,9 +32,9 @@ def test_missing_devices_are_named(name):
 
 
 def test_unknown_names():
-    with pytest.raises(UsageError, match="no device 'tpu'.*auto, cpu, cuda, mps"):
+    with pytest.raises(UsageError, match="unknown device 'tpu'.*auto, cpu, cuda, mps"):
         resolve_device("tpu")
-    with pytest.raises(UsageError, match="no precision 'int8'.*auto, fp32, bf16, fp16"):
+    with pytest.raises(UsageError, match="unknown precision 'int8'.*auto, fp32, bf16, fp16"):
         resolve_precision("int8", CPU)
 
 

@@ -72,7 +72,7 @@ def test_other_weights(record):
 def test_words_that_the_model_never_read_are_warned_of(record, caplog):
     relabel(record.folder, classes="zeppelin. warthog., dogs", no_distractors=True)
     (warning,) = [entry.getMessage() for entry in caplog.records if entry.levelname == "WARNING"]
-    assert "instformer-tiny never read these words" in warning
+    assert "instformer-tiny never read these words in training" in warning
     assert "zeppelin., warthog." in warning
     assert "dogs" not in warning
 

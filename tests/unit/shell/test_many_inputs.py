@@ -5,9 +5,10 @@ import pytest
 from ovvis_cli.errors import ResourceError, SomeInputsFailed, VideoError, exit_code_of
 from ovvis_cli.inference import many_inputs
 from ovvis_cli.video.inputs import Source
+from ovvis_cli.video.location import Location
 from ovvis_models.errors import CorruptWeightsError
 
-SOURCES = [Source(location=f"{name}.mp4", name=name, kind="file") for name in ("a", "b", "c")]
+SOURCES = [Source(location=Location(f"{name}.mp4", "file"), name=name) for name in ("a", "b", "c")]
 
 
 def test_the_others_are_done_when_one_fails() -> None:

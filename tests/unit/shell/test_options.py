@@ -12,7 +12,7 @@ def test_formats_are_read_in_order_and_once() -> None:
 
 def test_an_unknown_format_is_told_with_the_nearest() -> None:
     with pytest.raises(
-        UsageError, match=r"--save: no format 'overlai' \(did you mean overlay\? choose from"
+        UsageError, match=r"--save: 'overlai' is not a known format \(did you mean overlay\? choose from"
     ) as raised:
         parse_formats("ytvis,overlai", option="--save")
     assert exit_code_of(raised.value) == 2

@@ -35,7 +35,7 @@ def run(*inputs):
     for source in sources:
         folder = Path("out") / source.name
         if not folder.exists():
-            write_record(folder, source=Path(source.location).absolute())
+            write_record(folder, source=source.location.path.absolute())
     return [source.name for source in sources]
 
 

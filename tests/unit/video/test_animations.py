@@ -9,7 +9,7 @@ import pytest
 from ovvis_cli.errors import VideoError
 from ovvis_cli.video import animation
 from ovvis_cli.video.image_types import image_type
-from ovvis_cli.video.inputs import location_kind
+from ovvis_cli.video.location import parse_location
 from ovvis_cli.video.reader import ReadReport, probe, read_frames
 from tests import media
 
@@ -71,7 +71,7 @@ def test_a_still_picture_is_one_image_whatever_the_name(tmp_path, suffix, name):
 def test_a_video_is_one_whatever_its_name(tmp_path, name):
     path = media.write_video(tmp_path / "made.mp4", media.numbered_images(5)).rename(tmp_path / name)
 
-    assert location_kind(path) == "file"
+    assert parse_location(path).kind == "file"
     assert [media.index_of(frame.image) for frame in read_frames(path)] == list(range(5))
 
 
@@ -115,7 +115,7 @@ def test_what_a_cut_off_animation_lacks_is_counted(tmp_path):
     try:
         frames = list(read_frames(path, report=report))
     except VideoError as error:
-        assert "no picture can be read" in str(error)
+        assert "no frame is readable" in str(error)
     else:
         assert len(frames) == 6 or report.damaged
 
@@ -124,5 +124,5 @@ def test_a_damaged_animation_is_refused_in_one_line(tmp_path):
     path = write_animation(tmp_path / "a.webp", ".webp")
     path.write_bytes(path.read_bytes()[:60])
 
-    with pytest.raises(VideoError, match=r"a\.webp: no picture can be read"):
+    with pytest.raises(VideoError, match=r"a\.webp: no frame is readable"):
         probe(path)

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from ovvis_cli.errors import UsageError, VideoError
-from ovvis_cli.video.inputs import display_name, expand_inputs, location_kind
+from ovvis_cli.video.inputs import expand_inputs
+from ovvis_cli.video.location import parse_location
 from ovvis_cli.video.reader import probe, read_frames
 from tests import media
 
@@ -25,7 +26,7 @@ def touch(*names):
 
 
 def expanded(*inputs):
-    return [(source.location, source.name) for source in expand_inputs(inputs)]
+    return [(source.location.text, source.name) for source in expand_inputs(inputs)]
 
 
 def test_files_keep_their_order(here):
@@ -45,7 +46,7 @@ def test_folder_of_images_is_one_source(here):
 
     (source,) = expand_inputs(["walk"])
 
-    assert (source.location, source.name, source.kind) == ("walk", "walk", "images")
+    assert (source.location.text, source.name, source.location.kind) == ("walk", "walk", "images")
 
 
 def test_the_current_folder_gives_its_name(here):
@@ -81,7 +82,7 @@ def test_a_file_with_a_pattern_in_its_name(here):
 def test_missing_files_are_passed_on(here):
     (source,) = expand_inputs(["gone.mp4"])
 
-    assert (source.location, source.name, source.kind) == ("gone.mp4", "gone", "file")
+    assert (source.location.text, source.name, source.location.kind) == ("gone.mp4", "gone", "file")
 
 
 @pytest.mark.parametrize(
@@ -96,9 +97,9 @@ def test_missing_files_are_passed_on(here):
     ],
 )
 def test_streams_and_cameras(here, location, kind, name, shown):
-    assert location_kind(location) == kind
+    assert parse_location(location).kind == kind
     assert expanded(location) == [(location, name)]
-    assert display_name(location) == shown
+    assert parse_location(location).display_name == shown
 
 
 def test_names_fit_every_file_system(here):
@@ -148,7 +149,7 @@ def test_a_still_gif_is_an_image(here):
     Path("in").mkdir()
     write_gif(Path("in/a.gif"), 1)
 
-    assert [source.kind for source in expand_inputs(["in", "in/a.gif"])] == ["images", "images"]
+    assert [source.location.kind for source in expand_inputs(["in", "in/a.gif"])] == ["images", "images"]
 
 
 def test_links_to_nothing_are_passed_on_and_named(here):
@@ -170,4 +171,4 @@ def test_file_addresses_are_paths(here, name):
 def test_a_file_address_of_nothing_is_no_stream(here):
     (source,) = expand_inputs(["file:///gone/clip.mp4"])
 
-    assert (source.kind, source.name) == ("file", "clip")
+    assert (source.location.kind, source.name) == ("file", "clip")

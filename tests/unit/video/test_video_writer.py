@@ -275,7 +275,7 @@ except ResourceError as error:
     )
 
     assert done.stderr.strip() == (
-        f"{tmp_path / 'out.mp4'}: the disk is full (free some space; the same command carries on)"
+        f"{tmp_path / 'out.mp4'}: the disk is full (free some space and run the same command to resume)"
     )
     assert list(tmp_path.iterdir()) == []
     assert exit_code_of(ResourceError("")) == 5

@@ -94,7 +94,7 @@ def test_cache_that_cannot_be_written_only_costs_time(tmp_path: Path, caplog) ->
     with caplog.at_level(logging.WARNING):
         embeds = load(TextCache(blocked / "text"), encode)
     assert embeds.shape == (2, 5)
-    assert "not kept" in caplog.text
+    assert "not cached" in caplog.text
 
 
 def test_failed_encoding_leaves_nothing(cache: TextCache) -> None:

@@ -77,5 +77,5 @@ def test_diorama_table_equals_the_kinds_that_the_diorama_draws() -> None:
 
 def test_table_names_are_understood_in_any_case() -> None:
     assert table_name("LVVIS") == "lvvis"
-    with pytest.raises(UsageError, match="no vocabulary named 'imagenet'"):
+    with pytest.raises(UsageError, match="unknown vocabulary 'imagenet'"):
         table_name("imagenet")

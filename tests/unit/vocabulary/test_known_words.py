@@ -3,8 +3,10 @@
 import pytest
 
 from ovvis_cli.vocabulary.distractors import ClosedName, diorama_world
-from ovvis_cli.vocabulary.known_words import DIORAMA_MODELS, known_words, vocabulary_warnings
+from ovvis_cli.vocabulary.known_words import DIORAMA_MODELS, WORD_LISTS, known_words, vocabulary_warnings
+from ovvis_cli.vocabulary.word_list import word_list
 from ovvis_models.catalog import CATALOG
+from ovvis_models.systems.word_clip_vis import WordClipVisSpec
 
 WORLD = known_words(diorama_world())
 
@@ -49,15 +51,39 @@ def test_models_of_the_diorama_are_those_of_the_catalog() -> None:
     assert {spec.name for spec in CATALOG.values() if spec.text_domain == "diorama"} == DIORAMA_MODELS
 
 
+def test_tables_of_words_are_those_of_the_catalog() -> None:
+    tables = {spec.name: spec.words for spec in CATALOG.values() if isinstance(spec, WordClipVisSpec)}
+    assert dict(WORD_LISTS) == tables
+    (unknown,) = vocabulary_warnings(["dogs", "quokkaxyz"], model_name="clipvis-camera")
+    assert unknown == "clipvis-camera never read these words in training and cannot find them: quokkaxyz"
+
+
 def test_warnings_name_unknown_words_and_names_that_are_one() -> None:
     assert vocabulary_warnings(["dogs", "skateboard"], model_name="instformer-tiny") == []
     assert vocabulary_warnings(["zeppelin"], model_name="instformer-r50") == []
     (unknown,) = vocabulary_warnings(["dog", "zeppelin", "warthog"], model_name="clipvis-tiny")
-    assert unknown == "clipvis-tiny never read these words, their labels mean little: zeppelin, warthog"
+    assert (
+        unknown
+        == "clipvis-tiny never read these words in training, their labels are unreliable: zeppelin, warthog"
+    )
     (same,) = vocabulary_warnings(["dog", "cat", "dogs"], model_name="instformer-tiny")
-    assert same == "instformer-tiny cannot tell these names apart, they share a score: dog = dogs"
+    assert same == "instformer-tiny cannot distinguish these names, they share a score: dog = dogs"
 
 
 def test_long_lists_of_unknown_words_are_cut() -> None:
     (text,) = vocabulary_warnings([f"blorp{number}" for number in range(20)], model_name="instformer-tiny")
     assert text.endswith("blorp7 and 12 more")
+
+
+@pytest.mark.parametrize(
+    ("asked", "read"),
+    [
+        ("dogs", "dog"), ("DOGS", "dog"), ("skate boards", "skateboard"), ("Gâteaux", "gateau"),
+        ("hot-dogs", "hot dog"), ("ice-creams", "ice cream"), ("wolves", "wolf"),
+        ("teddy-bears", "teddy bear"), ("pairs of scissors", "scissors"), ("quokkaxyz", None),
+    ],
+)  # fmt: skip
+def test_a_list_of_words_reads_other_spellings_too(asked: str, read: str | None) -> None:
+    words = word_list("photographs")
+    assert words.reading(asked) == read
+    assert bool(words.warnings([asked], model_name="m")) == (read in {None, "scissors"})

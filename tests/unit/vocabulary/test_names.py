@@ -98,7 +98,7 @@ def test_exactly_one_source_is_wanted(tmp_path: Path) -> None:
 
 
 def test_unknown_table_is_a_usage_error_that_lists_the_tables() -> None:
-    with pytest.raises(UsageError, match=r"no vocabulary named 'imagenet' \(one of coco, lvis") as caught:
+    with pytest.raises(UsageError, match=r"unknown vocabulary 'imagenet' \(one of coco, lvis") as caught:
         resolve_vocabulary(table="imagenet")
     assert exit_code_of(caught.value) == 2
 
@@ -106,7 +106,7 @@ def test_unknown_table_is_a_usage_error_that_lists_the_tables() -> None:
 def test_table_keeps_the_ids_of_the_data_set() -> None:
     vocabulary = vocabulary_of_table(load_table("coco"))
     assert vocabulary.names[vocabulary.class_index(90)] == "toothbrush"
-    with pytest.raises(VocabularyError, match="no category 12 among the 80"):
+    with pytest.raises(VocabularyError, match="category 12 is not among the 80"):
         vocabulary.class_index(12)  # COCO's ids have holes
     chosen = vocabulary_of_table(load_table("burst"), category_ids=[805, 4])
     assert chosen.names == ("person", "airplane")
@@ -116,3 +116,76 @@ def test_table_keeps_the_ids_of_the_data_set() -> None:
 def test_no_names_at_all() -> None:
     with pytest.raises(VocabularyError, match="no class names"):
         vocabulary_of_names([])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '["dog", "hot dog", "wine, red"]',
+        '[\n  "dog",\n  "hot dog",\n  "wine, red"\n]\n',
+        "- dog\n- hot dog\n- wine, red\n",
+        "---\n# my classes\n- dog   # a comment\n- 'hot dog'\n\n- \"wine, red\"\n",
+        "  - dog\n  - hot dog\n  - wine, red\n",
+        "dog\nhot dog\nwine, red\n",
+    ],
+)
+def test_a_file_may_be_lines_or_a_list_in_json_or_yaml(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "names"
+    path.write_text(content)
+    assert read_classes_file(path).names == ("dog", "hot dog", "wine, red")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('{"names": ["dog"]}', "holds a JSON object"),
+        ("['dog', 'cat']", "not valid JSON, line 1 column 2"),
+        ('["dog", "cat"', "not valid JSON"),
+        ("[" * 100_000, "not valid JSON"),
+        ('["dog", 3]', "item 2 of the list is not a text: 3"),
+        ("names:\n  - dog\n  - cat\n", "line 1: 'names:'"),
+        ("names:\n  0: person\n  1: car\n", "line 1: 'names:'"),
+        ("0: person\n1: car\n", "line 1: '0: person'"),
+        ("- name: dog\n- name: cat\n", "line 1: 'name: dog'"),
+        ("- [dog, cat]\n", "line 1"),
+        ("dog\n- cat\n", "line 2: '- cat'"),
+        ("dog,\ncat,\n", "line 1: 'dog,'"),
+        ('"dog"\n"cat"\n', "line 1"),
+        ("dog\n'cat'\n", "line 2"),
+        ('names = ["dog", "cat"]\n', "line 1"),
+        ("<class>dog</class>\n", "line 1"),
+        ("* dog\n* cat\n", "line 1"),
+        ("dog\n...\n", "line 2"),
+    ],
+)
+def test_lines_of_syntax_are_never_names(tmp_path: Path, content: str, message: str) -> None:
+    path = tmp_path / "names.txt"
+    path.write_text(content)
+    with pytest.raises(VocabularyError) as caught:
+        read_classes_file(path)
+    assert message in str(caught.value)
+    assert "one class name on each line" in str(caught.value)
+
+
+def test_names_that_only_look_like_syntax_are_names(tmp_path: Path) -> None:
+    names = ("hot-dog", "bow_(weapon)", "children's book", "T-shirt", "7-up can", "horse & cart", "the dogs'")
+    path = tmp_path / "names.txt"
+    path.write_text("\n".join(names))
+    assert read_classes_file(path).names == names
+
+
+def test_names_of_joined_signs_are_printable() -> None:
+    names = (
+        "👨\u200d👩\u200d👧",
+        "می\u200cخواهم",
+        "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",
+    )
+    assert vocabulary_of_names(names).names == names
+    with pytest.raises(VocabularyError, match="unprintable"):
+        vocabulary_of_names(["a\u202eb"])
+
+
+def test_two_codes_of_one_letter_are_one_name() -> None:
+    assert parse_classes("cafe\u0301").names == ("caf\u00e9",)
+    with pytest.raises(VocabularyError, match="repeated"):
+        parse_classes("cafe\u0301,CAF\u00c9")
