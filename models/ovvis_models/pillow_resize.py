@@ -5,8 +5,8 @@ level can lead to a different mask.
 
 The filter, as in Pillow: width first, then height, with rounding to 8 bits in between. Each output pixel is a
 weighted mean with triangular or cubic (a = -0.5) weights; a triangle extends to each side by one pixel of the
-input or of the output, whichever is larger, a cubic by two. The weights sum to 1 and are in fixed point with 22
-fractional bits.
+input or of the output, whichever is larger, a cubic by two. The weights sum to 1 and are in fixed point with
+22 fractional bits.
 
 Pillow itself takes a third of the time, but runs only on the CPU. From version 13 on, it resizes the height
 first when the height shrinks much more than the width; this does not occur when the aspect ratio is kept.

@@ -1,6 +1,6 @@
 """Convolutions with less rounding, for comparisons in single precision.
 
-The masked attention of the fixtures has logits within 2e-5 of its threshold. The convolutions of oneDNN, which
+The masked attention of the fixtures has logits within 2e-5 of its threshold. The convolutions of oneDNN, that
 torch uses on a CPU, move them by up to 8e-5; those of torch itself by 2e-5.
 """
 

@@ -126,8 +126,8 @@ def _weights_of(path: Path, found: object) -> dict[str, Tensor]:
 def without_common_prefix(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the weights without the prefix that all names share, and without torch's compile prefix.
 
-    Scalars without a dot in their name, such as a best score, are ignored when looking for the prefix. The vision
-    tower of a CLIP alone keeps its prefix: that is what tells it apart.
+    Scalars without a dot in their name, such as a best score, are ignored when looking for the prefix. The
+    vision tower of a CLIP alone keeps its prefix: that is what tells it apart.
     """
     weights = {name.replace(_WRAPPER, ""): tensor for name, tensor in weights.items()}
     shared = [name for name, tensor in weights.items() if tensor.ndim or "." in name]
