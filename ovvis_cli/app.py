@@ -1,6 +1,6 @@
-"""The `ovvis` command: one function a subcommand, and the one place where errors become exit codes.
+"""The `ovvis` command: one function per subcommand, and the conversion of errors to exit codes.
 
-Imports no torch: what a command needs is imported in its body.
+This module does not import torch; each command imports what it needs in its body.
 """
 
 import os
@@ -28,8 +28,8 @@ from ovvis_cli.errors import OvvisError, UsageError, as_ovvis_error, exit_code_o
 from ovvis_cli.inference.allocator import keep_freed_memory
 from ovvis_models.errors import printable
 
-EXIT_STOPPED: Final = 130  # as shells report Ctrl-C
-EXIT_DEFECT: Final = 70  # EX_SOFTWARE: a defect of ovvis itself
+EXIT_STOPPED: Final = 130  # the code that shells report for Ctrl-C
+EXIT_DEFECT: Final = 70  # EX_SOFTWARE: internal error of ovvis
 _EXIT_BROKEN_PIPE: Final = 141
 
 _EXAMPLES: Final = (
@@ -42,7 +42,7 @@ _EXAMPLES: Final = (
     "`ovvis --help` lists the commands, `ovvis COMMAND --help` the options of one.",
 )
 
-# The base of what Typer raises for arguments that it cannot parse; its public place moved between versions.
+# Base class of Typer's parse errors; its public name differs between versions.
 _ParseError: Final = cast(type[Exception], typer.BadParameter.__bases__[0])
 
 app = typer.Typer(
@@ -75,7 +75,9 @@ def _root(
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
     ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Log in detail; tracebacks of errors.")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Detailed log messages, and tracebacks of errors.")
+    ] = False,
 ) -> None:
     configure_logging(debug=debug)
     if context.invoked_subcommand is None:
@@ -84,54 +86,55 @@ def _root(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs the command and exits: 0 done, the code of an error (`errors.py`), 130 stopped, 70 a defect."""
+    """Run the command and exit: 0 done, an error code (`errors.py`), 130 stopped, 70 internal error."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     keep_freed_memory()
     sys.exit(run(given))
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Runs the command; returns its exit code after saying on stderr, in one line, what went wrong."""
+    """Run the command and return its exit code; an error is printed as one line on stderr."""
     debug, given = _take_debug(arguments)
     try:
         result = app(["--debug", *given] if debug else given, prog_name="ovvis", standalone_mode=False)
-        if result == EXIT_STOPPED:  # how newer versions of Typer pass Ctrl-C on
+        if result == EXIT_STOPPED:  # newer versions of Typer return this for Ctrl-C
             raise KeyboardInterrupt
         return result if isinstance(result, int) else 0
     except (KeyboardInterrupt, typer.Abort):
-        Console().note("stopped; run the same command to carry on")
+        Console().note("stopped; run the same command to resume")
         return EXIT_STOPPED
-    except BrokenPipeError:  # the reader of our output, such as `head`, has had enough
+    except BrokenPipeError:  # the reader of our output, such as `head`, closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _EXIT_BROKEN_PIPE
-    except Exception as error:  # noqa: BLE001 - the last line of defence
+    except Exception as error:  # noqa: BLE001 - top-level handler
         if isinstance(error, _ParseError) and not _parse_message(error):
             return 0  # a group of commands without a command: its help was shown
         if debug:
-            for line in traceback.format_exc().splitlines():  # it may quote names of foreign files
+            for line in traceback.format_exc().splitlines():  # may contain untrusted file names
                 sys.stderr.write(f"{printable(line)}\n")
-        return _tell(error, debug=debug)
+        return _report(error, debug=debug)
 
 
-def _tell(error: Exception, *, debug: bool) -> int:
-    told = _usage_error(error) if isinstance(error, _ParseError) else as_ovvis_error(error)
-    if told is not None:
-        Console().error(told)
-        return exit_code_of(told)
+def _report(error: Exception, *, debug: bool) -> int:
+    """Print the error as one line and return its exit code."""
+    known = _usage_error(error) if isinstance(error, _ParseError) else as_ovvis_error(error)
+    if known is not None:
+        Console().error(known)
+        return exit_code_of(known)
     hint = "" if debug else "run again with --debug for the traceback, and please report it"
     Console().error(OvvisError(f"internal error of ovvis: {type(error).__name__}: {error}", hint=hint))
     return EXIT_DEFECT
 
 
 def _take_debug(arguments: Sequence[str]) -> tuple[bool, list[str]]:
-    """`--debug` counts wherever it stands: people add it at the end of the line that failed."""
+    """Remove `--debug` from any position of the arguments, and return whether it was given."""
     end = arguments.index("--") if "--" in arguments else len(arguments)
     options = [argument for argument in arguments[:end] if argument != "--debug"]
     return len(options) < end, [*options, *arguments[end:]]
 
 
 def _usage_error(error: Exception) -> UsageError:
-    """Typer's complaint on one line, with the nearest choice where a value is not one of several."""
+    """Convert Typer's parse error to one line, with the nearest valid choice as a hint."""
     message = _parse_message(error)
     found = re.search(r"'(?P<value>[^']*)' is not one of (?P<choices>'.*')", message)
     if found is not None:

@@ -1,4 +1,4 @@
-"""`ovvis benchmark`: how fast, and where the time goes."""
+"""`ovvis benchmark`: speed of a model, stage by stage."""
 
 import json
 import time
@@ -32,55 +32,61 @@ def benchmark(  # noqa: PLR0913  each option is a parameter
     *,
     model: Annotated[
         list[str] | None,
-        typer.Option("--model", metavar="NAME|PATH", help="What to measure; may be repeated."),
+        typer.Option("--model", metavar="NAME|PATH", help="Model to measure; repeatable."),
     ] = None,
     random_weights: Annotated[
         bool,
-        typer.Option("--random-weights", help="Nothing need be installed: speed does not depend on weights."),
+        typer.Option(
+            "--random-weights", help="Use random weights, without installing any; speed is the same."
+        ),
     ] = False,
     compare: Annotated[
         Literal["masked-crops"] | None,
-        typer.Option("--compare", help="Measure also CLIP once a masked crop, which one pass replaces."),
+        typer.Option("--compare", help="Also measure one CLIP pass per masked crop, for comparison."),
     ] = None,
     video: Annotated[
         Path | None,
-        typer.Option("--video", help="Measure on this file.", show_default="a drawn video of --size"),
+        typer.Option("--video", help="Measure on this file.", show_default="a generated video of --size"),
     ] = None,
     size: Annotated[
-        str, typer.Option("--size", metavar="HEIGHTxWIDTH", help="Of the drawn video, in pixels.")
+        str, typer.Option("--size", metavar="HEIGHTxWIDTH", help="Size of the generated video, in pixels.")
     ] = "480x854",
     frames: Annotated[
         int | None,
         typer.Option(
-            "--frames", min=1, help="How many.", show_default=f"{_DEFAULT_FRAMES}, or the whole --video"
+            "--frames",
+            min=1,
+            help="Number of frames.",
+            show_default=f"{_DEFAULT_FRAMES}, or the whole --video",
         ),
     ] = None,
     classes_count: Annotated[
-        int, typer.Option("--classes-count", metavar="K", min=1, help="Length of the vocabulary.")
+        int, typer.Option("--classes-count", metavar="K", min=1, help="Number of classes.")
     ] = 482,
     device: DeviceOption = "auto",
     precision: Annotated[
         list[str] | None,
-        typer.Option("--precision", help="auto, fp32, bf16 or fp16; may be repeated.", show_default="auto"),
+        typer.Option("--precision", help="auto, fp32, bf16 or fp16; repeatable.", show_default="auto"),
     ] = None,
     batch_size: Annotated[
         list[int] | None,
         typer.Option(
             "--batch-size",
             min=1,
-            help="Frames computed together; may be repeated.",
+            help="Frames per batch; repeatable.",
             show_default=str(DEFAULT_BATCH_SIZE),
         ),
     ] = None,
     json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write all figures to this file.")
+        Path | None, typer.Option("--json", metavar="FILE", help="Write all measurements to this file.")
     ] = None,
     plot: Annotated[
-        Path | None, typer.Option("--plot", metavar="FILE", help="Draw the stages as SVG to this file.")
+        Path | None,
+        typer.Option("--plot", metavar="FILE", help="Write a chart of the stages to this SVG file."),
     ] = None,
     quiet: QuietOption = False,
 ) -> None:
-    """Measure speed, stage by stage, and how near it is to what the machine can do."""
+    """Measure the speed of each stage, and compare it with the limits of the machine."""
     start_s = time.perf_counter()
     console = Console(quiet=quiet)
     frame_hw = parse_size_hw(size, option="--size")
@@ -95,16 +101,16 @@ def benchmark(  # noqa: PLR0913  each option is a parameter
 
     imports_s = time.perf_counter() - start_s
     plan = Plan(
-        models=_each_once(model, default=default_model()),
+        models=_unique(model, default=default_model()),
         compare=compare,
-        precisions=_each_once(precision, default="auto"),
-        batch_sizes=_each_once(batch_size, default=DEFAULT_BATCH_SIZE),
+        precisions=_unique(precision, default="auto"),
+        batch_sizes=_unique(batch_size, default=DEFAULT_BATCH_SIZE),
         device=device,
         random_weights=random_weights,
         num_classes=classes_count,
         max_frames=frames,
     )
-    told_device = device_name(resolve_device(device))
+    shown_device = device_name(resolve_device(device))
     results: list[Result] = []
     with TemporaryDirectory(prefix="ovvis-benchmark-") as folder:
         source = video or drawn_video(Path(folder), frame_hw=frame_hw, num_frames=frames or _DEFAULT_FRAMES)
@@ -114,7 +120,7 @@ def benchmark(  # noqa: PLR0913  each option is a parameter
     for line in ratios(results):
         console.write(line)
     if json_file is not None:
-        value = _as_json(results, device=told_device, imports_s=imports_s)
+        value = _as_json(results, device=shown_device, imports_s=imports_s)
         write_text_atomic(json_file, json.dumps(value, indent=2, allow_nan=False) + "\n")
     if plot is not None:
         write_text_atomic(plot, bar_chart([(result.title, result.figures) for result in results]))
@@ -123,7 +129,7 @@ def benchmark(  # noqa: PLR0913  each option is a parameter
 def _show(console: Console, result: "Result", *, imports_s: float) -> None:
     from ovvis_cli.benchmarking.report import lines_of, rows_of
 
-    columns = ("stage", "median a frame", "spread", "share", "operations")
+    columns = ("stage", "median per frame", "spread", "share", "operations")
     console.table(columns, rows_of(result.figures), title=result.title)
     for line in lines_of(result.measured, result.figures):
         console.write(line)
@@ -143,12 +149,12 @@ def _as_json(results: "list[Result]", *, device: str, imports_s: float) -> dict[
     }
 
 
-def _each_once(given: Sequence[T] | None, *, default: T) -> tuple[T, ...]:
+def _unique(given: Sequence[T] | None, *, default: T) -> tuple[T, ...]:
     return tuple(dict.fromkeys(given)) if given else (default,)
 
 
 def _check_video(video: Path | None) -> None:
     if video is not None and not video.is_file():
         raise VideoError(
-            f"--video {video}: the file does not exist", hint="leave it out to measure on a drawn video"
+            f"--video {video}: the file does not exist", hint="omit it to measure on a generated video"
         )

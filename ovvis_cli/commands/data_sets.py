@@ -1,4 +1,4 @@
-"""`ovvis evaluate --list`: the data sets, where they are found, and which of their splits are there."""
+"""`ovvis evaluate --list`: the known data sets, where they were found, and their splits."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from ovvis_cli.console import Console, JsonValue
 
 
 def homes() -> tuple[Path, ...]:
-    """The folders that may hold data sets, the first to be looked into first."""
+    """Return the folders that may contain data sets, in search order."""
     from ovvis_cli.data.homes import data_homes
     from ovvis_cli.model_store.installed import home_folder
 
@@ -14,17 +14,17 @@ def homes() -> tuple[Path, ...]:
 
 
 def show_data_sets(console: Console, *, data: Path | None) -> None:
-    """Shows every data set; `data` is a folder to look into in place of the usual ones."""
+    """Show every data set; `data` is searched instead of the default folders."""
     from ovvis_cli.data.homes import find_data_sets
 
-    looked = homes() if data is None else (data, data.parent)
+    searched = homes() if data is None else (data, data.parent)
     rows: list[tuple[str, ...]] = []
-    told: list[JsonValue] = []
-    for found in find_data_sets(looked):
+    entries: list[JsonValue] = []
+    for found in find_data_sets(searched):
         spec, folder = found.spec, None if found.folder is None else str(found.folder)
         splits = (", ".join(names) or "-" for names in (found.splits, tuple(spec.split_names)))
         rows.append((spec.name, spec.title, folder or "-", *splits, spec.page))
-        told.append(
+        entries.append(
             {
                 "name": spec.name,
                 "title": spec.title,
@@ -35,5 +35,5 @@ def show_data_sets(console: Console, *, data: Path | None) -> None:
             }
         )
     console.table(("data set", "title", "found in", "splits found", "of", "get it from"), rows)
-    console.note(f"looked into {', '.join(str(home) for home in looked)}")
-    console.emit({"data_sets": told})
+    console.note(f"searched {', '.join(str(home) for home in searched)}")
+    console.emit({"data_sets": entries})

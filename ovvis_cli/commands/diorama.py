@@ -1,4 +1,4 @@
-"""`ovvis diorama`: draw a data set, or one video, of the procedural world."""
+"""`ovvis diorama`: render a data set, or one video, of the procedural world."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 def diorama(  # noqa: PLR0913  each option is a parameter
     output: Annotated[Path, typer.Argument(help="Folder to write to.", show_default=False)],
     *,
-    split: Annotated[DioramaSplit, typer.Option(help="train: base kinds only; val: all.")] = "val",
+    split: Annotated[DioramaSplit, typer.Option(help="train: base kinds only; val: all kinds.")] = "val",
     videos: Annotated[int, typer.Option(min=1, help="Number of videos.")] = 50,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same videos.")] = 7,
     size: Annotated[str, typer.Option(help="HEIGHTxWIDTH in pixels.")] = "240x432",
-    frames: Annotated[int, typer.Option(min=1, help="Frames of each video; 12 are one second.")] = 24,
+    frames: Annotated[int, typer.Option(min=1, help="Frames per video, at 12 frames per second.")] = 24,
     video_format: Annotated[DioramaFormat, typer.Option("--format", help="JPEG frames or MP4.")] = "frames",
     kinds: Annotated[str | None, typer.Option(help="Only these kinds, separated by commas.")] = None,
     cast: Annotated[
-        str | None, typer.Option(help="Draw one MP4 with exactly these objects, such as dog,dog,cat.")
+        str | None, typer.Option(help="Render one MP4 with exactly these objects, such as dog,dog,cat.")
     ] = None,
     name: Annotated[str, typer.Option(help="With --cast: name of the MP4.")] = "scene",
     background: Annotated[
@@ -35,7 +35,7 @@ def diorama(  # noqa: PLR0913  each option is a parameter
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings and errors.")] = False,
 ) -> None:
-    """Draw videos of a procedural world, with exact masks in YouTube-VIS format."""
+    """Render videos of a procedural world, with exact masks in YouTube-VIS format."""
     from ovvis_cli.diorama.writer import ClipShape, DataSetPlan, write_data_set, write_video
 
     console = Console(quiet=quiet)
@@ -53,7 +53,7 @@ def diorama(  # noqa: PLR0913  each option is a parameter
         return
     if background is not None:
         raise UsageError(
-            "--background goes with --cast only", hint="a data set draws backgrounds of every kind"
+            "--background is only valid with --cast", hint="omit it: data sets have varied backgrounds"
         )
     plan = DataSetPlan(
         split=split,
@@ -63,7 +63,7 @@ def diorama(  # noqa: PLR0913  each option is a parameter
         kinds=None if kinds is None else _parse_kinds(kinds, option="--kinds"),
         video_format=video_format,
     )
-    with console.progress(f"Drawing {split}", total=videos, unit="videos") as progress:
+    with console.progress(f"rendering {split}", total=videos, unit="videos") as progress:
         path = write_data_set(output, plan=plan, overwrite=overwrite, on_video=progress.update)
     console.write(f"{path}")
 

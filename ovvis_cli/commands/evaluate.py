@@ -1,4 +1,4 @@
-"""`ovvis evaluate`: the official figures of a data set, of a model or of a results file."""
+"""`ovvis evaluate`: official metrics of a data set, for a model or a results file."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 def evaluate(  # noqa: PLR0913  each option is a parameter
     *,
     dataset: Annotated[
-        DataSetName | None, typer.Option("--dataset", help="Whose rules, splits and folders.")
+        DataSetName | None,
+        typer.Option("--dataset", help="Data set, with its rules, splits and folder layout."),
     ] = None,
     data: Annotated[
         Path | None,
@@ -53,7 +54,7 @@ def evaluate(  # noqa: PLR0913  each option is a parameter
     split: Annotated[SplitName, typer.Option("--split", help="Part of the data set.")] = "val",
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="DIR", help="Folder for results and figures."),
+        typer.Option("--output", "-o", metavar="DIR", help="Folder for results and metrics."),
     ] = None,
     predictions: Annotated[
         Path | None,
@@ -61,18 +62,18 @@ def evaluate(  # noqa: PLR0913  each option is a parameter
     ] = None,
     annotations: Annotated[
         Path | None,
-        typer.Option("--annotations", metavar="FILE", help="Ground truth, in place of that in --data."),
+        typer.Option("--annotations", metavar="FILE", help="Ground truth, instead of that in --data."),
     ] = None,
     list_data_sets: Annotated[
-        bool, typer.Option("--list", help="Only show the data sets, which are found, and their splits.")
+        bool, typer.Option("--list", help="Only list the data sets, where they were found, and their splits.")
     ] = False,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only the first N videos.")] = None,
     check: Annotated[
-        bool, typer.Option("--check", help="Only check whether the files are complete and sound.")
+        bool, typer.Option("--check", help="Only check whether the files are complete and valid.")
     ] = False,
     lenient: Annotated[
         bool,
-        typer.Option("--lenient", help="Read plain mistakes in files as the official code does."),
+        typer.Option("--lenient", help="Accept simple mistakes in files, as the official code does."),
     ] = False,
     model: ModelOption = None,
     adapter: AdapterOption = None,
@@ -83,7 +84,7 @@ def evaluate(  # noqa: PLR0913  each option is a parameter
             "--results-per-video",
             min=1,
             metavar="N",
-            help="List the best N (track, class) pairs of each video. Default: as the rules say.",
+            help="List the best N (track, class) pairs of each video. Default: depends on --rules.",
         ),
     ] = None,
     tracker: TrackerOption = None,
@@ -145,7 +146,7 @@ def evaluate(  # noqa: PLR0913  each option is a parameter
 
 
 class _Target(NamedTuple):
-    """What the options say about the data set."""
+    """Data set options of the command."""
 
     data_set: "DataSetName | None"
     data: Path | None
@@ -155,11 +156,11 @@ class _Target(NamedTuple):
     lenient: bool
 
     def files(self) -> "DataSetFiles":
-        """The split on disk, in `--data` or in a home of data sets.
+        """Locate the split on disk, in `--data` or in a default folder.
 
         Raises:
             UsageError: the options do not name a data set.
-            AnnotationError: it is not found, or incomplete.
+            AnnotationError: the split is not found, or incomplete.
         """
         from ovvis_cli.data.catalog import DATA_SETS, find_files
         from ovvis_cli.data.homes import locate_data_set
@@ -176,12 +177,12 @@ class _Target(NamedTuple):
         return locate_data_set(spec, split=self.split, homes=homes())
 
     def truth(self) -> Path:
-        """The annotation file. Raises UsageError when there is none."""
+        """Return the annotation file. Raises UsageError if there is none."""
         if self.annotations is not None:
             return self.annotations
         found = self.files().annotations
         if found is None:
-            raise UsageError("this split has no annotations", hint="name a file with --annotations")
+            raise UsageError("this split has no annotations", hint="give a file with --annotations")
         return found
 
 
@@ -193,7 +194,7 @@ def _run(
     engine: "Engine",
     options: "RunOptions",
 ) -> None:
-    """Runs the model, then scores what it found or packs it for the server."""
+    """Run the model, then score its results or pack them for the evaluation server."""
     from ovvis_cli.data.index import load_index
     from ovvis_cli.evaluation.run import protocol_for, run_data_set
 
@@ -214,7 +215,7 @@ def _run(
         for path in outcome.others:
             console.write(str(path))
     else:
-        _tell_archives(console, target=target, results=outcome.results, archives=outcome.others, about=about)
+        _show_archives(console, target=target, results=outcome.results, archives=outcome.others, about=about)
 
 
 def _score(
@@ -225,7 +226,7 @@ def _score(
     output: Path | None,
     about: Mapping[str, JsonValue],
 ) -> None:
-    """Scores a results file; where the ground truth is private it is checked and packed for the server."""
+    """Score a results file; if the ground truth is private, check and pack it for the evaluation server."""
     from ovvis_cli.data.ground_truth import NoGroundTruthError
     from ovvis_cli.evaluation.report import metrics_json, score_tables, write_metrics
     from ovvis_cli.evaluation.session import ScoringRequest, pack_results, score_files
@@ -244,7 +245,7 @@ def _score(
         if output is None:
             raise
         archives = pack_results(request, folder=output)
-        _tell_archives(console, target=target, results=predictions, archives=archives, about=about)
+        _show_archives(console, target=target, results=predictions, archives=archives, about=about)
         return
     numbers: dict[str, JsonValue] = {
         "data_set": target.data_set,
@@ -262,7 +263,7 @@ def _score(
     console.emit(content)
 
 
-def _tell_archives(
+def _show_archives(
     console: Console,
     *,
     target: _Target,
@@ -274,7 +275,7 @@ def _tell_archives(
 
     server = DATA_SETS[target.data_set].server if target.data_set is not None else ""
     console.note(
-        f"no figures: the ground truth is private; submit to {server or 'the server of the data set'}"
+        f"no metrics: the ground truth is private; submit to {server or 'the server of the data set'}"
     )
     for path in archives:
         console.write(str(path))
@@ -291,7 +292,7 @@ def _tell_archives(
 
 
 def _check(console: Console, *, target: _Target) -> None:
-    """Says what is missing or malformed. Raises AnnotationError if an evaluation would stop or be wrong."""
+    """Show what is missing or malformed. Raises AnnotationError if an evaluation would fail or be wrong."""
     from ovvis_cli.data.check import check_data_set
 
     files = target.files()
@@ -300,11 +301,11 @@ def _check(console: Console, *, target: _Target) -> None:
     for finding in findings:
         console.write(f"{'error' if finding.is_serious else 'note'}: {finding.where}: {finding.what}")
     serious = sum(finding.is_serious for finding in findings)
-    told: list[JsonValue] = [
+    entries: list[JsonValue] = [
         {"where": finding.where, "what": finding.what, "is_serious": finding.is_serious}
         for finding in findings
     ]
-    console.emit({"data_set": target.data_set, "split": target.split, "findings": told})
+    console.emit({"data_set": target.data_set, "split": target.split, "findings": entries})
     if serious:
         raise AnnotationError(f"{files.spec.title}, split {target.split}: {serious} errors in the files")
     console.write(f"{files.spec.title}, split {target.split}: complete")

@@ -1,4 +1,4 @@
-"""`ovvis export`: any format of a record that was made before, without analysing the video again."""
+"""`ovvis export`: export an existing record to other formats, without analysing the video again."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def export(
-    record: Annotated[Path, typer.Argument(help="Folder that `ovvis segment` made.", show_default=False)],
+    record: Annotated[Path, typer.Argument(help="Result folder of `ovvis segment`.", show_default=False)],
     *,
     formats: Annotated[
         str,
@@ -25,17 +25,17 @@ def export(
     ],
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="File to make, or a folder. Default: beside the record."),
+        typer.Option("--output", "-o", help="File or folder to write. Default: beside the record."),
     ] = None,
     source: Annotated[
         Path | None,
-        typer.Option("--source", help="Where the video is now, if it was moved; for the overlay."),
+        typer.Option("--source", help="Path of the video if it was moved; for the overlay."),
     ] = None,
     overwrite: OverwriteOption = False,
     quiet: QuietOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Make an overlay video, COCO, YouTube-VIS or other files from an earlier result."""
+    """Export an overlay video, COCO, YouTube-VIS or other files from an earlier result."""
     from ovvis_cli.exporters.export import ensure_exports, export_one
     from ovvis_cli.record.reader import Record
     from ovvis_cli.vocabulary.known_words import vocabulary_warnings
@@ -62,7 +62,7 @@ def export(
 def overlay_progress(
     console: Console, *, record: "Record", formats: Sequence[ExportFormat]
 ) -> Iterator[Callable[[int], None] | None]:
-    """Shows how far the overlay is; the other formats take no time."""
+    """Show the progress of the overlay; other formats are fast."""
     if "overlay" not in formats:
         yield None
         return
@@ -74,7 +74,7 @@ def overlay_progress(
 def _targets(
     record: "Record", *, names: tuple[ExportFormat, ...], output: Path, overwrite: bool
 ) -> dict[ExportFormat, Path]:
-    """Where each format goes: one into the file `output`, several into that folder by their usual names."""
+    """Return the path of each format: `output` for one format, default names in that folder for several."""
     into_folder = len(names) > 1 or output.is_dir()
     paths = {name: output / DEFAULT_NAMES[name] if into_folder else output for name in names}
     for path in paths.values():

@@ -1,6 +1,6 @@
-"""`ovvis models`: what the catalog holds, what of it is installed, and how to install more.
+"""`ovvis models`: list, install and remove the models of the catalog.
 
-Only `pull` opens a connection.
+Only `pull` uses the network.
 """
 
 from collections.abc import Iterator
@@ -46,7 +46,7 @@ def list_models(*, json: JsonOption = False) -> None:
 
 @models.command("info")
 def info(name: NameArgument, *, json: JsonOption = False) -> None:
-    """Tell everything about one model: parts, sizes, weights, licence, where they are published."""
+    """Show one model: parts, sizes, weights, licence, and where its weights are published."""
     spec = _spec(name)
     console = Console(json=json)
     value = _as_json(spec)
@@ -64,16 +64,19 @@ def pull(
         bool, typer.Option("--again", help="Install it again, even if it is installed.")
     ] = False,
     keep: Annotated[
-        bool, typer.Option("--keep", help="Keep the published files, for models that share them.")
+        bool, typer.Option("--keep", help="Keep the downloaded files, for models that share them.")
     ] = False,
     quiet: QuietOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Download a model and install it: the only command that uses the network."""
+    """Download and install a model; the only command that uses the network."""
     spec = _spec(name)
     console = Console(quiet=quiet, json=json)
     if spec.weights is None and not spec.sources:
-        raise ModelError(f"{name} cannot be pulled: {_elsewhere(spec)}", hint=f"then: {_import(spec)}")
+        raise ModelError(
+            f"{name} cannot be pulled: {_elsewhere(spec)}",
+            hint=f"download it by hand, then run {_import(spec)}",
+        )
     if not spec.sources:
         console.note(f"{name} comes with ovvis, there is nothing to pull")
     elif not again and weights_file(spec) is not None:
@@ -82,7 +85,7 @@ def pull(
         _show_sources(spec, console=console)
         with hold_install_lock():
             _pull(spec, keep=keep, console=console)
-    _tell_installed(spec, console=console)
+    _show_installed(spec, console=console)
 
 
 @models.command("import")
@@ -92,7 +95,7 @@ def import_model(
         list[Path],
         typer.Argument(
             metavar="FILE...",
-            help="Its published files in any order, or its one .safetensors file from another machine.",
+            help="The published files of the model in any order, or an installed .safetensors file of it.",
             show_default=False,
         ),
     ],
@@ -100,7 +103,7 @@ def import_model(
     quiet: QuietOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Install a model from files that are here already, without the network."""
+    """Install a model from local files, without the network."""
     from ovvis_cli.model_store.published import source_of
 
     spec = _spec(name)
@@ -114,12 +117,12 @@ def import_model(
             console.warning(f"{file} is not a published file of the catalog; it is used as it is")
     with hold_install_lock():
         _install(spec, files, console=console)
-    _tell_installed(spec, console=console)
+    _show_installed(spec, console=console)
 
 
 @models.command("remove")
 def remove(name: NameArgument, *, quiet: QuietOption = False, json: JsonOption = False) -> None:
-    """Delete an installed model, and what was downloaded of it."""
+    """Delete an installed model and its downloaded files."""
     from ovvis_cli.model_store.published import forget
 
     spec = _spec(name)
@@ -150,7 +153,7 @@ def _pull(spec: "ModelSpec", *, keep: bool, console: Console) -> None:
 
             def on_bytes(done: int, whole: int | None) -> None:
                 nonlocal is_first
-                if is_first:  # what an earlier run has left does not count for the rate
+                if is_first:  # bytes from an earlier run do not count in the rate
                     progress.resume_at(done // _MB)
                     is_first = False
                 progress.update(done // _MB, total=None if whole is None else whole // _MB)
@@ -170,7 +173,7 @@ def _install(spec: "ModelSpec", files: list[Path], *, console: Console) -> None:
     install(spec, files)
 
 
-def _tell_installed(spec: "ModelSpec", *, console: Console) -> None:
+def _show_installed(spec: "ModelSpec", *, console: Console) -> None:
     path = weights_file(spec)
     if path is None:
         raise WeightsError(f"{spec.name} has no weights in {installed_path(spec.name).parent}")
@@ -277,9 +280,9 @@ def _import(spec: "ModelSpec") -> str:
 
 
 def _elsewhere(spec: "ModelSpec") -> str:
-    """Where the weights are that no program can fetch."""
+    """Return where to get weights that cannot be downloaded automatically."""
     if spec.page is None:
-        return f"no weights are published, `ovvis train {spec.name}` makes them"
+        return f"no weights are published; `ovvis train {spec.name}` trains them"
     return f"its authors publish it at {spec.page}"
 
 

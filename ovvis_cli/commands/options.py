@@ -1,4 +1,4 @@
-"""The options that several commands share, and how their values are read."""
+"""Options that several commands share, and the parsing of their values."""
 
 import math
 import re
@@ -40,7 +40,10 @@ def _explained(meanings: Mapping[str, str]) -> str:
 ClassesOption = Annotated[
     str | None,
     typer.Option(
-        "--classes", "-c", help='Names of what to find, e.g. "dog,skateboard".', rich_help_panel=_VOCABULARY
+        "--classes",
+        "-c",
+        help='Names of the objects to find, e.g. "dog,skateboard".',
+        rich_help_panel=_VOCABULARY,
     ),
 ]
 ClassesFileOption = Annotated[
@@ -64,7 +67,7 @@ NoDistractorsOption = Annotated[
     bool,
     typer.Option(
         "--no-distractors",
-        help="Let the names compete with each other only, not with a general vocabulary.",
+        help="Score the names only against each other, not against a general vocabulary.",
         rich_help_panel=_VOCABULARY,
     ),
 ]
@@ -74,7 +77,7 @@ ScoreThresholdOption = Annotated[
         "--score-threshold",
         min=0.0,
         max=1.0,
-        help="Least score of a labelled track.",
+        help="Minimum score of a labelled track.",
         rich_help_panel=_VOCABULARY,
     ),
 ]
@@ -87,8 +90,8 @@ ModelOption = Annotated[
     typer.Option(
         "--model",
         metavar="NAME|PATH",
-        help="A model of `ovvis models list`, or a .safetensors file. Default: OVVIS_MODEL, or the best one"
-        " installed.",
+        help="A model of `ovvis models list`, or a .safetensors file. Default: $OVVIS_MODEL, else the best"
+        " installed one.",
         rich_help_panel=_METHOD,
     ),
 ]
@@ -96,28 +99,31 @@ AdapterOption = Annotated[
     Path | None,
     typer.Option(
         "--adapter",
-        help="What was trained on top of the model: LoRA, tokens and rollout in a .safetensors file.",
+        help="File of weights trained on top of the model: LoRA, tokens and rollout (.safetensors).",
         rich_help_panel=_METHOD,
     ),
 ]
 
 DeviceOption = Annotated[
     DeviceName,
-    typer.Option("--device", help="auto: the GPU, if there is one.", rich_help_panel=_SPEED),
+    typer.Option(
+        "--device", help="Device. auto: the GPU if there is one, else the CPU.", rich_help_panel=_SPEED
+    ),
 ]
 PrecisionOption = Annotated[
     PrecisionName,
-    RulesName,
-    typer.Option("--precision", help="auto: bf16 where that is faster.", rich_help_panel=_SPEED),
+    typer.Option(
+        "--precision", help="Precision. auto: bf16 if it is faster, else fp32.", rich_help_panel=_SPEED
+    ),
 ]
 BatchSizeOption = Annotated[
-    int, typer.Option("--batch-size", min=1, help="Frames computed together.", rich_help_panel=_SPEED)
+    int, typer.Option("--batch-size", min=1, help="Frames per batch.", rich_help_panel=_SPEED)
 ]
 TrackerOption = Annotated[
     TrackerName | None,
     typer.Option(
         "--tracker",
-        help=f"How objects are followed. {_explained(TRACKER_HELP)}. Default: the model's own.",
+        help=f"Tracker. {_explained(TRACKER_HELP)}. Default: that of the model.",
         rich_help_panel=_METHOD,
     ),
 ]
@@ -125,7 +131,7 @@ ClassifierOption = Annotated[
     ClassifierName | None,
     typer.Option(
         "--classifier",
-        help=f"How objects are named. {_explained(CLASSIFIER_HELP)}. Default: the model's own.",
+        help=f"Classifier. {_explained(CLASSIFIER_HELP)}. Default: that of the model.",
         rich_help_panel=_METHOD,
     ),
 ]
@@ -161,7 +167,7 @@ TopKChosenOption = Annotated[
     typer.Option(
         "--top-k-chosen",
         min=1,
-        help="Frames of that memory that are matched with (K of CLIP-VIS). Default: 3.",
+        help="Best frames of that memory to match with (K of CLIP-VIS). Default: 3.",
         rich_help_panel=_METHOD,
     ),
 ]
@@ -171,7 +177,7 @@ ShortSideOption = Annotated[
         "--short-side",
         min=32,
         metavar="PIXELS",
-        help="Resize frames to this shorter side before the networks. Default: the model's own.",
+        help="Shorter side in pixels to which frames are resized. Default: that of the model.",
         rich_help_panel=_METHOD,
     ),
 ]
@@ -180,7 +186,7 @@ TextEmbeddingsOption = Annotated[
     typer.Option(
         "--text-embeddings",
         metavar="FILE",
-        help="A .npy file with a row per class name, in place of the model's text encoder.",
+        help="A .npy file with one row per class name, used instead of the model's text encoder.",
         rich_help_panel=_VOCABULARY,
     ),
 ]
@@ -196,10 +202,10 @@ OverwriteOption = Annotated[
 
 
 def parse_formats(text: str, *, option: str) -> tuple[ExportFormat, ...]:
-    """The formats of a comma-separated list, each once, in order.
+    """Parse a comma-separated list of formats, without duplicates, in order.
 
     Raises:
-        UsageError: one is unknown, or there is none.
+        UsageError: a format is unknown, or the list is empty.
     """
     names = [name for name in (part.strip().lower() for part in text.split(",")) if name]
     if not names:
@@ -216,10 +222,10 @@ def parse_formats(text: str, *, option: str) -> tuple[ExportFormat, ...]:
 
 
 def parse_size_hw(text: str, *, option: str) -> tuple[int, int]:
-    """Height and width in pixels of "480x854".
+    """Parse a height and width in pixels, such as "480x854".
 
     Raises:
-        UsageError: it is no such size, or a side is zero.
+        UsageError: the text is not such a size, or a side is zero.
     """
     match = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", text)
     if match is None:
@@ -230,10 +236,10 @@ def parse_size_hw(text: str, *, option: str) -> tuple[int, int]:
 
 
 def parse_rate(text: str, *, option: str) -> Fraction:
-    """Frames a second of "30", "29.97" or "30000/1001".
+    """Parse frames per second, such as "30", "29.97" or "30000/1001".
 
     Raises:
-        UsageError: it is not such a number, or not above 0.
+        UsageError: the text is not such a number, or not in (0, 1 000 000].
     """
     try:
         rate = Fraction(text.strip())
@@ -245,10 +251,10 @@ def parse_rate(text: str, *, option: str) -> Fraction:
 
 
 def parse_time_s(text: str, *, option: str) -> float:
-    """Seconds of "75", "75.5", "1:15" or "0:01:15.5".
+    """Parse a time, such as "75", "75.5", "1:15" or "0:01:15.5", and return seconds.
 
     Raises:
-        UsageError: it is no such time.
+        UsageError: the text is not such a time.
     """
     parts = text.strip().split(":")
     try:

@@ -1,4 +1,4 @@
-"""`ovvis train`: the training of an embedded model, from its packaged recipe."""
+"""`ovvis train`: training of an embedded model with its packaged recipe."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,17 +18,15 @@ _LOG_EVERY = 20  # steps
 
 
 def train(  # noqa: PLR0913  each option is a parameter
-    model: Annotated[
-        str, typer.Argument(help="What to train: a model with a recipe, such as instformer-tiny.")
-    ],
+    model: Annotated[str, typer.Argument(help="Model to train, one with a recipe, such as instformer-tiny.")],
     *,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Folder of checkpoints and weights. [default: runs/MODEL]"),
+        typer.Option("--output", "-o", help="Folder for checkpoints and weights. [default: runs/MODEL]"),
     ] = None,
     data: Annotated[
         Path | None,
-        typer.Option("--data", help="Folder of photographs with masks, for a model that learns from them."),
+        typer.Option("--data", help="Folder of photographs with masks, for models that are trained on them."),
     ] = None,
     stage: Annotated[
         list[str] | None,  # Typer takes no list of literals
@@ -37,17 +35,17 @@ def train(  # noqa: PLR0913  each option is a parameter
         ),
     ] = None,
     budget: Annotated[
-        float, typer.Option("--budget", help="Train on so many times as many samples as the recipe says.")
+        float, typer.Option("--budget", help="Multiply the number of training samples by this factor.")
     ] = 1.0,
     batch: Annotated[
         int,
         typer.Option(
-            "--batch", min=1, help="Batches so many times as large, in as many fewer steps: for a GPU."
+            "--batch", min=1, help="Multiply the batch size by this factor and divide the steps by it."
         ),
     ] = 1,
     workers: Annotated[
         int | None,
-        typer.Option("--workers", min=0, help="Processes that draw samples. [default: as the recipe says]"),
+        typer.Option("--workers", min=0, help="Processes that generate samples. [default: from the recipe]"),
     ] = None,
     threads: Annotated[
         int | None, typer.Option("--threads", min=1, help="CPU threads. [default: all cores]")
@@ -55,9 +53,9 @@ def train(  # noqa: PLR0913  each option is a parameter
     device: DeviceOption = "auto",
     quiet: QuietOption = False,
 ) -> None:
-    """Train a model; the same command carries on where a stopped one ended."""
+    """Train a model; run the same command again to resume an interrupted training."""
     if budget <= 0:
-        raise UsageError(f"--budget {budget}: nothing would be trained", hint="give a number above 0")
+        raise UsageError(f"--budget {budget} is not valid", hint="give a number above 0")
     import torch
 
     from ovvis_cli.inference.device import resolve_device
@@ -76,7 +74,7 @@ def train(  # noqa: PLR0913  each option is a parameter
         run = Run(
             folder=folder,
             device=resolve_device(device),
-            on_step=_teller(folder, progress),
+            on_step=_step_logger(folder, progress),
             on_clip=lambda done, total: progress.update(done, total=total),
         )
         training.train(run, stages)
@@ -93,12 +91,12 @@ def _stage(name: str, stages: Sequence[StageName]) -> StageName:
     raise UsageError(f"--stage: unknown stage {name!r}", hint=f"choose from {', '.join(stages)}")
 
 
-def _teller(folder: Path, progress: Progress) -> "Callable[[StepReport], None]":
-    """Shows every step, and writes every so manyth into `train.log` beside the checkpoints."""
+def _step_logger(folder: Path, progress: Progress) -> "Callable[[StepReport], None]":
+    """Return a callback that shows progress and logs every `_LOG_EVERY`-th step to `train.log`."""
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "train.log"
 
-    def tell(report: "StepReport") -> None:
+    def on_step(report: "StepReport") -> None:
         progress.update(report.step, total=report.steps)
         if report.step % _LOG_EVERY == 0 or report.step == report.steps:
             losses = " ".join(f"{name} {float(value):.4f}" for name, value in report.losses.items())
@@ -108,4 +106,4 @@ def _teller(folder: Path, progress: Progress) -> "Callable[[StepReport], None]":
             with log.open("a", encoding="utf-8") as file:
                 file.write(line)
 
-    return tell
+    return on_step

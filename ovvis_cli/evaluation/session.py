@@ -1,4 +1,4 @@
-"""One evaluation from files to figures: what `ovvis evaluate` does, without its console."""
+"""Evaluation of a results file: from files to metrics, without console output."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -21,18 +21,18 @@ from ovvis_cli.evaluation.submission import write_submissions
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoringRequest:
-    """Which files to score, and by whose rules; None: those of YouTube-VIS, or BURST for its own format."""
+    """Files to score, and the data set whose rules apply (None: YouTube-VIS, or BURST by file format)."""
 
     annotations: Path
     predictions: Path
     data_set: DataSetName | None
     limit: int | None  # only the first videos of the annotation file
-    lenient: bool  # read plain mistakes in files as the official code does
+    lenient: bool  # accept simple mistakes in files, as the official code does
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scored:
-    """The figures, and how much they are taken over."""
+    """Metrics, and the numbers of videos, objects and predictions they cover."""
 
     sections: tuple[ScoreSection, ...]
     num_videos: int
@@ -41,7 +41,7 @@ class Scored:
 
 
 def score_files(request: ScoringRequest, *, on_class: Callable[[int], None] = lambda done: None) -> Scored:
-    """Reads both files and scores them.
+    """Read both files and score them.
 
     Raises:
         NoGroundTruthError: the annotation file has no annotations.
@@ -57,7 +57,7 @@ def score_files(request: ScoringRequest, *, on_class: Callable[[int], None] = la
         lenient=request.lenient,
         is_converted=request.data_set == "burst",
     )
-    del annotations  # the document is larger than what is read from it
+    del annotations  # frees memory: the document is larger than the parsed data
     predictions = _results(request, videos_of=everything)
     return _score_tracks(
         request,
@@ -68,7 +68,7 @@ def score_files(request: ScoringRequest, *, on_class: Callable[[int], None] = la
 
 
 def pack_results(request: ScoringRequest, *, folder: Path) -> tuple[Path, ...]:
-    """The archives for the server that keeps the ground truth, of a results file that was found sound.
+    """Check a results file and write the archives for the evaluation server.
 
     Raises:
         AnnotationError: a file is missing or malformed.
@@ -110,7 +110,7 @@ def _score_tracks(
 
 
 def _score_burst(request: ScoringRequest, *, truth: BurstFile, on_class: Callable[[int], None]) -> Scored:
-    """Both the benchmark's figures and those of CLIP-VIS and OVFormer, whichever form the results have."""
+    """Compute BURST's metrics and those of CLIP-VIS and OVFormer, from results in either format."""
     converted = to_ground_truth(truth)
     document = read_json(request.predictions)
     if isinstance(document, dict):

@@ -1,4 +1,4 @@
-"""Where to compute, and how precisely: what `--device` and `--precision` mean on this machine."""
+"""Resolution of `--device` and `--precision` on this machine."""
 
 from typing import Final, Literal
 
@@ -17,11 +17,11 @@ DTYPES: Final[dict[Precision, torch.dtype]] = {
 
 
 def resolve_device(name: str) -> torch.device:
-    """The device of that name; "auto" is the first GPU, else the CPU.
+    """Return the device of a name; "auto" is the first GPU, else the CPU.
 
     Raises:
-        UsageError: there is no device of that name.
-        ResourceError: this machine has none, or torch cannot use it.
+        UsageError: the name is unknown.
+        ResourceError: this machine has no such device, or torch cannot use it.
     """
     if name not in DEVICE_NAMES:
         raise UsageError(f"unknown device '{name}'", hint=f"choose from {', '.join(DEVICE_NAMES)}")
@@ -31,16 +31,16 @@ def resolve_device(name: str) -> torch.device:
     if (name == "cuda" and not has_cuda) or (name == "mps" and not has_mps):
         raise ResourceError(
             f"--device {name}: torch does not find this device",
-            hint="use --device auto, or install the torch build for it; ovvis doctor tells more",
+            hint="use --device auto, or install the torch build for it; see `ovvis doctor`",
         )
     return torch.device(name)
 
 
 def resolve_precision(name: str, device: torch.device) -> Precision:
-    """The precision of that name; "auto" is bf16 where the device computes it faster than fp32, else fp32.
+    """Return the precision of a name; "auto" is bf16 if it is faster than fp32 on the device, else fp32.
 
     Raises:
-        UsageError: there is no precision of that name, or not on this kind of device.
+        UsageError: the name is unknown, or the device does not support this precision.
     """
     match name:
         case "auto":
@@ -56,6 +56,6 @@ def resolve_precision(name: str, device: torch.device) -> Precision:
 def _gains_from_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    if device.type == "cpu":  # without these instructions it takes 4 to 5 times as long as fp32
+    if device.type == "cpu":  # without these instructions bf16 is 4 to 5 times slower than fp32
         return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     return False

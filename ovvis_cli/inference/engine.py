@@ -1,4 +1,4 @@
-"""A model, ready to run: loaded, on its device, with the tracker and classifier that were chosen."""
+"""Engine: a loaded model on its device, with the chosen tracker, classifier and rules."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ DEFAULT_TRACKER: Final = TrackerOptions()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
-    """What all videos of a run share. Made by `start_engine`."""
+    """Model and settings that all videos of a run share. Created by `start_engine`."""
 
     model: LoadedModel
     device: torch.device
@@ -35,7 +35,7 @@ class Engine:
 
     @property
     def model_info(self) -> ModelInfo:
-        """The model as records name it."""
+        """Name and weights hash of the model, as stored in records."""
         return ModelInfo(name=self.model.spec.name, weights_sha256=self.model.weights_sha256)
 
     @property
@@ -85,14 +85,14 @@ def start_engine(
     rules: Rules = "product",
     short_side: int | None = None,
 ) -> Engine:
-    """Load an installed model and put it on its device.
+    """Load an installed model and move it to its device.
 
-    `adapter` is a file of what was trained on top of it; None for `classifier` or `short_side` is the
-    model's own.
+    `adapter` is a file of weights trained on top of the model. None for `classifier` or `short_side` means
+    the model's default.
 
     Raises:
-        UsageError: no such device or precision.
-        ResourceError: this machine lacks the device.
+        UsageError: the device or precision is unknown.
+        ResourceError: this machine does not have the device.
         CoreError: the model is unknown, or its weights cannot be used.
     """
     place = resolve_device(device)
@@ -112,10 +112,12 @@ def engine_of(
     classifier: ClassifierName | None = None,
     rules: Rules = "product",
 ) -> Engine:
-    """Put a model on its device, in that precision for good; `classifier` None is its own.
+    """Move a model to a device and convert its weights to a precision, in place.
+
+    None for `classifier` means the model's default.
 
     Raises:
-        UsageError: the classifier or an option of the tracker does not go with the model.
+        UsageError: the model does not support the classifier or an option of the tracker.
         CoreError: the model has no tracker of that name.
     """
     chosen_classifier = classifier or model.spec.classifier
@@ -131,14 +133,14 @@ def engine_of(
         classifier=chosen_classifier,
         rules=rules,
     )
-    engine.new_segmenter()  # raises now where the model lacks the tracker
+    engine.new_segmenter()  # raises now if the model does not have the tracker
     return engine
 
 
 def check_classifier(model: LoadedModel, classifier: ClassifierName) -> None:
-    """Raises UsageError when the classifier does not go with the model's networks."""
+    """Raise UsageError if the model does not support the classifier."""
     if classifier not in model.spec.classifiers:
         raise UsageError(
-            f"classifier {classifier} does not go with {model.spec.name}",
+            f"{model.spec.name} does not support the classifier {classifier}",
             hint=f"choose {' or '.join(model.spec.classifiers)}",
         )

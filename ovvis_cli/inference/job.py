@@ -1,4 +1,4 @@
-"""What is to be analysed, and how: everything that decides about masks and tracks, and nothing else."""
+"""Job: one video with all settings that affect its masks and tracks."""
 
 import hashlib
 import logging
@@ -22,14 +22,14 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnalyseOptions:
-    """Which frames to analyse, and how many at once."""
+    """Frames to analyse, and the batch size."""
 
     start_s: float = 0.0
     end_s: float | None = None
     stride: int = 1
-    rate: Fraction | None = None  # frames a second of images and raw streams
+    rate: Fraction | None = None  # frames per second of images and raw streams
     batch_size: int = DEFAULT_BATCH_SIZE
-    live: bool = False  # stay at the present of a stream: skip frames rather than fall behind
+    live: bool = False  # skip frames of a stream instead of falling behind
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
@@ -40,28 +40,28 @@ class AnalyseOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One video for one engine. Made by `plan_job`."""
+    """One video to be analysed by one engine. Created by `plan_job`."""
 
     location: Location
     info: VideoInfo
     source: SourceInfo
     engine: Engine
     options: AnalyseOptions
-    session: int | None  # tells two readings of one stream apart; None for what can be read again
+    session: int | None  # distinguishes recordings of one stream; None for sources that can be read again
 
     @property
     def frame_hw(self) -> tuple[int, int]:
-        """Size of the first frame, and of every frame that is analysed but for a folder of images."""
+        """Size of the first frame, and of all analysed frames except in a folder of images."""
         return self.info.height, self.info.width
 
     @property
     def rate(self) -> Fraction | None:
-        """Frames a second as given, where the source has no times of its own."""
+        """Given frames per second, if the source has no time stamps."""
         return self.info.average_rate if self.info.rate_origin == "given" else None
 
     @property
     def settings(self) -> dict[str, SettingValue]:
-        """What changes masks or tokens, be it in the last digit."""
+        """Settings that affect masks or tokens, even by rounding."""
         options = self.options
         settings: dict[str, SettingValue] = {
             **self.engine.settings,
@@ -79,12 +79,12 @@ class Job:
 
     @property
     def fingerprint(self) -> str:
-        """Equal for runs that give the same masks."""
+        """Hash that is equal for runs with the same masks."""
         return fingerprint(source=self.source, model=self.engine.model_info, settings=self.settings)
 
     @property
     def num_frames_estimate(self) -> int | None:
-        """How many frames will be analysed, by the source's header; None where that is unknown."""
+        """Expected number of analysed frames, from the header of the source; None if unknown."""
         info, options = self.info, self.options
         if info.num_frames_estimate is None:
             return None
@@ -95,9 +95,11 @@ class Job:
         return math.ceil(share * info.num_frames_estimate / options.stride)
 
     def source_after(self, report: ReadReport) -> SourceInfo:
-        """The source with what is known once it has been read."""
+        """Return the source with the information that is known after reading it."""
         if self.info.kind == "images":
-            num_frames = self.info.num_frames_estimate  # counted: images that were left out are not decoded
+            num_frames = (
+                self.info.num_frames_estimate
+            )  # counted in the folder: skipped images are not decoded
         else:
             num_frames = report.frames_decoded if self.options.end_s is None else None
         return replace(
@@ -108,7 +110,7 @@ class Job:
         )
 
     def analysed(self, num_frames: int) -> AnalysedRange:
-        """The range that was analysed, with this many frames."""
+        """Return the analysed range, with this number of frames."""
         options = self.options
         return AnalysedRange(
             start_s=options.start_s, end_s=options.end_s, stride=options.stride, num_frames=num_frames
@@ -118,10 +120,10 @@ class Job:
 def plan_job(
     location: str | Path | Location, *, engine: Engine, options: AnalyseOptions | None = None
 ) -> Job:
-    """Looks at the video without reading it through.
+    """Probe a video and return its job.
 
     Raises:
-        VideoError: it cannot be opened, or no frame of it decoded.
+        VideoError: the video cannot be opened, or no frame can be decoded.
     """
     options, location = options or AnalyseOptions(), parse_location(location)
     info = probe(location, rate=options.rate)
@@ -137,16 +139,16 @@ def plan_job(
 
 
 def _warn_of_assumptions(location: Location, info: VideoInfo, *, options: AnalyseOptions) -> None:
-    """Says what the source leaves open or is not read of it."""
+    """Log warnings about assumptions and about parts of the source that are not read."""
     name = location.display_name
     if info.rate_origin == "assumed" and info.num_frames_estimate != 1:
         logger.warning(
-            "%s: no frame rate is stated, so %s frames a second are assumed (--fps sets it)",
+            "%s: no frame rate is stated, so %s frames per second are assumed (set it with --fps)",
             name,
             info.average_rate,
         )
     if options.rate is not None and info.rate_origin == "time stamps" and info.kind != "stream":
-        logger.warning("%s: has times of its own, so --fps is not used", name)
+        logger.warning("%s: has time stamps, so --fps is ignored", name)
     if info.left_out:
         logger.warning("%s: %s", name, info.left_out)
 

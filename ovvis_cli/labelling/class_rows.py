@@ -23,7 +23,7 @@ from ovvis_models.loading import LoadedModel
 from ovvis_models.text.naming import ClosedVocabulary, ListedVocabulary, OpenVocabulary
 from ovvis_models.text.vocabulary import Progress
 
-MAX_LOGIT_SCALE = 100.0  # CLIP never multiplies with more
+MAX_LOGIT_SCALE = 100.0  # CLIP's maximum
 
 TEMPLATES_USED = (
     "{}: class names are put into prompt templates; its authors learned their prompts, whose embeddings"
@@ -35,14 +35,14 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClassRows:
-    """What instance tokens are multiplied with: the rows of the asked names first, then the distractors."""
+    """Rows that instance tokens are multiplied with: first the requested names, then the distractors."""
 
     embeds: Float[Tensor, "R D"]  # unit norm
     logit_scale: float  # multiplies cosine similarities
-    class_exponent: float = 1.0  # of the class probability in a track's score
+    class_exponent: float = 1.0  # exponent of the class probability in a track's score
     link: ClassLink = one_of_all  # from logits to probabilities
-    synonyms: tuple[int, ...] = ()  # rows of each asked name, where a name has several; empty: one row each
-    adds_up: bool = False  # the probabilities of a name's rows add up; else its best row counts
+    synonyms: tuple[int, ...] = ()  # number of rows of each requested name; empty: one row each
+    adds_up: bool = False  # sum the probabilities of a name's rows, else use its best row
 
     def per_name(self, logits: Float[Tensor, "N R"]) -> Float[Tensor, "N K_all"]:
         """Return the logit of each class from those of its rows; minus infinity if it has none."""
@@ -62,7 +62,7 @@ def class_rows(
     published_names: bool = False,
     progress: Progress | None = None,
 ) -> ClassRows:
-    """See `make_query`."""
+    """Return the class rows of a vocabulary. For arguments and errors see `make_query`."""
     naming = model.naming
     match naming:
         case ClosedVocabulary():
@@ -94,19 +94,19 @@ def class_rows(
 
 
 def read_text_embeddings(path: Path) -> Float[Tensor, "K D"]:
-    """Read a .npy file of one row per class name.
+    """Read a .npy file with one row per class name.
 
     Raises:
-        VocabularyError: it cannot be read, is not a matrix of finite numbers, or a row is zero.
+        VocabularyError: the file cannot be read, is not a matrix of finite floats, or a row is zero.
     """
     try:
         rows = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise VocabularyError(
-            f"cannot read text embeddings from {path}", hint="give a .npy file with a row per class name"
+            f"cannot read text embeddings from {path}", hint="give a .npy file with one row per class name"
         ) from error
     if not isinstance(rows, np.ndarray) or rows.ndim != 2 or rows.dtype.kind != "f":
-        raise VocabularyError(f"{path} is not a matrix of floats", hint="give a row per class name")
+        raise VocabularyError(f"{path} is not a matrix of floats", hint="give one row per class name")
     embeds = torch.from_numpy(rows.astype(np.float32))
     if not bool(torch.isfinite(embeds).all()) or bool((embeds.norm(dim=1) == 0).any()):
         raise VocabularyError(f"{path} holds a row that is zero or not finite")
@@ -189,8 +189,8 @@ def _check_fit(text_embeddings: Float[Tensor, "K D"], vocabulary: Vocabulary, *,
     found, wanted = tuple(text_embeddings.shape), (len(vocabulary), width)
     if found != wanted:
         raise VocabularyError(
-            f"text embeddings are {found[0]} rows of {found[1]}, not {wanted[0]} rows of {wanted[1]}",
-            hint="one row per class name, in the order of the names, of the width of the model's CLIP",
+            f"text embeddings have shape {found[0]} x {found[1]}, expected {wanted[0]} x {wanted[1]}",
+            hint="give one row per class name, in order, with the embedding width of the model's CLIP",
         )
 
 
@@ -202,7 +202,7 @@ def _warn(vocabulary: Vocabulary, *, model_name: str) -> None:
 def _listed_rows(
     naming: ListedVocabulary, vocabulary: Vocabulary, *, model_name: str, distractors: bool
 ) -> ClassRows:
-    """Return the rows of each name, then all others: whatever is none of what was asked for."""
+    """Return the rows of each name, then all other rows as distractors."""
     _warn(vocabulary, model_name=model_name)
     rows = word_list(naming.table).rows(vocabulary.names)
     asked = [row for of_name in rows for row in of_name]
@@ -221,6 +221,6 @@ def _closed_rows(
 ) -> ClassRows:
     """Return unit vectors of columns: their product with class logits is the logit of that class."""
     asked = class_columns(vocabulary, model_name=model_name, closed_set=naming.table)
-    no_object = naming.num_classes  # always there: it is what the head says of how sure it is
+    no_object = naming.num_classes  # always included, because it expresses the confidence of the head
     others = [column for column in range(no_object) if column not in asked] if distractors else []
     return ClassRows(embeds=torch.eye(naming.num_classes + 1)[[*asked, *others, no_object]], logit_scale=1.0)

@@ -14,7 +14,7 @@ from ovvis_cli.errors import WeightsError
 def save_checkpoint(
     path: Path, *, step: int, model: nn.Module, average: nn.Module, optimizer: Optimizer
 ) -> None:
-    """Writes the whole state of a stage after `step` steps; the file is replaced in one move."""
+    """Write the state of a stage after `step` steps atomically."""
     tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
     tensors |= {f"average.{name}": value for name, value in average.state_dict().items()}
     tensors |= {
@@ -24,17 +24,17 @@ def save_checkpoint(
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".partial")
-    # copies: safetensors refuses tensors that share memory and those in channels-last order
+    # copies, because safetensors rejects tensors that share memory or are in channels-last order
     copies = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
     save_file(copies, unfinished, {"step": str(step)})
     unfinished.replace(path)
 
 
 def load_checkpoint(path: Path, *, model: nn.Module, average: nn.Module, optimizer: Optimizer) -> int:
-    """Restores what `save_checkpoint` wrote and returns its step.
+    """Restore the state from `save_checkpoint` and return its step.
 
     Raises:
-        WeightsError: if the file is damaged or belongs to another network.
+        WeightsError: the file is damaged or belongs to another network.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -44,7 +44,7 @@ def load_checkpoint(path: Path, *, model: nn.Module, average: nn.Module, optimiz
         average.load_state_dict(_under(tensors, "average."))
     except (SafetensorError, OSError, RuntimeError, KeyError, TypeError) as error:
         raise WeightsError(
-            f"{path}: not a checkpoint of this stage", hint="delete it to train the stage from its start"
+            f"{path}: not a checkpoint of this stage", hint="delete it to train the stage from the start"
         ) from error
     parameters = [value for group in optimizer.param_groups for value in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
@@ -56,12 +56,12 @@ def load_checkpoint(path: Path, *, model: nn.Module, average: nn.Module, optimiz
 
 
 def _ordered_like(parameter: Tensor, value: Tensor) -> Tensor:
-    """The value in the memory order of its parameter, which the fused optimizer takes for granted."""
+    """Return the value in the memory order of its parameter, as the fused optimizer requires."""
     return torch.empty_like(parameter).copy_(value) if value.shape == parameter.shape else value
 
 
 def load_average(path: Path, module: nn.Module) -> None:
-    """Loads the averaged weights of a finished stage into `module`."""
+    """Load the averaged weights of a finished stage into `module`."""
     if not path.is_file():
         raise WeightsError(
             f"the checkpoint {path} does not exist", hint="train the stage that writes it first"
@@ -78,7 +78,7 @@ def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    """Writes a plain dictionary of tensors in one move."""
+    """Write a dictionary of tensors atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".partial")
     save_file(

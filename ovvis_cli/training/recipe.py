@@ -1,4 +1,4 @@
-"""Training recipes: flat TOML files, read strictly into these dataclasses."""
+"""Training recipes: flat TOML files, strictly parsed into dataclasses."""
 
 import dataclasses
 import math
@@ -15,14 +15,14 @@ Part = TypeVar("Part")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClipStage:
-    """Stage 0: the small CLIP, contrastive on single objects of all kinds with captions."""
+    """Stage 0: contrastive training of the small CLIP on single objects of all kinds with captions."""
 
     schedule: Schedule
     image_px: int
-    plain_share: float  # of the pictures, the first ones: objects on one colour
-    window_probability: float  # share of steps in which positions come from a random part of their grid
-    name_weight: float  # of the loss over bare names, beside the loss over captions
-    anchor_weight: float  # of the loss against the kinds' anchors
+    plain_share: float  # fraction of images, the first ones, with a plain background
+    window_probability: float  # fraction of steps with position embeddings from a window of their grid
+    name_weight: float  # weight of the loss over names, relative to the loss over captions
+    anchor_weight: float  # weight of the loss against the anchors of the kinds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ class ProposalStage:
     frame_hw: tuple[int, int]
     final_frame_hw: tuple[int, int]  # in the last `final_share` of the steps
     final_share: float
-    nameless_share: float  # of the kinds drawn from
+    nameless_share: float  # fraction of samples that are nameless shapes
     object_weight: float
     mask_weight: float
     dice_weight: float
@@ -48,7 +48,7 @@ class InstClipStage:
 
     schedule: Schedule
     frame_hw: tuple[int, int]
-    frames_per_scene: int  # drawing another moment of a scene costs much less than another scene
+    frames_per_scene: int  # another frame of a scene is much cheaper to render than another scene
     clip_short_side: int
     mask_noise: float  # standard deviation of the noise on mask logits
     distillation_weight: float
@@ -63,7 +63,7 @@ class RolloutStage:
     num_clips: int
     clip_frames: int
     temperature: float
-    drop_probability: float  # of a track in a frame
+    drop_probability: float  # probability that a track is dropped in a frame
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,21 +71,21 @@ class PhotographFolder:
     """A folder of photographs with masks, below the data folder."""
 
     name: str
-    complete: bool  # everything that counts as an object is labelled
-    hold_out: bool  # every tenth photograph is kept for validation
-    share: float  # of the frames, relative to the other folders
-    cutout_share: float  # of the objects that are pasted into others
+    complete: bool  # whether all objects are labelled
+    hold_out: bool  # keep every tenth photograph for validation
+    share: float  # relative share of the frames
+    cutout_share: float  # relative share of the pasted objects
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhotographStage:
-    """Proposals from photographs, on the maps of a frozen network."""
+    """Proposals from photographs, on the feature maps of a frozen network."""
 
     schedule: Schedule
     frame_hw: tuple[int, int]
     final_frame_hw: tuple[int, int]  # in the last `final_share` of the steps
     final_share: float
-    upright_share: float  # of the batches, whose frames have both sides exchanged
+    upright_share: float  # fraction of batches with portrait frames (height and width exchanged)
     object_weight: float
     mask_weight: float
     dice_weight: float
@@ -97,17 +97,17 @@ class PhotographStage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NameStage:
-    """Rows of the word table: what objects look like to the frozen network."""
+    """Rows of the word table, fitted to the tokens of labelled objects."""
 
     schedule: Schedule
-    num_frames: int  # that tokens are collected from
-    row_penalty: float  # on the square of the new rows
-    class_penalty: float  # on the square of the change of the classifier's rows
+    num_frames: int  # frames from which tokens are collected
+    row_penalty: float  # L2 penalty on the new rows
+    class_penalty: float  # L2 penalty on the change of the classifier's rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """The whole training of one model."""
+    """Training of an InstFormer."""
 
     model: str
     clip: ClipStage
@@ -118,17 +118,17 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClipVisRecipe:
-    """The whole training of a CLIP-VIS."""
+    """Training of a CLIP-VIS."""
 
     model: str
     decoders_from: str  # model whose trained decoders the second stage starts from
     clip: ClipStage
-    clipvis: ProposalStage  # on the maps of the frozen CLIP
+    clipvis: ProposalStage  # on the feature maps of the frozen CLIP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WordClipVisRecipe:
-    """The whole training of a CLIP-VIS on a classification network."""
+    """Training of a CLIP-VIS on a frozen classification network."""
 
     model: str
     decoders_from: str  # model whose trained decoders the first stage starts from
@@ -142,10 +142,10 @@ AnyRecipe = Recipe | ClipVisRecipe | WordClipVisRecipe
 
 
 def load_recipe(name: str) -> AnyRecipe:
-    """Reads the packaged recipe of a model.
+    """Read the packaged recipe of a model.
 
     Raises:
-        RecipeError: no such recipe, or a key is unknown, missing or of the wrong type.
+        RecipeError: there is no such recipe, or a key is unknown, missing or has the wrong type.
     """
     path = resources.files("ovvis_cli.recipes") / f"{name.replace('-', '_')}.toml"
     if not path.is_file():
@@ -159,7 +159,7 @@ def load_recipe(name: str) -> AnyRecipe:
 
 
 def parse_recipe(text: str, *, where: str) -> AnyRecipe:
-    """Builds a recipe from TOML `text`; `where` names the file in errors."""
+    """Parse a recipe from TOML `text`; `where` is the file name for error messages."""
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -192,14 +192,14 @@ def parse_recipe(text: str, *, where: str) -> AnyRecipe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
-    """How a run differs from its recipe."""
+    """Scaling of a recipe for one run."""
 
-    budget: float = 1.0  # times as many samples
-    batch: int = 1  # times as large batches, in as many fewer steps; the learning rate grows with its root
-    workers: int | None = None  # processes that draw samples; None: as many as the recipe says
+    budget: float = 1.0  # factor of the number of samples
+    batch: int = 1  # factor of the batch size; steps are divided by it, the learning rate grows with its root
+    workers: int | None = None  # processes that generate samples; None: from the recipe
 
     def __call__(self, schedule: Schedule) -> Schedule:
-        """The schedule of the run."""
+        """Return the scaled schedule."""
         return dataclasses.replace(
             schedule,
             steps=max(2, round(schedule.steps * self.budget / self.batch)),

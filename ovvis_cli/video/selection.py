@@ -1,4 +1,4 @@
-"""Which frames of a source are wanted."""
+"""Selection of the frames of a source that are analysed."""
 
 from typing import Literal
 
@@ -8,12 +8,12 @@ Choice = Literal["skip", "take", "stop"]
 
 
 class Selection:
-    """Decides frame by frame, in order: those in [start_s, end_s), every `stride`-th from the first on.
+    """Selection of every `stride`-th frame in [start_s, end_s), decided frame by frame in order.
 
-    `skip_frames` leaves out frames with a smaller index without changing which others are taken.
+    `skip_frames` skips frames with a smaller index, without affecting which later frames are taken.
 
     Raises:
-        UsageError: the numbers make no sense.
+        UsageError: a number is out of range.
     """
 
     def __init__(
@@ -36,11 +36,11 @@ class Selection:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no frame lay in the range so far."""
+        """Whether no frame has been in the time range so far."""
         return self._first_index is None
 
     def choose(self, *, frame_index: int, time_s: float) -> Choice:
-        """What to do with the next frame; "stop" means that no later one is wanted either."""
+        """Decide about the next frame; "stop" means that no later frame is needed."""
         if self._end_s is not None and time_s >= self._end_s:
             return "stop"
         if time_s < self._start_s:

@@ -1,4 +1,4 @@
-"""Category tables of the data sets: ids, names, and the flags that evaluation reports by."""
+"""Category tables of the data sets: ids, names, and the flags that define evaluation groups."""
 
 import json
 from collections.abc import Mapping
@@ -17,11 +17,11 @@ Frequency = Literal["f", "c", "r"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Category:
-    """One category of a data set, under the data set's own id. A flag that the data set lacks is None."""
+    """One category of a data set, with the data set's id. Flags that the data set lacks are None."""
 
     category_id: int
     name: str  # exactly as the data set writes it
-    prompt: str  # as it is put into prompts
+    prompt: str  # as used in prompts
     synonyms: tuple[str, ...] = ()  # diorama: other names of the same kind
     split: Split | None = None  # in the usual open-vocabulary split
     frequency: Frequency | None = None  # LVIS: frequent, common, rare
@@ -34,20 +34,20 @@ class Category:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CategoryTable:
-    """The categories of one data set, in the order of its own file."""
+    """Categories of one data set, in the order of its file."""
 
     name: TableName
     source: str
     categories: tuple[Category, ...]
 
     def by_id(self) -> Mapping[int, Category]:
-        """The categories by `category_id`."""
+        """Return the categories by `category_id`."""
         return {category.category_id: category for category in self.categories}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BurstLists:
-    """BURST's official id lists, wider than its 482 categories; ids of LVIS v0.5."""
+    """BURST's official id lists, which cover more than its 482 categories; ids of LVIS v0.5."""
 
     known_ids: frozenset[int]
     distractor_ids: frozenset[int]
@@ -55,7 +55,7 @@ class BurstLists:
 
 
 def table_name(text: str) -> TableName:
-    """The table that a user means, in any case. Raises UsageError, listing the tables, when there is none."""
+    """Return the table of a name, ignoring case. Raises UsageError, listing the tables, if there is none."""
     for name in TABLE_NAMES:
         if name == text.casefold():
             return name
@@ -64,7 +64,7 @@ def table_name(text: str) -> TableName:
 
 @cache
 def load_table(name: TableName) -> CategoryTable:
-    """Load the category table of one data set."""
+    """Load the category table of a data set."""
     content = _read(name)
     return CategoryTable(
         name=name, source=content["source"], categories=tuple(_category(row) for row in content["categories"])
@@ -72,7 +72,7 @@ def load_table(name: TableName) -> CategoryTable:
 
 
 def burst_lists() -> BurstLists:
-    """The lists that BURST's official evaluation hard-codes."""
+    """Return the lists that BURST's official evaluation hard-codes."""
     content = _read("burst")
     return BurstLists(
         known_ids=frozenset(content["known_ids"]),

@@ -1,6 +1,6 @@
-"""The names in a classes file: one on each line, or a JSON or YAML list. Other syntax is refused.
+"""Parsing of a classes file: one name per line, or a JSON or YAML list. Other syntax is rejected.
 
-A line of syntax that is taken for a name gives a result without an error, so nothing is guessed.
+Nothing is guessed, because a line of syntax that is taken for a name would give a result without an error.
 """
 
 import json
@@ -25,10 +25,10 @@ _APOSTROPHE_END: Final = re.compile(r"[^\"'`\[\]{}<>]*\ws'")  # a possessive: "t
 
 
 def names_of_text(text: str, *, where: str) -> Sequence[str]:
-    """The names that the text of a classes file lists; none where it lists none.
+    """Return the names in the text of a classes file, which may be none.
 
     Raises:
-        VocabularyError: the text is in some other syntax, or JSON that cannot be read.
+        VocabularyError: the text has another syntax, or is invalid JSON.
     """
     if text.lstrip().startswith(("[", "{")):
         return _json_names(text, where=where)

@@ -1,4 +1,4 @@
-"""The names that a model of a closed set of classes can give: those of the table that it was trained on."""
+"""Lookup of names among the classes of a closed-set model, which are the table it was trained on."""
 
 from collections.abc import Mapping
 
@@ -11,10 +11,10 @@ _NUM_SHOWN = 8
 
 
 def class_columns(vocabulary: Vocabulary, *, model_name: str, closed_set: str) -> tuple[int, ...]:
-    """The column of each name in the class head of a model trained on the table `closed_set`.
+    """Return the column of each name in the class head of a model trained on the table `closed_set`.
 
     Raises:
-        VocabularyError: names are not in that table.
+        VocabularyError: a name is not in that table.
     """
     known = load_table(table_name(closed_set)).categories
     columns = {
@@ -27,13 +27,13 @@ def class_columns(vocabulary: Vocabulary, *, model_name: str, closed_set: str) -
         raise VocabularyError(
             f"{model_name} knows only the {len(known)} classes of {closed_set}:"
             f" not {', '.join(unknown[:_NUM_SHOWN])}{others}",
-            hint=f"ask for some of --vocabulary {closed_set}, or use a model that reads words",
+            hint=f"use names of --vocabulary {closed_set}, or a model with an open vocabulary",
         )
     return tuple(column for column in found.values() if column is not None)
 
 
 def _column(name: str, *, columns: Mapping[str, int]) -> int | None:
-    """The column of a name or of its singular; None where the head has neither."""
+    """Return the column of a name or of its singular; None if the head has neither."""
     return next(
         (columns[text] for text in (fold(name), *spellings(prompt_text(name))) if text in columns), None
     )

@@ -1,4 +1,4 @@
-"""The vocabulary of one run: from the command line, a file, or a data set's table."""
+"""Vocabulary of a run, from the command line, a file, or the table of a data set."""
 
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -17,38 +17,38 @@ MAX_NAME_LENGTH = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vocabulary:
-    """K names that are asked for; the only place where class indices and category ids are converted.
+    """K requested names; class indices and category ids are converted only here.
 
-    The class index 0..K-1 is the position here; category ids are the data set's own, or 1..K for the user's
-    names.
+    The class index 0..K-1 is the position in `names`; category ids are those of the data set, or 1..K for the
+    user's names.
     """
 
     names: tuple[str, ...]  # as shown and written to results
-    prompts: tuple[str, ...]  # as put into prompts
+    prompts: tuple[str, ...]  # as used in prompts
     category_ids: tuple[int, ...]
-    table: TableName | None  # the data set they are from
+    table: TableName | None  # data set of the names; None for the user's names
 
     def __len__(self) -> int:
         return len(self.names)
 
     def class_index(self, category_id: int) -> int:
-        """Position of a category. Raises VocabularyError when it is not in this vocabulary."""
+        """Return the position of a category. Raises VocabularyError if it is not in this vocabulary."""
         try:
             return self.category_ids.index(category_id)
         except ValueError:
             raise VocabularyError(
-                f"category {category_id} is not among the {len(self)} of the vocabulary"
+                f"category {category_id} is not in the vocabulary of {len(self)} categories"
             ) from None
 
 
 def resolve_vocabulary(
     *, classes: str | None = None, classes_file: Path | None = None, table: str | None = None
 ) -> Vocabulary:
-    """The vocabulary that the options `--classes`, `--classes-file` and `--vocabulary` ask for.
+    """Return the vocabulary of the options `--classes`, `--classes-file` and `--vocabulary`.
 
     Raises:
-        UsageError: none or more than one is given, or there is no table of that name.
-        VocabularyError: no names, an empty, unprintable, overlong or repeated name, or an unreadable file.
+        UsageError: none or more than one of them is given, or the table is unknown.
+        VocabularyError: no names, an empty, unprintable, too long or repeated name, or an unreadable file.
     """
     given = sum(option is not None for option in (classes, classes_file, table))
     if given != 1:
@@ -62,19 +62,19 @@ def resolve_vocabulary(
 
 
 def parse_classes(text: str) -> Vocabulary:
-    """The vocabulary of comma-separated names. Raises VocabularyError as `vocabulary_of_names`."""
+    """Parse comma-separated names. Raises VocabularyError as `vocabulary_of_names` does."""
     if not text.strip():
         raise VocabularyError("no class names in --classes", hint='for example --classes "dog,skateboard"')
     return vocabulary_of_names(text.split(","), where="--classes")
 
 
 def read_classes_file(path: Path) -> Vocabulary:
-    """The vocabulary of a UTF-8 file: one name on each line, or a JSON or YAML list.
+    """Read a UTF-8 file with one name per line, or with a JSON or YAML list of names.
 
     Blank lines and lines starting with # are skipped.
 
     Raises:
-        VocabularyError: the file cannot be read, is not a text or in another syntax; or as
+        VocabularyError: the file cannot be read, is not text or has another syntax; or as
             `vocabulary_of_names`.
     """
     try:
@@ -92,12 +92,12 @@ def read_classes_file(path: Path) -> Vocabulary:
 
 
 def vocabulary_of_names(names: Iterable[str], *, where: str = "the class names") -> Vocabulary:
-    """The vocabulary of names as given, stripped of outer and repeated spaces, in Unicode's composed form.
+    """Return the vocabulary of the given names, with white space normalised, in Unicode's composed form.
 
-    Names are the same that differ in case, spaces, `_` or `-` only.
+    Names that differ only in case, spaces, `_` or `-` are equal.
 
     Raises:
-        VocabularyError: there are none, or one is empty, unprintable, longer than 200 characters or repeated.
+        VocabularyError: there is no name, or one is empty, unprintable, over 200 characters long or repeated.
     """
     clean = tuple(unicodedata.normalize("NFC", " ".join(name.split())) for name in names)
     if not clean:
@@ -120,8 +120,10 @@ def vocabulary_of_names(names: Iterable[str], *, where: str = "the class names")
 
 
 def vocabulary_of_table(table: CategoryTable, *, category_ids: Sequence[int] | None = None) -> Vocabulary:
-    """All categories of a data set, or those of `category_ids` in that order. Raises KeyError for an unknown
-    id.
+    """Return all categories of a data set, or those of `category_ids` in that order.
+
+    Raises:
+        KeyError: an id is unknown.
     """
     by_id = table.by_id()
     chosen = table.categories if category_ids is None else tuple(by_id[number] for number in category_ids)

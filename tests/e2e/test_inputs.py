@@ -89,7 +89,7 @@ class TestFrameRate:
     def test_an_assumed_rate_is_said(self, segment: Segment, tmp_path: Path) -> None:
         folder = media.write_images(tmp_path / "shots", media.numbered_images(3))
         outcome = segment(folder, "--save", "ytvis")
-        assert [("shots" in line, "25 frames a second" in line) for line in outcome.warnings] == [
+        assert [("shots" in line, "25 frames per second" in line) for line in outcome.warnings] == [
             (True, True)
         ]
         assert times_of(tmp_path / "out" / "shots") == [0, 0.04, 0.08]
@@ -118,7 +118,7 @@ class TestFrameRate:
         self, segment: Segment, clip: Path, tmp_path: Path
     ) -> None:
         outcome = segment(clip, "--fps", "5", "--save", "ytvis")
-        assert ["--fps is not used" in line for line in outcome.warnings] == [True]
+        assert ["--fps is ignored" in line for line in outcome.warnings] == [True]
         assert times_of(tmp_path / "out" / "street")[-1] == pytest.approx(5 / 30, abs=1e-5)
 
     @pytest.mark.parametrize("rate", ["0", "-3", "fast", "1/0", "nan", "inf", ""])

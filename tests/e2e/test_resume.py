@@ -138,5 +138,5 @@ def test_ctrl_c_says_how_to_carry_on(
     arguments = _arguments(video, weights, tmp_path)[3:]
     outcome = ovvis(*arguments)
     assert outcome.code == 130
-    assert outcome.err.splitlines()[-1] == "stopped; run the same command to carry on"
+    assert outcome.err.splitlines()[-1] == "stopped; run the same command to resume"
     assert _lines(tmp_path) == 4

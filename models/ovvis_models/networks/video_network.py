@@ -32,7 +32,7 @@ class TextNetwork(VideoNetwork):
 
 
 class FrameNetwork(VideoNetwork):
-    """Networks that look at each frame alone: windows of one frame."""
+    """Networks that process each frame alone: windows of one frame."""
 
     @abstractmethod
     def predict(self, frames: UInt8[Tensor, "B H0 W0 3"]) -> FramePredictions:

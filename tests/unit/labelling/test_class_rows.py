@@ -61,7 +61,7 @@ def test_a_query_says_which_embeddings_it_was_given(model: SimpleNamespace) -> N
 
 def test_rows_that_do_not_fit_are_refused(model: SimpleNamespace, tmp_path: Path) -> None:
     given = read_text_embeddings(saved(tmp_path, np.ones((3, WIDTH))))
-    with pytest.raises(VocabularyError, match="3 rows of 16, not 2 rows of 16"):
+    with pytest.raises(VocabularyError, match="shape 3 x 16, expected 2 x 16"):
         class_rows(model, vocabulary_of_names(["a", "b"]), distractors=False, text_embeddings=given)
 
 

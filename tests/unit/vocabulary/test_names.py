@@ -106,7 +106,7 @@ def test_unknown_table_is_a_usage_error_that_lists_the_tables() -> None:
 def test_table_keeps_the_ids_of_the_data_set() -> None:
     vocabulary = vocabulary_of_table(load_table("coco"))
     assert vocabulary.names[vocabulary.class_index(90)] == "toothbrush"
-    with pytest.raises(VocabularyError, match="category 12 is not among the 80"):
+    with pytest.raises(VocabularyError, match="category 12 is not in the vocabulary of 80"):
         vocabulary.class_index(12)  # COCO's ids have holes
     chosen = vocabulary_of_table(load_table("burst"), category_ids=[805, 4])
     assert chosen.names == ("person", "airplane")

@@ -51,7 +51,7 @@ def test_draws_one_video_with_a_cast(tmp_path: Path) -> None:
         (("--cast", "dragon"), "--cast: unknown kind 'dragon'"),
         (("--cast", "dog", "--background", "lava"), "unknown background 'lava'"),
         (("--cast", "dog", "--name", "../dog"), "is not a valid file name"),
-        (("--background", "grass"), "goes with --cast only"),
+        (("--background", "grass"), "only valid with --cast"),
     ],
 )
 def test_bad_options_are_usage_errors(tmp_path: Path, arguments: Sequence[str], message: str) -> None:

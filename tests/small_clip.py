@@ -1,10 +1,11 @@
+"""Small CLIP models with random weights."""
+
 import dataclasses
 
-import pytest
 import torch
 from open_clip.model import CLIP
 
-from ovvis_models.networks.clip import VIT_TINY_16, ClipSpec, TextSpec, VisionSpec, build_clip
+from ovvis_models.networks.clip import ClipSpec, TextSpec, VisionSpec, build_clip
 
 SMALL_TEXT = TextSpec(context_length=16, vocab_size=49408, width=32, heads=2, layers=2)
 SMALL = ClipSpec(
@@ -30,13 +31,3 @@ def lively_clip(spec: ClipSpec, *, seed: int = 0) -> CLIP:
 
 def with_small_text(spec: ClipSpec) -> ClipSpec:
     return dataclasses.replace(spec, text=SMALL_TEXT)
-
-
-@pytest.fixture(scope="module")
-def clip() -> CLIP:
-    return lively_clip(SMALL)
-
-
-@pytest.fixture(scope="module")
-def tiny_clip() -> CLIP:
-    return lively_clip(VIT_TINY_16)

@@ -11,7 +11,7 @@ import pytest
 from ovvis_cli.errors import DownloadError, ResourceError, WeightsError, exit_code_of
 from ovvis_cli.model_store.download import RetryPolicy, download
 from ovvis_cli.model_store.file_check import Expected
-from tests.unit.models.conftest import Served
+from tests.published_site import Served
 
 BODY = bytes(range(256)) * 4000  # 1 MB
 QUICK = RetryPolicy(timeout_s=2.0, tries=3, first_pause_s=0.01, slow_s=0.3, slow_bytes=100)

@@ -17,7 +17,7 @@ from ovvis_models.systems.instformer_models import INSTFORMER_R50
 from ovvis_models.trackers.adjacent import AdjacentTracker
 from ovvis_models.trackers.rollout import RolloutTracker
 from ovvis_models.weights import save_weights
-from tests.unit.models.test_models_command import CLIP, NAME, PROPOSALS
+from tests.unit.commands.test_models_command import CLIP, NAME, PROPOSALS
 
 
 @pytest.fixture(scope="module")

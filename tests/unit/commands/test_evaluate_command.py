@@ -144,7 +144,7 @@ def test_private_ground_truth_is_packed_and_told(tmp_path: Path, capsys: pytest.
     assert run([*arguments, "--output", str(tmp_path / "out")]) == 0
     captured = capsys.readouterr()
     assert "submission.zip" in captured.out
-    assert "no figures: the ground truth is private; submit to CodaLab competition 4763" in captured.err
+    assert "no metrics: the ground truth is private; submit to CodaLab competition 4763" in captured.err
     assert (tmp_path / "out" / "submission.zip").is_file()
     assert not (tmp_path / "out" / "metrics.json").exists()
 

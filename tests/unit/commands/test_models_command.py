@@ -25,7 +25,7 @@ from ovvis_models.networks.mask2former import BackboneSpec, Mask2FormerSpec, bui
 from ovvis_models.sources import CLIP_VIT_B_32, MASK2FORMER_R50, WebFile
 from ovvis_models.systems.instformer_models import INSTFORMER_R50, INSTFORMER_TINY
 from ovvis_models.weights import read_metadata, read_tensors
-from tests.unit.models.conftest import Served
+from tests.published_site import Served
 
 NAME = "instformer-r50"
 PROPOSALS = Mask2FormerSpec(

@@ -13,8 +13,7 @@ from ovvis_models.heads.guidance import BinaryGuidance, LogProbabilityGuidance
 from ovvis_models.heads.guided_attention import SHARED_BIAS
 from ovvis_models.networks.clip import VIT_B_16, VIT_B_32, build_clip
 from ovvis_models.networks.instclip import InstCLIP
-
-from .conftest import SMALL, lively_clip, with_small_text
+from tests.small_clip import SMALL, lively_clip, with_small_text
 
 EVERYWHERE = 60.0  # a mask logit whose probability is 1 in float32
 
