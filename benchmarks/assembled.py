@@ -41,7 +41,7 @@ from ovvis_models.networks.clip import build_clip
 from ovvis_models.networks.instclip import InstCLIP
 from ovvis_models.preprocess import ImageInput
 from ovvis_models.systems.instformer import InstFormerSpec
-from ovvis_models.systems.instformer_models import INSTFORMER_R50
+from ovvis_models.systems.instformer_models import INSTFORMER_R50, R50_PROPOSALS
 
 SPEC = INSTFORMER_R50
 CROP_BATCH = 32
@@ -112,7 +112,7 @@ class Assembled:
 
 def their_mask2former() -> torch.nn.Module:
     """Build the library's network with the numbers of instformer-r50 and random weights."""
-    spec = SPEC.proposals
+    spec = R50_PROPOSALS
     config = transformers.Mask2FormerConfig(
         backbone_config=transformers.ResNetConfig(out_features=[f"stage{index}" for index in range(1, 5)]),
         encoder_layers=spec.encoder_layers,

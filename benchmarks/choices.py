@@ -113,7 +113,7 @@ def choices(name: str, *, precision: Precision) -> dict[str, Form]:
 
 def channels_first(network: FrameNetwork) -> FrameNetwork:
     """Let the network process channels-first images, too; they arrive channels-last."""
-    backbone = network.proposals.backbone
+    backbone = network.proposals.stages()["backbone"]
     backbone.register_forward_pre_hook(lambda _, images: tuple(image.contiguous() for image in images))
     return network
 
@@ -159,7 +159,7 @@ def network_of(  # noqa: PLR0913  one for each choice
     torch.manual_seed(0)
     network = find_spec(name).build().eval()
     if norms:
-        fold_norms(network.proposals.backbone)
+        fold_norms(network.proposals)
     if gelus:
         fold_quick_gelus(network)
     if rounded and precision != "fp32":

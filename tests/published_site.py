@@ -6,6 +6,17 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+import torch
+
+from ovvis_cli.app import run
+from ovvis_models.networks.clip import ClipSpec, TextSpec, VisionSpec
+
+CLIP = ClipSpec(  # as ViT-B/32 is built, but small
+    embed_dim=16,
+    vision=VisionSpec(image_size=32, patch_size=16, width=32, layers=1, head_width=16),
+    text=TextSpec(context_length=16, vocab_size=49408, width=8, heads=2, layers=1),
+    quick_gelu=True,
+)
 
 
 @dataclass
@@ -123,6 +134,34 @@ def home(tmp_path, monkeypatch):
     monkeypatch.delenv("OVVIS_MODEL", raising=False)
     monkeypatch.delenv("HF_ENDPOINT", raising=False)
     return folder
+
+
+@pytest.fixture
+def ovvis(capsys):
+    """`ovvis models` with these arguments: what it writes, or the errors where `code` is not 0."""
+
+    def call(*arguments, code=0):
+        capsys.readouterr()
+        found = run(["models", *map(str, arguments)])
+        out, err = capsys.readouterr()
+        assert found == code, err
+        return out if code == 0 else err
+
+    return call
+
+
+def left(home):
+    return sorted(str(path.relative_to(home)) for path in home.rglob("*") if path.is_file())
+
+
+def under(tensors, prefix):
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def assert_equal(found, expected):
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        assert torch.equal(found[name], value), name
 
 
 def sha256(body: bytes) -> str:

@@ -35,10 +35,20 @@ from ovvis_models.systems.ov2seg_models import (
     OVFORMER_R50,
     OVFORMER_SWIN_B,
 )
+from ovvis_models.systems.rfdetr_models import (
+    INSTFORMER_RFDETR_LARGE,
+    INSTFORMER_RFDETR_MEDIUM,
+    INSTFORMER_RFDETR_NANO,
+    INSTFORMER_RFDETR_SMALL,
+)
 from ovvis_models.systems.spec import ModelSpec
 
 _ENTRIES: Final[tuple[ModelSpec, ...]] = (
     INSTFORMER_TINY,
+    INSTFORMER_RFDETR_NANO,
+    INSTFORMER_RFDETR_SMALL,
+    INSTFORMER_RFDETR_MEDIUM,
+    INSTFORMER_RFDETR_LARGE,
     INSTFORMER_R50,
     INSTFORMER_SWIN_T,
     INSTFORMER_SWIN_B,

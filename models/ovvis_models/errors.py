@@ -3,6 +3,7 @@
     OvvisError
     └── ModelError                    a model cannot be used
         ├── UnknownModelError         ValueError: no model has that name
+        ├── MissingPackageError       ImportError: an optional package is not installed
         └── WeightsError              RuntimeError: a weights file cannot be used
             ├── MissingWeightsError       FileNotFoundError: the file does not exist
             ├── CorruptWeightsError       unreadable, or its checksum differs
@@ -49,6 +50,12 @@ class ModelError(OvvisError):
 
 class UnknownModelError(ModelError, ValueError):
     """No model has that name."""
+
+
+class MissingPackageError(ModelError, ImportError):
+    """A model needs an optional package that is not installed, or too old."""
+
+    __str__ = OvvisError.__str__
 
 
 class WeightsError(ModelError, RuntimeError):

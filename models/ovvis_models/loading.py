@@ -65,7 +65,7 @@ def load(
         spec = replace(spec, proposal_input=replace(spec.proposal_input, short_side=short_side))
     if adapter is None:
         network = spec.build_for(tensor_names(path))
-        load_weights(network, path, sha256=sha256)
+        _load(network, path, spec=spec, sha256=sha256)
         return LoadedModel(spec=spec, network=ready(network), weights_sha256=weights_hash(path))
     spec, trained = adapted(spec, adapter)
     network = spec.build()
@@ -91,7 +91,7 @@ def assemble(spec: ModelSpec, files: Sequence[Path]) -> VideoNetwork:
 
 def ready(network: Network) -> Network:
     """Fold frozen norms and use the channels-last layout. The network cannot load weights after this."""
-    fold_norms(network.proposals.backbone)
+    fold_norms(network.proposals)
     fold_quick_gelus(network)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network.eval()
@@ -116,6 +116,16 @@ def segmenter_for(
         spec.associate(network, choice, rules),
         token_mean=spec.token_mean,
     )
+
+
+def _load(network: VideoNetwork, path: Path, *, spec: ModelSpec, sha256: str | None) -> None:
+    try:
+        load_weights(network, path, sha256=sha256)
+    except MismatchedWeightsError as error:
+        if not spec.sources:
+            raise
+        hint = f"if it fitted before an update: ovvis models pull {spec.name} --again"
+        raise MismatchedWeightsError(error.message, hint=hint) from error
 
 
 def _zoo_file(spec: ModelSpec) -> tuple[Path, str | None]:

@@ -1,8 +1,9 @@
 """Preprocessing of frames for the networks, and resizing of mask logits back to the frames.
 
-Published weights were trained on frames resized with Pillow's antialiased bilinear filter on 8-bit pixels. A
-model chooses between two forms of it (`ImageInput.resize`): "pillow" gives exactly the same pixels; "torch"
-is faster and differs by at most one grey level, on the CPU in one pixel of a thousand.
+Most published weights were trained on frames resized with Pillow's antialiased bilinear filter on 8-bit
+pixels. A model chooses between two forms of it (`ImageInput.resize`): "pillow" gives exactly the same pixels;
+"torch" is faster and differs by at most one grey level, on the CPU in one pixel of a thousand. RF-DETR was
+trained with "plain": bilinear without antialiasing, on floats.
 """
 
 from dataclasses import dataclass
@@ -24,8 +25,11 @@ COARSEST_STRIDE = 32
 
 Channels = tuple[float, float, float]
 
-Resize = Literal["torch", "pillow"]
-"""Resize filter of a network's input: torch's, or one with exactly the same pixels as Pillow's."""
+Resize = Literal["torch", "pillow", "plain"]
+"""Resize filter of a network's input: torch's, exactly Pillow's, or bilinear without antialiasing."""
+
+Fit = Literal["padded", "square"]
+"""`padded`: keeps the aspect ratio and pads. `square`: resizes both sides to the short side."""
 
 _PIXELS_AT_ONCE = 1 << 25  # limit of full-size float logits in memory (128 MiB), for any number of masks
 
@@ -39,6 +43,18 @@ class ImageInput:
     mean: Channels
     std: Channels
     resize: Resize = "torch"
+    fit: Fit = "padded"
+    divisor: int = COARSEST_STRIDE  # both sides of the network's input are multiples of it
+
+    def geometry_of(self, original_hw: tuple[int, int]) -> ImageGeometry:
+        """Return how frames of a size map to the network's input; a square side is rounded to the divisor.
+
+        Raises:
+            ValueError: when a side or number is below 1.
+        """
+        if self.fit == "square":
+            return square_geometry(original_hw, side=self.short_side, divisor=self.divisor)
+        return geometry(original_hw, short_side=self.short_side, max_side=self.max_side, divisor=self.divisor)
 
 
 def pixel_range(values: Channels) -> Channels:
@@ -87,6 +103,18 @@ def unpadded_geometry(
     return ImageGeometry(original_hw=original_hw, resized_hw=(height, width), padded_hw=(height, width))
 
 
+def square_geometry(original_hw: tuple[int, int], *, side: int, divisor: int) -> ImageGeometry:
+    """Return the resize of both sides to the multiple of `divisor` nearest to `side`, without padding.
+
+    Raises:
+        ValueError: when a side or number is below 1.
+    """
+    if min(*original_hw, side, divisor) < 1:
+        raise ValueError(f"sizes must be positive, got frame {original_hw}, side {side}, divisor {divisor}")
+    rounded = max(divisor, divisor * round(side / divisor))
+    return ImageGeometry(original_hw=original_hw, resized_hw=(rounded, rounded), padded_hw=(rounded, rounded))
+
+
 def prepare(
     frames: UInt8[Tensor, "B H0 W0 3"],
     geometry: ImageGeometry,
@@ -107,6 +135,9 @@ def prepare(
         raise ValueError(f"frames are {tuple(frames.shape[1:3])}, the geometry is for {geometry.original_hw}")
     if resize == "pillow":
         pixels = resize_like_pillow(frames, geometry.resized_hw).float()
+    elif resize == "plain":
+        floats = frames.permute(0, 3, 1, 2).float()
+        pixels = F.interpolate(floats, size=geometry.resized_hw, mode="bilinear", align_corners=False)
     else:
         pixels = _resize(frames.permute(0, 3, 1, 2), geometry.resized_hw)
     normalised = normalise(pixels, mean=mean, std=std)
@@ -124,9 +155,7 @@ def proposal_images(
     frames: UInt8[Tensor, "B H0 W0 3"], wanted: ImageInput
 ) -> tuple[Float[Tensor, "B 3 H W"], ImageGeometry]:
     """Return the input images of a proposal network, and the geometry that maps their masks to the frames."""
-    shape = geometry(
-        (frames.shape[1], frames.shape[2]), short_side=wanted.short_side, max_side=wanted.max_side
-    )
+    shape = wanted.geometry_of((frames.shape[1], frames.shape[2]))
     return prepare(frames, shape, mean=wanted.mean, std=wanted.std, resize=wanted.resize), shape
 
 

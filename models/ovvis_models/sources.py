@@ -6,9 +6,9 @@ Nothing here opens a connection. A checksum is None if the publisher gives none;
 from dataclasses import dataclass
 from typing import Final, Literal
 
-Part = Literal["proposals", "clip", "clip-vis", "ov2seg", "ovformer"]
-"""Content of a published file: a proposal network, a CLIP, a complete CLIP-VIS, or an OV2Seg or OVFormer
-without its CLIP."""
+Part = Literal["proposals", "rf-detr", "clip", "clip-vis", "ov2seg", "ovformer"]
+"""Content of a published file: a Mask2Former, an RF-DETR, a CLIP, a complete CLIP-VIS, or an OV2Seg or
+OVFormer without its CLIP."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,10 +20,10 @@ class WebFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HubFile:
-    """A file in a repository of a model hub, at a given revision (pinned if known)."""
+    """A file in a repository of a model hub, at a given revision."""
 
     repository: str
-    revision: str
+    revision: str | None  # None: the newest one; no checksum is known
     path: str
 
 
@@ -90,7 +90,7 @@ def minvis_r50(data_set: str) -> WeightsSource:
     file_name = f"minvis_{data_set}_R50.pth"
     return WeightsSource(
         part="proposals",
-        location=HubFile(repository="deahuang/MinVIS-Model-Zoo", revision="main", path=file_name),
+        location=HubFile(repository="deahuang/MinVIS-Model-Zoo", revision=None, path=file_name),
         file_name=file_name,
         sha256=None,
         md5_start=None,
@@ -98,4 +98,19 @@ def minvis_r50(data_set: str) -> WeightsSource:
         approximate_bytes=12 * 43_970_000,  # size not published; assumes weights and two optimizer moments
         licence="CC BY-NC-SA 4.0 (not for commercial use)",
         trained_on=f"COCO 2017 instances, then frames of {data_set}",
+    )
+
+
+def rf_detr_seg(size: str, *, num_parameters: int) -> WeightsSource:
+    """RF-DETR-Seg of its authors in a size that they name, as the transformers library stores it."""
+    return WeightsSource(
+        part="rf-detr",
+        location=HubFile(repository=f"Roboflow/rf-detr-seg-{size}", revision=None, path="model.safetensors"),
+        file_name=f"rf_detr_seg_{size}.safetensors",
+        sha256=None,
+        md5_start=None,
+        size_bytes=None,
+        approximate_bytes=4 * num_parameters,
+        licence="Apache-2.0",
+        trained_on="COCO 2017 instances, 80 categories",
     )

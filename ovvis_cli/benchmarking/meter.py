@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from torch import nn
 
 from ovvis_cli.inference.profiler import StageName
+from ovvis_models.networks.video_network import VideoNetwork
 from ovvis_models.precision import BESIDE_PREDICT
 
 
@@ -52,7 +53,7 @@ class Meter:
         self._end()
 
     @contextmanager
-    def listening(self, network: nn.Module) -> Iterator[None]:
+    def listening(self, network: VideoNetwork) -> Iterator[None]:
         """While the body runs, also count each part of the network as a stage nested in its caller."""
         with ExitStack() as stack:
             for name, module in network_stages(network):
@@ -84,13 +85,8 @@ class Meter:
         return stack
 
 
-def network_stages(network: nn.Module) -> list[tuple[StageName, nn.Module]]:
+def network_stages(network: VideoNetwork) -> list[tuple[StageName, nn.Module]]:
     """Return the parts of a network by stage; all parts but the proposal network make tokens."""
-    proposals = network.get_submodule("proposals")
-    parts: list[tuple[StageName, nn.Module]] = [
-        ("backbone", proposals.get_submodule("backbone")),
-        ("pixel decoder", proposals.get_submodule("pixel_decoder")),
-        ("query decoder", proposals.get_submodule("query_decoder")),
-    ]
+    parts: list[tuple[StageName, nn.Module]] = [*network.proposals.stages().items()]
     others = (child for name, child in network.named_children() if name not in {"proposals"} | BESIDE_PREDICT)
     return parts + [("classify", child) for child in others]

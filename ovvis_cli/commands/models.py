@@ -82,6 +82,7 @@ def pull(
     elif not again and weights_file(spec) is not None:
         console.note(f"{name} is already installed; --again installs it again")
     else:
+        spec.proposals.require_packages()
         _show_sources(spec, console=console)
         with hold_install_lock():
             _pull(spec, keep=keep, console=console)
@@ -110,6 +111,7 @@ def import_model(
     console = Console(quiet=quiet, json=json)
     if spec.weights is not None:
         raise ModelError(f"{name} comes with ovvis", hint="use other weights with --model FILE")
+    spec.proposals.require_packages()
     for file in files:
         if not file.is_file():
             raise WeightsError(f"{file} does not exist", hint="check the path")
@@ -187,7 +189,7 @@ def _show_sources(spec: "ModelSpec", *, console: Console) -> None:
 
     for source in spec.sources:
         console.write(f"{source.file_name}: {_size(source)}, checked by {_check(source)}")
-        console.write(f"    from {address(source)}")
+        console.write(f"    from {address(source)}{'' if _is_pinned(source) else ' (the newest version)'}")
         console.write(f"    licence {source.licence}; trained on {source.trained_on}")
 
 
@@ -203,6 +205,12 @@ def _check(source: "WeightsSource") -> str:
     if source.md5_start is not None:
         return f"MD5 {source.md5_start}... (SHA-256 not published)"
     return "nothing: no checksum is published"
+
+
+def _is_pinned(source: "WeightsSource") -> bool:
+    from ovvis_models.sources import WebFile
+
+    return isinstance(source.location, WebFile) or source.location.revision is not None
 
 
 def _spec(name: str) -> "ModelSpec":
@@ -226,7 +234,7 @@ def _as_json(spec: "ModelSpec") -> dict[str, JsonValue]:
         "weights_sha256": None if spec.weights is None else spec.weights.sha256,
         "licence": spec.licence or None,
         "knows": _TEXT_DOMAINS[spec.text_domain],
-        "backbone": _backbone(spec),
+        "backbone": spec.proposals.backbone_name,
         "proposals_a_frame": spec.proposals.num_queries,
         "decoder_layers": spec.proposals.decoder_layers,
         "width": spec.proposals.width,
@@ -238,17 +246,6 @@ def _as_json(spec: "ModelSpec") -> dict[str, JsonValue]:
         "published_at": spec.page,
         "sources": [_source_as_json(source) for source in spec.sources],
     }
-
-
-def _backbone(spec: "ModelSpec") -> str:
-    from ovvis_models.backbones.swin import SwinSpec
-
-    backbone = spec.proposals.backbone
-    if backbone is None:
-        return "the vision tower of its CLIP"
-    if not isinstance(backbone, SwinSpec):
-        return backbone.name
-    return f"swin of width {backbone.width} with {sum(backbone.depths)} blocks"
 
 
 def _source_as_json(source: "WeightsSource") -> dict[str, JsonValue]:

@@ -147,12 +147,12 @@ def segment(  # noqa: PLR0913  each option is a parameter
     if engine.model.spec.text_domain == "diorama":
         console.note(
             f"{engine.model.spec.name} knows only the drawn world of the diorama;"
-            " for camera footage use clipvis-camera, or `ovvis models pull instformer-r50`"
+            " for camera footage use clipvis-camera, or `ovvis models pull instformer-rfdetr-medium`"
         )
     elif engine.model.spec.text_domain == "photographs":
         console.note(
             f"{engine.model.spec.name} finds few and large things of a list of words;"
-            " for more, and for any words: `ovvis models pull instformer-r50`"
+            " for more, and for any words: `ovvis models pull instformer-rfdetr-medium`"
         )
     with console.text_progress() as progress:
         query = make_query(

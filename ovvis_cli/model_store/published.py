@@ -16,6 +16,7 @@ from ovvis_models.systems.spec import ModelSpec
 
 HUB_VARIABLE: Final = "HF_ENDPOINT"  # the variable of the hub's own client; for mirrors
 _HUB: Final = "https://huggingface.co"
+_NEWEST: Final = "main"  # the branch of a hub that has the newest revision
 _SLACK_BYTES: Final = 64_000_000  # size allowed beyond the counted parameters
 
 ShowBytes = Callable[[WeightsSource], AbstractContextManager[OnBytes]]
@@ -35,7 +36,7 @@ def address(source: WeightsSource) -> str:
     parts = urlsplit(hub)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise UsageError(f"{HUB_VARIABLE}={hub} is not a URL", hint="for example https://mirror.example")
-    return f"{hub}/{location.repository}/resolve/{location.revision}/{location.path}"
+    return f"{hub}/{location.repository}/resolve/{location.revision or _NEWEST}/{location.path}"
 
 
 def expected(source: WeightsSource) -> Expected:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from ovvis_cli.choices import StageName
 from ovvis_cli.training.checkpoint import load_average
@@ -84,7 +85,7 @@ def _train_decoders(recipe: ClipVisRecipe, spec: ClipVisSpec, run: Run) -> None:
     fit(stage, checkpoint=run.checkpoint("clipvis"), on_step=run.on_step)
 
 
-def start_decoders(fresh: Mask2Former, *, trained: Mask2Former) -> None:
+def start_decoders(fresh: Mask2Former, *, trained: nn.Module) -> None:
     """Copy all weights that both networks share, except backbones, from `trained` to `fresh`, in place."""
     own = fresh.state_dict()
     alike = {

@@ -20,7 +20,7 @@ from ovvis_models.catalog import CATALOG
 from ovvis_models.networks.clip import ClipSpec, build_clip
 from ovvis_models.networks.instclip import InstCLIP
 from ovvis_models.networks.instformer import InstFormer
-from ovvis_models.networks.mask2former import build_mask2former
+from ovvis_models.networks.mask2former import Mask2Former
 from ovvis_models.systems.instformer import InstFormerSpec
 from ovvis_models.text.encoder import TextEncoder
 from ovvis_models.trackers.rollout import RolloutTracker
@@ -118,9 +118,13 @@ def _spec(recipe: Recipe) -> InstFormerSpec:
 
 def _train_proposals(recipe: Recipe, spec: InstFormerSpec, run: Run) -> None:
     torch.manual_seed(recipe.proposals.schedule.seed)
+    network = spec.proposals.build()
+    assert isinstance(network, Mask2Former), (
+        f"{spec.name} is not trained: its proposals are not Mask2Former's"
+    )
     stage = proposal_stage(
         recipe.proposals,
-        build_mask2former(spec.proposals),
+        network,
         name="proposals",
         image_input=spec.proposal_input,
         device=run.device,

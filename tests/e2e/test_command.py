@@ -117,7 +117,7 @@ def test_models_are_listed(ovvis: Ovvis) -> None:
     assert not found["instformer-r50"]["installed"]
     shown = ovvis("models", "list").out
     assert "installed, " in shown
-    assert "ovvis models pull instformer-r50" in shown
+    assert "ovvis models pull instformer-rfdetr-medium" in shown
 
 
 def test_one_model_in_detail(ovvis: Ovvis) -> None:

@@ -115,7 +115,7 @@ def test_the_console_shows_tracks_files_and_what_was_not_found(
     assert f"not found: {missing}" in outcome.out
     assert str(tmp_path / "street" / "overlay.mp4") in outcome.out
     assert "knows only the drawn world" in outcome.err
-    assert "ovvis models pull instformer-r50" in outcome.err
+    assert "ovvis models pull instformer-rfdetr-medium" in outcome.err
 
 
 def test_a_word_that_the_model_never_read_is_told(

@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.published_site import home, site
+from tests.published_site import home, ovvis, site
 
 if TYPE_CHECKING:
     from open_clip.model import CLIP
 
-__all__ = ["home", "site"]
+__all__ = ["home", "ovvis", "site"]
 
 
 @pytest.fixture(scope="module")

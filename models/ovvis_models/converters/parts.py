@@ -2,6 +2,7 @@
 
     proposals: Mask2Former as detectron2 wrote it, or as the transformers library names it
                (MinVIS is the same network)
+    rf-detr:   RF-DETR-Seg as the transformers library writes it
     clip:      CLIP as open_clip or OpenAI wrote it
     clip-vis:  a whole CLIP-VIS as detectron2 wrote it
     ov2seg, ovformer: as detectron2 wrote them; their CLIP is a file of its own
@@ -20,6 +21,7 @@ from ovvis_models.converters.clip import is_clip
 from ovvis_models.converters.clip_vis import is_clip_vis
 from ovvis_models.converters.mask2former import is_mask2former
 from ovvis_models.converters.ov2seg import is_ov2seg, is_ovformer
+from ovvis_models.converters.rf_detr import is_rf_detr
 from ovvis_models.errors import MismatchedWeightsError, MissingWeightsError
 from ovvis_models.sources import Part
 
@@ -36,6 +38,7 @@ _PART_WORDS: Final[Mapping[Part, str]] = {
     "clip-vis": "a CLIP-VIS checkpoint",
     "ov2seg": "an OV2Seg checkpoint",
     "ovformer": "an OVFormer checkpoint",
+    "rf-detr": "an RF-DETR checkpoint",
 }
 
 
@@ -100,6 +103,8 @@ def _part_of(path: Path, tensors: Mapping[str, Tensor]) -> Part:
         return "ov2seg"
     if is_mask2former(tensors):
         return "proposals"
+    if is_rf_detr(tensors):
+        return "rf-detr"
     shown = ", ".join(sorted(tensors)[:3])
     raise MismatchedWeightsError(
         f"{path} is neither {' nor '.join(_PART_WORDS.values())}: its tensors are {shown}, ..."

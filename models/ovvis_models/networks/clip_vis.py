@@ -25,6 +25,8 @@ from ovvis_models.text.encoder import TextEncoder
 class ClipVis(FrameNetwork):
     """Networks of CLIP-VIS. `predict` is stateless and takes several frames at once."""
 
+    proposals: Mask2Former
+
     def __init__(
         self,
         *,

@@ -1,8 +1,9 @@
 """InstFormer: class-agnostic proposals, with one token in CLIP's space for each of them.
 
 Paper: OpenVIS: Open-vocabulary Video Instance Segmentation, Fig. 3.
-Data flow: frames -> Mask2Former -> Q masks, object scores and queries; frames and masks -> InstCLIP ->
-Q instance tokens; (query, token) -> rollout tracker -> tracks; tokens . text embeddings -> class scores.
+Data flow: frames -> proposal network (Mask2Former in the paper, or RF-DETR) -> Q masks, object scores and
+queries; frames and masks -> InstCLIP -> Q instance tokens; (query, token) -> rollout tracker -> tracks;
+tokens . text embeddings -> class scores.
 This file holds the networks that process each frame alone; `segmenter.py` runs the tracker over the frames.
 Differences to other systems: MinVIS has no tokens and classifies with a closed-set head; CLIP-VIS uses one
 convolutional CLIP as backbone and classifier.
@@ -14,7 +15,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from ovvis_models.heads.classifier import InstanceEncoder
-from ovvis_models.networks.mask2former import Mask2Former
+from ovvis_models.networks.proposals import ProposalNetwork
 from ovvis_models.networks.video_network import FrameNetwork
 from ovvis_models.preprocess import ImageInput, image_area, prepare, proposal_images, unpadded_geometry
 from ovvis_models.structures import FramePredictions, ImageGeometry, Proposals
@@ -28,7 +29,7 @@ class InstFormer(FrameNetwork):
     def __init__(
         self,
         *,
-        proposals: Mask2Former,
+        proposals: ProposalNetwork,
         instance_encoder: InstanceEncoder,
         text_encoder: TextEncoder,
         tracker: RolloutTracker | None,

@@ -8,6 +8,7 @@ Deviations from the original: none with learned queries and the closed-set head 
 fixture). Guided queries and the class-agnostic head are additions that replace these two modules.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -19,6 +20,7 @@ from ovvis_models.backbones.efficientnet_maps import EfficientNetMaps
 from ovvis_models.backbones.swin import SwinBackbone, SwinSpec
 from ovvis_models.backbones.timm_features import Norm, TimmBackbone
 from ovvis_models.blocks.decoder_output import DecoderOutput, LayerOutput
+from ovvis_models.converters.mask2former import from_published
 from ovvis_models.decoders.object_heads import (
     ClassAgnosticHead,
     ClosedSetHead,
@@ -29,12 +31,14 @@ from ovvis_models.decoders.object_heads import (
 from ovvis_models.decoders.pixel_decoder import PixelDecoder
 from ovvis_models.decoders.queries import GuidedQueries, LearnedQueries, QuerySource
 from ovvis_models.decoders.query_decoder import QueryDecoder
+from ovvis_models.networks.proposals import ProposalNetwork, ProposalSpec, ProposalStage
+from ovvis_models.sources import Part
 from ovvis_models.structures import Proposals
 
 BackboneArgument = int | float | bool | str | tuple[int, ...]
 
 
-class Mask2Former(nn.Module):
+class Mask2Former(ProposalNetwork):
     """Mask2Former: backbone, pixel decoder and query decoder."""
 
     def __init__(
@@ -73,6 +77,14 @@ class Mask2Former(nn.Module):
             mask_quality=None if quality is None else quality.sigmoid(),
         )
 
+    def stages(self) -> Mapping[ProposalStage, nn.Module]:
+        """See `ProposalNetwork.stages`."""
+        return {
+            "backbone": self.backbone,
+            "pixel decoder": self.pixel_decoder,
+            "query decoder": self.query_decoder,
+        }
+
     def last(self, images: Float[Tensor, "B 3 H W"]) -> LayerOutput:
         """Return the outputs of the last decoder layer; images are normalised and padded to /32."""
         return self.query_decoder.last(self.pixel_decoder(self.backbone(images)))
@@ -88,22 +100,41 @@ class BackboneSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mask2FormerSpec:
+class Mask2FormerSpec(ProposalSpec):
     """Dimensions and choices of modules of a Mask2Former."""
 
     backbone: BackboneSpec | SwinSpec | None  # None: shares the feature maps of another network (CLIP-VIS)
-    width: int
     num_heads: int
     encoder_layers: int
     encoder_ffn_dim: int
     num_points: int  # sampling points per head and level in the encoder
-    decoder_layers: int
     decoder_ffn_dim: int
     queries: Literal["learned", "guided"]
-    num_queries: int
     num_classes: int | None  # None: class-agnostic
     object_head_layers: int | None = None  # of a head with columns "object" and "nothing"; None: no such head
     predicts_quality: bool = False  # adds the mask-IoU head of CLIP-VIS
+
+    @property
+    def backbone_name(self) -> str:
+        """The backbone by its name in timm, or its size."""
+        if self.backbone is None:
+            return "the vision tower of its CLIP"
+        if not isinstance(self.backbone, SwinSpec):
+            return self.backbone.name
+        return f"swin of width {self.backbone.width} with {sum(self.backbone.depths)} blocks"
+
+    @property
+    def part(self) -> Part:
+        """A Mask2Former checkpoint."""
+        return "proposals"
+
+    def build(self) -> Mask2Former:
+        """See `ProposalSpec.build`; only where it has a backbone of its own."""
+        return build_mask2former(self)
+
+    def convert(self, published: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """See `ProposalSpec.convert`."""
+        return from_published(published, expected)
 
 
 def build_mask2former(

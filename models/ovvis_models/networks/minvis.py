@@ -22,6 +22,8 @@ from ovvis_models.structures import FramePredictions
 class MinVIS(FrameNetwork):
     """Network of MinVIS. `predict` is stateless and takes several frames at once."""
 
+    proposals: Mask2Former
+
     def __init__(self, proposals: Mask2Former, *, image_input: ImageInput) -> None:
         super().__init__()
         self.proposals = proposals

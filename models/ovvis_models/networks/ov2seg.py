@@ -23,6 +23,8 @@ from ovvis_models.text.encoder import TextEncoder
 class OV2Seg(TextNetwork, FrameNetwork):
     """The networks of OV2Seg. `predict` is stateless and takes many frames at once."""
 
+    proposals: Mask2Former
+
     def __init__(
         self,
         *,

@@ -29,6 +29,8 @@ from ovvis_models.text.encoder import TextEncoder
 class OVFormerParts(TextNetwork):
     """What both models hold."""
 
+    proposals: Mask2Former
+
     def __init__(
         self,
         *,

@@ -7,7 +7,7 @@ from typing import Any
 from jaxtyping import UInt8
 from torch import Tensor, nn
 
-from ovvis_models.networks.mask2former import Mask2Former
+from ovvis_models.networks.proposals import ProposalNetwork
 from ovvis_models.structures import EncodedWindow, FramePredictions
 from ovvis_models.text.encoder import TextEncoder
 
@@ -15,7 +15,7 @@ from ovvis_models.text.encoder import TextEncoder
 class VideoNetwork(nn.Module):
     """The networks of a system. `encode` is stateless and takes several windows at once."""
 
-    proposals: Mask2Former
+    proposals: ProposalNetwork
 
     @abstractmethod
     def encode(self, frames: UInt8[Tensor, "B H0 W0 3"]) -> Sequence[Any]:

@@ -22,6 +22,8 @@ from ovvis_models.text.word_table import WordTable
 class WordClipVis(FrameNetwork):
     """Networks of CLIP-VIS with a word table. `predict` is stateless."""
 
+    proposals: Mask2Former
+
     def __init__(
         self, *, proposals: Mask2Former, pooling: CoveragePooling, words: WordTable, image_input: ImageInput
     ) -> None:

@@ -12,7 +12,7 @@ from ovvis_models.errors import MissingWeightsError
 from ovvis_models.heads.mask_pooling import mask_pooling
 from ovvis_models.networks.clip import ClipSpec, build_clip
 from ovvis_models.networks.clip_vis import ClipVis
-from ovvis_models.networks.mask2former import build_mask2former
+from ovvis_models.networks.mask2former import Mask2FormerSpec, build_mask2former
 from ovvis_models.scoring.clip_vis import CLASS_EXPONENT, ClipVisScoring
 from ovvis_models.scoring.track_table import QualityWeighted
 from ovvis_models.systems.spec import PublishedProtocol, SystemSpec
@@ -26,6 +26,7 @@ _NUM_RESULTS = 50  # DETECTIONS_PER_IMAGE of every published configuration
 class ClipVisSpec(SystemSpec[ClipVis]):
     """The numbers of a CLIP-VIS; its proposals have no backbone of their own."""
 
+    proposals: Mask2FormerSpec
     clip: ClipSpec
     scoring: ClipVisScoring = ClipVisScoring()
 

@@ -7,7 +7,7 @@ from ovvis_models.heads.classifier import CLIP_MEAN, CLIP_STD
 from ovvis_models.networks.clip import CONVNEXT_BASE_W_320, RESNET_TINY, RN50
 from ovvis_models.preprocess import ImageInput, pixel_range
 from ovvis_models.systems.clip_vis import ClipVisSpec
-from ovvis_models.systems.instformer_models import INSTFORMER_R50, INSTFORMER_TINY
+from ovvis_models.systems.instformer_models import R50_PROPOSALS, TINY_PROPOSALS
 from ovvis_models.systems.spec import AssociationSpec, ZooWeights
 from ovvis_models.systems.word_clip_vis import WordClipVisSpec
 from ovvis_models.trackers.assignment import AssociationRules
@@ -20,7 +20,7 @@ _PUBLISHED: Final = ImageInput(short_side=480, max_side=1333, mean=_MEAN, std=_S
 CLIPVIS_TINY: Final = ClipVisSpec(
     name="clipvis-tiny",
     description="CLIP-VIS trained on the procedural diorama world only, runs on any CPU",
-    proposals=replace(INSTFORMER_TINY.proposals, backbone=None, object_head_layers=3, predicts_quality=True),
+    proposals=replace(TINY_PROPOSALS, backbone=None, object_head_layers=3, predicts_quality=True),
     clip=RESNET_TINY,
     classifiers=("mask-pooling",),
     proposal_input=_SMALL,
@@ -68,7 +68,7 @@ CLIPVIS_R50: Final = ClipVisSpec(
     name="clipvis-r50",
     description="CLIP-VIS of its authors on CLIP ResNet-50, trained on LVIS",
     proposals=replace(
-        INSTFORMER_R50.proposals,
+        R50_PROPOSALS,
         backbone=None,
         decoder_layers=6,
         num_classes=None,

@@ -1,11 +1,10 @@
-"""InstFormer as a system: Mask2Former proposals, InstCLIP or masked crops, rollout association."""
+"""InstFormer as a system: any proposal network, InstCLIP or masked crops, rollout association."""
 
 from dataclasses import dataclass
 
 from open_clip.model import CLIP
 
 from ovvis_models.converters.clip import from_open_clip
-from ovvis_models.converters.mask2former import from_published
 from ovvis_models.converters.parts import PublishedFiles, convert_part, require_parts
 from ovvis_models.errors import MissingWeightsError
 from ovvis_models.heads.guidance import LogProbabilityGuidance
@@ -13,7 +12,7 @@ from ovvis_models.heads.masked_crops import MaskedCrops
 from ovvis_models.networks.clip import ClipSpec, build_clip
 from ovvis_models.networks.instclip import InstCLIP
 from ovvis_models.networks.instformer import InstFormer
-from ovvis_models.networks.mask2former import Mask2Former, build_mask2former
+from ovvis_models.networks.proposals import ProposalNetwork
 from ovvis_models.preprocess import ImageInput
 from ovvis_models.scoring.instformer import MeanTokenScoring
 from ovvis_models.scoring.track_table import ScoreWeighted
@@ -75,9 +74,9 @@ class InstFormerSpec(SystemSpec[InstFormer]):
 
     def build(self) -> InstFormer:
         """Return the networks with random weights, on the CPU."""
-        return self.compose(proposals=build_mask2former(self.proposals), clip=build_clip(self.clip))
+        return self.compose(proposals=self.proposals.build(), clip=build_clip(self.clip))
 
-    def compose(self, *, proposals: Mask2Former, clip: CLIP) -> InstFormer:
+    def compose(self, *, proposals: ProposalNetwork, clip: CLIP) -> InstFormer:
         """Return the networks around two given ones; instance tokens start from CLIP's class token."""
         return InstFormer(
             proposals=proposals,
@@ -95,10 +94,12 @@ class InstFormerSpec(SystemSpec[InstFormer]):
         )
 
     def assemble(self, files: PublishedFiles) -> InstFormer:
-        """See `SystemSpec.assemble`: a Mask2Former and a CLIP."""
-        proposals, clip = build_mask2former(self.proposals), build_clip(self.clip)
-        proposals_file, clip_file = require_parts(files, "proposals", "clip", model=self.name)
-        proposals.load_state_dict(convert_part(proposals_file, from_published, proposals.state_dict()))
+        """See `SystemSpec.assemble`: proposals and a CLIP."""
+        proposals, clip = self.proposals.build(), build_clip(self.clip)
+        proposals_file, clip_file = require_parts(files, self.proposals.part, "clip", model=self.name)
+        proposals.load_state_dict(
+            convert_part(proposals_file, self.proposals.convert, proposals.state_dict())
+        )
         clip.load_state_dict(convert_part(clip_file, from_open_clip, clip.state_dict()))
         return self.compose(proposals=proposals, clip=clip)
 

@@ -23,22 +23,24 @@ _CLIP_STD: Final = pixel_range(CLIP_STD)
 _IMAGENET_MEAN: Final = (123.675, 116.28, 103.53)
 _IMAGENET_STD: Final = (58.395, 57.12, 57.375)
 
+TINY_PROPOSALS: Final = Mask2FormerSpec(
+    backbone=BackboneSpec(name="resnet18", arguments={"channels": (32, 64, 128, 192)}, norm="instance"),
+    width=96,
+    num_heads=4,
+    encoder_layers=2,
+    encoder_ffn_dim=384,
+    num_points=4,
+    decoder_layers=3,
+    decoder_ffn_dim=384,
+    queries="guided",
+    num_queries=32,
+    num_classes=None,
+)
+
 INSTFORMER_TINY: Final = InstFormerSpec(
     name="instformer-tiny",
     description="the embedded model: trained on the procedural diorama world only, runs on any CPU",
-    proposals=Mask2FormerSpec(
-        backbone=BackboneSpec(name="resnet18", arguments={"channels": (32, 64, 128, 192)}, norm="instance"),
-        width=96,
-        num_heads=4,
-        encoder_layers=2,
-        encoder_ffn_dim=384,
-        num_points=4,
-        decoder_layers=3,
-        decoder_ffn_dim=384,
-        queries="guided",
-        num_queries=32,
-        num_classes=None,
-    ),
+    proposals=TINY_PROPOSALS,
     clip=VIT_TINY_16,
     classifiers=("instclip", "masked-crops"),
     instclip=InstClipSpec(num_instance_tokens=1, lora_rank=16, lora_alpha=32.0),
@@ -59,22 +61,24 @@ INSTFORMER_TINY: Final = InstFormerSpec(
     licence="Apache-2.0",
 )
 
+R50_PROPOSALS: Final = Mask2FormerSpec(
+    backbone=BackboneSpec(name="resnet50", norm="frozen"),
+    width=256,
+    num_heads=8,
+    encoder_layers=6,
+    encoder_ffn_dim=1024,
+    num_points=4,
+    decoder_layers=9,
+    decoder_ffn_dim=2048,
+    queries="learned",
+    num_queries=100,
+    num_classes=80,
+)
+
 INSTFORMER_R50: Final = InstFormerSpec(
     name="instformer-r50",
     description="for camera footage: COCO proposals (ResNet-50) and CLIP ViT-B/32, training-free",
-    proposals=Mask2FormerSpec(
-        backbone=BackboneSpec(name="resnet50", norm="frozen"),
-        width=256,
-        num_heads=8,
-        encoder_layers=6,
-        encoder_ffn_dim=1024,
-        num_points=4,
-        decoder_layers=9,
-        decoder_ffn_dim=2048,
-        queries="learned",
-        num_queries=100,
-        num_classes=80,
-    ),
+    proposals=R50_PROPOSALS,
     clip=VIT_B_32,
     classifiers=("instclip", "masked-crops"),
     instclip=InstClipSpec(num_instance_tokens=1, lora_rank=None, lora_alpha=16.0),
@@ -96,7 +100,7 @@ INSTFORMER_SWIN_T: Final = replace(
     INSTFORMER_R50,
     name="instformer-swin-t",
     description="as instformer-r50, but Swin-T: a little slower and better",
-    proposals=replace(INSTFORMER_R50.proposals, backbone=SWIN_T),
+    proposals=replace(R50_PROPOSALS, backbone=SWIN_T),
     sources=(MASK2FORMER_SWIN_T, CLIP_VIT_B_32),
     proposal_ap=45.0,
 )
@@ -105,7 +109,7 @@ INSTFORMER_SWIN_B: Final = replace(
     INSTFORMER_R50,
     name="instformer-swin-b",
     description="as instformer-r50, but Swin-B: slower, best",
-    proposals=replace(INSTFORMER_R50.proposals, backbone=SWIN_B),
+    proposals=replace(R50_PROPOSALS, backbone=SWIN_B),
     sources=(MASK2FORMER_SWIN_B, CLIP_VIT_B_32),
     proposal_ap=48.1,
 )

@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-from ovvis_models.converters.mask2former import from_published
 from ovvis_models.converters.parts import PublishedFiles, convert_part, require_parts
-from ovvis_models.networks.mask2former import Mask2Former, build_mask2former
+from ovvis_models.networks.mask2former import Mask2Former, Mask2FormerSpec
 from ovvis_models.networks.minvis import MinVIS
 from ovvis_models.scoring.minvis import MeanLogitScoring
 from ovvis_models.scoring.track_table import PlainMean
@@ -18,6 +17,7 @@ _NUM_RESULTS = 10  # hard-coded in `inference_video` of the published code, for 
 class MinVISSpec(SystemSpec[MinVIS]):
     """The numbers of a MinVIS."""
 
+    proposals: Mask2FormerSpec
     class_table: str  # the category table whose names the class head gives
 
     @property
@@ -53,7 +53,7 @@ class MinVISSpec(SystemSpec[MinVIS]):
 
     def build(self) -> MinVIS:
         """Return the network with random weights, on the CPU."""
-        return self.compose(proposals=build_mask2former(self.proposals))
+        return self.compose(proposals=self.proposals.build())
 
     def compose(self, *, proposals: Mask2Former) -> MinVIS:
         """Return the network around a given Mask2Former."""
@@ -61,9 +61,9 @@ class MinVISSpec(SystemSpec[MinVIS]):
 
     def assemble(self, files: PublishedFiles) -> MinVIS:
         """See `SystemSpec.assemble`: one Mask2Former."""
-        proposals = build_mask2former(self.proposals)
+        proposals = self.proposals.build()
         (file,) = require_parts(files, "proposals", model=self.name)
-        proposals.load_state_dict(convert_part(file, from_published, proposals.state_dict()))
+        proposals.load_state_dict(convert_part(file, self.proposals.convert, proposals.state_dict()))
         return self.compose(proposals=proposals)
 
     def naming(self, network: MinVIS) -> ClosedVocabulary:

@@ -4,13 +4,13 @@ from dataclasses import replace
 from typing import Final
 
 from ovvis_models.sources import minvis_r50
-from ovvis_models.systems.instformer_models import INSTFORMER_R50
+from ovvis_models.systems.instformer_models import INSTFORMER_R50, R50_PROPOSALS
 from ovvis_models.systems.minvis import MinVISSpec
 
 MINVIS_R50_YTVIS2019: Final = MinVISSpec(
     name="minvis-r50-ytvis2019",
     description="MinVIS of its authors: knows the 40 classes of YouTube-VIS 2019 and no others",
-    proposals=replace(INSTFORMER_R50.proposals, num_classes=40),
+    proposals=replace(R50_PROPOSALS, num_classes=40),
     proposal_input=replace(INSTFORMER_R50.proposal_input, short_side=360),
     classifiers=("class-head",),
     class_table="ytvis2019",
@@ -33,7 +33,7 @@ MINVIS_R50_OVIS: Final = replace(
     MINVIS_R50_YTVIS2019,
     name="minvis-r50-ovis",
     description="as minvis-r50-ytvis2019, for the 25 classes of OVIS",
-    proposals=replace(INSTFORMER_R50.proposals, num_classes=25),
+    proposals=replace(R50_PROPOSALS, num_classes=25),
     class_table="ovis",
     sources=(minvis_r50("ovis"),),
 )

@@ -12,7 +12,7 @@ from ovvis_models.converters.parts import PublishedFiles, convert_part, require_
 from ovvis_models.heads.alignment import query_projection
 from ovvis_models.heads.vocabulary_scores import each_alone
 from ovvis_models.networks.clip import ClipSpec, build_clip
-from ovvis_models.networks.mask2former import build_mask2former
+from ovvis_models.networks.mask2former import Mask2FormerSpec, build_mask2former
 from ovvis_models.networks.ov2seg import OV2Seg
 from ovvis_models.networks.video_network import TextNetwork
 from ovvis_models.scoring.ov2seg import CLASS_EXPONENT, MeanOfFramesScoring
@@ -35,6 +35,7 @@ class QueryNamingSpec(SystemSpec[Named]):
     The authors' files hold no text tower. Without a CLIP that has one, class embeddings come from a file.
     """
 
+    proposals: Mask2FormerSpec
     clip: ClipSpec
 
     @property

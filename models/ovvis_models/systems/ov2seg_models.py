@@ -5,13 +5,13 @@ from typing import Final
 
 from ovvis_models.backbones.swin import SWIN_B
 from ovvis_models.networks.clip import VIT_B_32
-from ovvis_models.systems.instformer_models import INSTFORMER_R50
+from ovvis_models.systems.instformer_models import INSTFORMER_R50, R50_PROPOSALS
 from ovvis_models.systems.ov2seg import OV2SegSpec
 from ovvis_models.systems.ovformer import OVFormerSpec
 from ovvis_models.systems.spec import AssociationSpec
 from ovvis_models.trackers.assignment import AssociationRules
 
-_PROPOSALS: Final = replace(INSTFORMER_R50.proposals, num_classes=None, object_head_layers=2)
+_PROPOSALS: Final = replace(R50_PROPOSALS, num_classes=None, object_head_layers=2)
 _BY_QUERY: Final = AssociationSpec(
     hidden_dim=None,
     untrained="momentum",

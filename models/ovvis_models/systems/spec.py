@@ -12,7 +12,7 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar
 from ovvis_models.association import Association, MatchingAssociation
 from ovvis_models.converters.parts import PublishedFiles
 from ovvis_models.errors import MissingWeightsError
-from ovvis_models.networks.mask2former import Mask2FormerSpec
+from ovvis_models.networks.proposals import ProposalSpec
 from ovvis_models.networks.video_network import VideoNetwork
 from ovvis_models.preprocess import ImageInput
 from ovvis_models.proposal_selection import ALL_PROPOSALS, BestProposals
@@ -80,7 +80,7 @@ class SystemSpec(ABC, Generic[Network]):
 
     name: str
     description: str
-    proposals: Mask2FormerSpec
+    proposals: ProposalSpec
     proposal_input: ImageInput
     association: AssociationSpec
     classifiers: tuple[ClassifierName, ...]  # that work with its networks, its own first

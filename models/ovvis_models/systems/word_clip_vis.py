@@ -7,7 +7,7 @@ from ovvis_models.backbones.efficientnet_maps import efficientnet
 from ovvis_models.converters.parts import PublishedFiles
 from ovvis_models.errors import MissingWeightsError
 from ovvis_models.heads.coverage_pooling import CoveragePooling
-from ovvis_models.networks.mask2former import build_mask2former
+from ovvis_models.networks.mask2former import Mask2FormerSpec, build_mask2former
 from ovvis_models.networks.word_clip_vis import WordClipVis
 from ovvis_models.scoring.clip_vis import CLASS_EXPONENT, ClipVisScoring
 from ovvis_models.scoring.track_table import QualityWeighted
@@ -22,6 +22,7 @@ _NUM_RESULTS: Final = 50  # as every published CLIP-VIS
 class WordClipVisSpec(SystemSpec[WordClipVis]):
     """The numbers of a CLIP-VIS with a table of words; its proposals have no backbone of their own."""
 
+    proposals: Mask2FormerSpec
     image_network: str  # timm's name of the frozen network
     words: str  # the table of words, by the name of its file
     num_rows: int  # of the table

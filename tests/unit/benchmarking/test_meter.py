@@ -25,6 +25,13 @@ class Proposals(nn.Module):
         super().__init__()
         self.backbone, self.pixel_decoder, self.query_decoder = (Takes(clock, s) for s in (2.0, 3.0, 4.0))
 
+    def stages(self) -> dict[str, nn.Module]:
+        return {
+            "backbone": self.backbone,
+            "pixel decoder": self.pixel_decoder,
+            "query decoder": self.query_decoder,
+        }
+
 
 class Network(nn.Module):
     def __init__(self, clock: Clock) -> None:

@@ -20,12 +20,12 @@ from ovvis_models import catalog
 from ovvis_models.converters.checkpoint_files import read_checkpoint
 from ovvis_models.converters.mask2former import to_detectron2
 from ovvis_models.loading import load
-from ovvis_models.networks.clip import ClipSpec, TextSpec, VisionSpec, build_clip
+from ovvis_models.networks.clip import build_clip
 from ovvis_models.networks.mask2former import BackboneSpec, Mask2FormerSpec, build_mask2former
 from ovvis_models.sources import CLIP_VIT_B_32, MASK2FORMER_R50, WebFile
 from ovvis_models.systems.instformer_models import INSTFORMER_R50, INSTFORMER_TINY
 from ovvis_models.weights import read_metadata, read_tensors
-from tests.published_site import Served
+from tests.published_site import CLIP, Served, assert_equal, left, under
 
 NAME = "instformer-r50"
 PROPOSALS = Mask2FormerSpec(
@@ -40,12 +40,6 @@ PROPOSALS = Mask2FormerSpec(
     queries="learned",
     num_queries=5,
     num_classes=3,
-)
-CLIP = ClipSpec(
-    embed_dim=16,
-    vision=VisionSpec(image_size=32, patch_size=16, width=32, layers=1, head_width=16),
-    text=TextSpec(context_length=16, vocab_size=49408, width=8, heads=2, layers=1),
-    quick_gelu=True,
 )
 
 
@@ -104,22 +98,6 @@ def published(model, site, home, monkeypatch):
         catalog, "CATALOG", MappingProxyType({INSTFORMER_TINY.name: INSTFORMER_TINY, NAME: spec})
     )
     return spec
-
-
-@pytest.fixture
-def ovvis(capsys):
-    def call(*arguments, code=0):
-        capsys.readouterr()
-        found = run(["models", *map(str, arguments)])
-        out, err = capsys.readouterr()
-        assert found == code, err
-        return out if code == 0 else err
-
-    return call
-
-
-def left(home):
-    return sorted(str(path.relative_to(home)) for path in home.rglob("*") if path.is_file())
 
 
 def test_pull_installs_what_was_published(published, model, site, home, ovvis):
@@ -326,18 +304,8 @@ def test_the_hub_is_the_default(published, ovvis, monkeypatch):
     assert "https://huggingface.co/timm/" in ovvis("info", NAME)
 
 
-def assert_equal(found, expected):
-    assert found.keys() == expected.keys()
-    for name, value in expected.items():
-        assert torch.equal(found[name], value), name
-
-
 def test_the_default_tracker_is_training_free(published):
     network = published.build()
     assert network.tracker is None
     assert published.default_tracker() == "adjacent"
     assert INSTFORMER_TINY.default_tracker() == "rollout"
-
-
-def under(tensors, prefix):
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

@@ -14,6 +14,7 @@ from ovvis_models.errors import (
 from ovvis_models.heads.masked_crops import MaskedCrops
 from ovvis_models.loading import load, segmenter_for
 from ovvis_models.networks.instformer import best_proposals
+from ovvis_models.networks.rf_detr import RfDetrSpec
 from ovvis_models.networks.video_network import VideoNetwork
 from ovvis_models.preprocess import geometry, prepare
 from ovvis_models.structures import Proposals
@@ -72,7 +73,8 @@ def test_frames_are_resized_as_the_spec_says(network):
 
 def test_published_proposal_networks_see_what_they_were_trained_on():
     for spec in CATALOG.values():
-        assert spec.proposal_input.resize == ("torch" if spec.weights is not None else "pillow")
+        published = "plain" if isinstance(spec.proposals, RfDetrSpec) else "pillow"
+        assert spec.proposal_input.resize == ("torch" if spec.weights is not None else published)
 
 
 def test_the_catalog_cannot_be_changed():

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,12 +10,15 @@ from PIL import Image
 from ovvis_models.pillow_resize import resize_like_pillow
 from ovvis_models.preprocess import (
     MASK_STRIDE,
+    ImageInput,
     geometry,
     image_area,
     masks_to_original,
     prepare,
+    proposal_images,
     unpadded_geometry,
 )
+from ovvis_models.structures import ImageGeometry
 
 MEAN = (123.675, 116.28, 103.53)
 STD = (58.395, 57.12, 57.375)
@@ -163,3 +168,23 @@ def test_masks_to_original_in_chunks(monkeypatch):
 def test_image_area_leaves_the_padding_out():
     shape = geometry((40, 50), short_side=40, max_side=100, divisor=32)
     assert image_area(torch.zeros((2, 5, 16, 16)), shape).shape == (2, 5, 10, 13)
+
+
+def test_a_square_input_is_rounded_to_whole_windows_and_never_padded():
+    wanted = ImageInput(short_side=432, max_side=432, mean=(0, 0, 0), std=(1, 1, 1), fit="square", divisor=24)
+    shape = wanted.geometry_of((480, 854))
+    assert shape == ImageGeometry(original_hw=(480, 854), resized_hw=(432, 432), padded_hw=(432, 432))
+    assert replace(wanted, short_side=400).geometry_of((20, 20)).padded_hw == (408, 408)
+    assert replace(wanted, short_side=3).geometry_of((20, 20)).padded_hw == (24, 24)
+    with pytest.raises(ValueError, match="positive"):
+        wanted.geometry_of((0, 20))
+
+
+def test_plain_resize_takes_no_pixels_beyond_its_neighbours():
+    frames = torch.zeros((1, 8, 8, 3), dtype=torch.uint8)
+    frames[:, 0, 0] = 255  # between the places that are read at a quarter of the size
+    wanted = ImageInput(short_side=2, max_side=2, mean=(0, 0, 0), std=(1, 1, 1), fit="square", divisor=2)
+    plain, _ = proposal_images(frames, replace(wanted, resize="plain"))
+    antialiased, _ = proposal_images(frames, wanted)
+    assert plain.max() == 0
+    assert antialiased.max() > 0

@@ -9,11 +9,14 @@ from ovvis_cli.vocabulary.categories import load_table, table_name
 from ovvis_models.catalog import CATALOG
 from ovvis_models.converters.mask2former import to_detectron2
 from ovvis_models.networks.clip import build_clip
-from ovvis_models.networks.mask2former import build_mask2former
+from ovvis_models.networks.mask2former import Mask2FormerSpec, build_mask2former
+from ovvis_models.networks.rf_detr import RfDetrSpec
 
 CLOSED_SETS = {"ytvis2019": 40, "ytvis2021": 40, "ovis": 25}  # classes, by the table of their names
 PUBLISHED = [spec for spec in CATALOG.values() if spec.sources]
-OPEN = [spec for spec in PUBLISHED if spec.reads_words]
+RF_DETR = [spec for spec in PUBLISHED if isinstance(spec.proposals, RfDetrSpec)]
+MASK2FORMER = [spec for spec in PUBLISHED if isinstance(spec.proposals, Mask2FormerSpec)]
+OPEN = [spec for spec in MASK2FORMER if spec.reads_words]
 CLOSED = [spec for spec in PUBLISHED if not spec.reads_words]
 # of the official checkpoints: entries, tables of positions that are not loaded, million parameters
 OFFICIAL = {
@@ -26,9 +29,18 @@ OFFICIAL = {
     "instformer-swin-b": (650, 24, 106.9),
 }
 
+# of RF-DETR's documentation: mask AP on COCO, million parameters
+RF_DETR_OFFICIAL = {
+    "instformer-rfdetr-nano": (40.3, 33.6),
+    "instformer-rfdetr-small": (43.1, 33.7),
+    "instformer-rfdetr-medium": (45.3, 35.7),
+    "instformer-rfdetr-large": (47.1, 36.2),
+}
+
 
 def test_these_models_are_there():
-    assert {spec.name for spec in PUBLISHED} == set(OFFICIAL)
+    assert {spec.name for spec in MASK2FORMER} == set(OFFICIAL)
+    assert {spec.name for spec in RF_DETR} == set(RF_DETR_OFFICIAL)
 
 
 @pytest.mark.parametrize("spec", OPEN, ids=lambda spec: spec.name)
@@ -48,6 +60,21 @@ def test_an_entry_is_complete(spec):
         assert re.fullmatch("[0-9a-f]{6}", source.md5_start or "0" * 6)
 
 
+@pytest.mark.parametrize("spec", RF_DETR, ids=lambda spec: spec.name)
+def test_an_entry_with_rf_detr_is_complete(spec):
+    proposals, clip = spec.sources
+    ap, millions = RF_DETR_OFFICIAL[spec.name]
+    size = spec.name.rpartition("-")[2]
+    assert (proposals.part, clip.part) == ("rf-detr", "clip")
+    assert proposals.location.repository == f"Roboflow/rf-detr-seg-{size}"
+    assert (proposals.location.revision, proposals.sha256) == (None, None)  # neither is known
+    assert proposals.licence == "Apache-2.0"
+    assert spec.licence == "Apache-2.0 and MIT"
+    assert spec.proposal_ap == ap
+    assert proposals.approximate_bytes == millions * 4e6
+    assert spec.clip == CATALOG["instformer-r50"].clip
+
+
 @pytest.mark.parametrize("spec", CLOSED, ids=lambda spec: spec.name)
 def test_an_entry_of_a_closed_set_is_complete(spec):
     assert [source.part for source in spec.sources] == ["proposals"]
@@ -64,7 +91,7 @@ def test_file_names_are_unique():
     assert len({name for name, _ in names}) == len(names)
 
 
-@pytest.mark.parametrize("spec", PUBLISHED, ids=lambda spec: spec.name)
+@pytest.mark.parametrize("spec", MASK2FORMER, ids=lambda spec: spec.name)
 def test_the_proposal_network_has_the_official_tensors(spec):
     with torch.device("meta"):
         state = build_mask2former(spec.proposals).state_dict()
