@@ -22,34 +22,34 @@ _log = logging.getLogger(__name__)
 class BurstTrack:
     """One object of a sequence; all axes are the frames of `BurstSequence.frames`.
 
-    `is_listed` tells where the file has an entry, which may hold an empty mask, `places` in which order: a
-    frame's own order decides between equal scores and equal matches.
+    `is_listed` tells in which frames the file has an entry, which may hold an empty mask. `places` is the
+    order of the entries in each frame, which breaks ties of scores and of matches.
     """
 
     track_id: int
     category_id: int  # of LVIS v0.5
     masks: MaskTrack
     is_listed: Bool[np.ndarray, " T"]
-    scores: Float[np.ndarray, " T"]  # 1 where the file has none
-    places: Int[np.ndarray, " T"]  # position among the entries of the frame; -1 where it has no entry
+    scores: Float[np.ndarray, " T"]  # 1 if the file has none
+    places: Int[np.ndarray, " T"]  # position among the entries of the frame; -1 without an entry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BurstSequence:
-    """One video with its annotated frames, and the tracks in the order in which they first occur."""
+    """One video with its annotated frames, and its tracks in order of first occurrence."""
 
     sequence_id: int
     name: str  # DATASET/SEQUENCE
     frame_hw: tuple[int, int]
     frames: tuple[str, ...]  # names of image files
-    negative_ids: frozenset[int]  # categories that are known to be absent
-    not_exhaustive_ids: frozenset[int]  # categories of which there may be more than annotated
+    negative_ids: frozenset[int]  # categories known to be absent
+    not_exhaustive_ids: frozenset[int]  # categories that may have more objects than annotated
     tracks: tuple[BurstTrack, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BurstFile:
-    """An annotation or results file; sequences by name in the order of the file."""
+    """An annotation or results file; sequences by name, in the order of the file."""
 
     split: str | None
     sequences: Mapping[str, BurstSequence]
@@ -57,12 +57,12 @@ class BurstFile:
 
 
 def is_burst(document: object) -> bool:
-    """Whether a JSON document is in BURST's own format."""
+    """Return whether a JSON document is in BURST's own format."""
     return isinstance(document, dict) and "sequences" in document
 
 
 def read_burst(path: Path) -> BurstFile:
-    """An annotation file, such as all_classes.json.
+    """Read an annotation file, such as all_classes.json.
 
     Raises:
         AnnotationError: the file is missing or malformed.
@@ -71,7 +71,7 @@ def read_burst(path: Path) -> BurstFile:
 
 
 def parse_burst(document: object, *, path: Path) -> BurstFile:
-    """As `read_burst`, of what was read from `path`."""
+    """Parse what `read_burst` reads from `path`."""
     whole = _whole(document, path=path)
     sequences = {}
     for entry in objects_of(whole.items("sequences"), path=path, name="sequences entry"):
@@ -87,7 +87,7 @@ def parse_burst(document: object, *, path: Path) -> BurstFile:
 
 
 def read_burst_results(path: Path, *, ground_truth: BurstFile) -> BurstFile:
-    """A results file, cut to the sequences and frames that are annotated; others are skipped.
+    """Read a results file, restricted to the annotated sequences and frames.
 
     Raises:
         AnnotationError: the file is missing or malformed, or is of another split.
@@ -96,7 +96,7 @@ def read_burst_results(path: Path, *, ground_truth: BurstFile) -> BurstFile:
 
 
 def parse_burst_results(document: object, *, path: Path, ground_truth: BurstFile) -> BurstFile:
-    """As `read_burst_results`, of what was read from `path`."""
+    """Parse what `read_burst_results` reads from `path`."""
     whole = _whole(document, path=path)
     split = whole.optional_text("split")
     if split is not None and ground_truth.split is not None and split != ground_truth.split:
@@ -160,7 +160,7 @@ def _frame_names(entry: Entry) -> tuple[str, ...]:
 
 
 def _integers(entry: Entry, key: str) -> frozenset[int]:
-    """The ids under a key that results files may lack."""
+    """Return the ids under a key that may be missing in results files."""
     values = entry.items(key) if key in entry.content else ()
     return frozenset(value for value in values if isinstance(value, int))
 
@@ -168,7 +168,7 @@ def _integers(entry: Entry, key: str) -> frozenset[int]:
 def _sequence(
     entry: Entry, *, frames: tuple[str, ...], wanted: tuple[str, ...], frame_hw: tuple[int, int]
 ) -> BurstSequence:
-    """The sequence with its tracks in the wanted frames."""
+    """Return the sequence with its tracks in the given frames."""
     segmentations = objects_of(
         entry.items("segmentations"), path=entry.path, name=f"{entry.where}: segmentations entry"
     )
@@ -191,7 +191,7 @@ def _sequence(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Listed:
-    """What the frames say of one track; a frame without entry is None."""
+    """Entries of one track in each frame; None in frames without an entry."""
 
     items: list[object]
     scores: list[float]
@@ -199,7 +199,7 @@ class _Listed:
 
     @classmethod
     def nowhere(cls, num_frames: int) -> Self:
-        """A track without an entry in any frame."""
+        """Return a track without any entry."""
         return cls(items=[None] * num_frames, scores=[1.0] * num_frames, places=[-1] * num_frames)
 
 
@@ -258,7 +258,7 @@ def _check_track(entry: Entry, *, track: str, categories: JsonObject) -> None:
 
 
 def _mask(entry: Entry, *, frame: int, track: str, item: object) -> tuple[str, float]:
-    """Counts and score of one mask."""
+    """Return the counts and the score of one mask."""
     named = replace(entry, where=f"{entry.where}, frame {frame}, track {track}")
     if not isinstance(item, dict):
         raise named.error(f"a mask is an object with rle, not {kind_of(item)}")

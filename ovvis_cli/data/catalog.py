@@ -1,4 +1,4 @@
-"""The data sets that ovvis evaluates on: where users have their files, and how each is to be scored."""
+"""The data sets that ovvis evaluates: their layouts on disk and their protocol numbers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,24 +12,24 @@ from ovvis_cli.errors import AnnotationError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataSetSpec:
-    """One data set. In the patterns of places, {split} stands for each spelling of the split in turn."""
+    """One data set. In the path patterns, {split} stands for each name of the split in turn."""
 
     name: DataSetName
     title: str
-    table: TableName  # of its categories
-    max_entries: int  # results of one video, as the papers submit them
-    folders: tuple[str, ...]  # names that its folder goes by within the folder that the user gives
+    table: TableName  # table of its categories
+    max_entries: int  # results per video, as the papers submit them
+    folders: tuple[str, ...]  # names of its folder inside the folder that the user gives
     split_names: Mapping[SplitName, tuple[str, ...]]
     annotations: tuple[str, ...]
     frames: tuple[str, ...]
-    num_videos: Mapping[SplitName, tuple[int, ...]]  # as published; where sources differ, all of them
-    page: str  # of its authors, who publish it
-    server: str = ""  # where results go when the ground truth is private
+    num_videos: Mapping[SplitName, tuple[int, ...]]  # as published; all numbers if sources differ
+    page: str  # page of the authors
+    server: str = ""  # server for results if the ground truth is private
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataSetFiles:
-    """One split of a data set on disk. `annotations` is None where none are shipped (LV-VIS test)."""
+    """One split of a data set on disk. `annotations` is None if none are published (LV-VIS test)."""
 
     spec: DataSetSpec
     split: SplitName
@@ -38,10 +38,10 @@ class DataSetFiles:
 
 
 def find_files(spec: DataSetSpec, folder: Path, *, split: SplitName) -> DataSetFiles:
-    """Where the files of a split are in `folder`, in any of the layouts in use.
+    """Find the files of a split in `folder`, in any of the known layouts.
 
     Raises:
-        AnnotationError: they are not there; all places that were looked at are named.
+        AnnotationError: they are missing; the message lists all places searched.
     """
     if not folder.is_dir():
         raise AnnotationError(f"{folder} is not a folder", hint=f"--data: the folder with {spec.title}")

@@ -1,4 +1,4 @@
-"""JSON files that people made: read whole, with a clear word about what is wrong."""
+"""Reader of JSON files written by others, with clear messages about what is wrong."""
 
 import gc
 import json
@@ -11,14 +11,14 @@ from ovvis_cli.errors import AnnotationError
 
 JsonObject: TypeAlias = dict[str, object]
 
-_MAX_SHOWN: Final = 40  # characters of a text
+_MAX_SHOWN: Final = 40  # characters of a string
 
 
 def read_json(path: Path) -> object:
-    """The content of a JSON file; a byte order mark is skipped.
+    """Read a JSON file; a byte order mark is skipped.
 
     Raises:
-        AnnotationError: there is no such file, it is empty, no UTF-8 or not valid JSON.
+        AnnotationError: the file is missing, empty, not UTF-8 or not valid JSON.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -41,7 +41,7 @@ def read_json(path: Path) -> object:
 
 
 def shown(value: object) -> str:
-    """A JSON value in words for messages: short ones as they are written, of others their kind."""
+    """Return a JSON value for messages: short values literally, others by their kind."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int | float):
@@ -50,7 +50,7 @@ def shown(value: object) -> str:
 
 
 def kind_of(value: object) -> str:
-    """What a JSON value is, in words for messages."""
+    """Return the kind of a JSON value for messages."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -64,7 +64,7 @@ def kind_of(value: object) -> str:
 
 @contextmanager
 def without_collection() -> Iterator[None]:
-    """For reading: of the millions of objects made none is garbage, and to look for some takes longer."""
+    """Disable garbage collection while reading: none of the millions of new objects is garbage."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:

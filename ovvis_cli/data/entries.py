@@ -1,4 +1,4 @@
-"""Keys of JSON objects, each checked as it is read; a complaint names file, entry and key."""
+"""Typed access to keys of JSON objects; errors name file, entry and key."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,24 +17,24 @@ class Entry:
     content: JsonObject
 
     def error(self, message: str, *, hint: str = "") -> AnnotationError:
-        """The error to raise about this entry."""
+        """Return the error to raise about this entry."""
         return AnnotationError(f"{self.path}: {self.where}: {message}", hint=hint)
 
     def value(self, key: str) -> object:
-        """What stands under `key`. Raises AnnotationError when it is missing."""
+        """Return the value of `key`. Raises AnnotationError if it is missing."""
         if key not in self.content:
             raise self.error(f"key {key} is missing")
         return self.content[key]
 
     def integer(self, key: str) -> int:
-        """A whole number. Raises AnnotationError when it is missing or something else."""
+        """Return a whole number. Raises AnnotationError if it is missing or has another type."""
         value = self.value(key)
         if not isinstance(value, int) or isinstance(value, bool):
             raise self.error(f"{key} must be an integer, not {shown(value)}")
         return value
 
     def number(self, key: str) -> float:
-        """A finite number. Raises AnnotationError when it is missing or something else."""
+        """Return a finite number. Raises AnnotationError if it is missing or has another type."""
         value = self.value(key)
         if not isinstance(value, int | float) or isinstance(value, bool):
             raise self.error(f"{key} must be a number, not {shown(value)}")
@@ -44,32 +44,32 @@ class Entry:
         return number
 
     def text(self, key: str) -> str:
-        """A text. Raises AnnotationError when it is missing or something else."""
+        """Return a string. Raises AnnotationError if it is missing or has another type."""
         value = self.value(key)
         if not isinstance(value, str):
             raise self.error(f"{key} must be a text, not {shown(value)}")
         return value
 
     def items(self, key: str) -> Sequence[object]:
-        """A list. Raises AnnotationError when it is missing or something else."""
+        """Return a list. Raises AnnotationError if it is missing or has another type."""
         value = self.value(key)
         if not isinstance(value, list):
             raise self.error(f"{key} must be a list, not {shown(value)}")
         return value
 
     def optional_text(self, key: str) -> str | None:
-        """A text, or None where there is something else or nothing."""
+        """Return a string, or None if it is missing or has another type."""
         value = self.content.get(key)
         return value if isinstance(value, str) else None
 
     def optional_integer(self, key: str) -> int | None:
-        """A whole number, or None where there is something else or nothing."""
+        """Return a whole number, or None if it is missing or has another type."""
         value = self.content.get(key)
         return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def objects_of(items: Sequence[object], *, path: Path, name: str) -> list[Entry]:
-    """The items of a list as entries "name 0", "name 1" ... Raises AnnotationError where one is no object."""
+    """Return the items as entries "name 0", "name 1" ... Raises AnnotationError if one is not an object."""
     entries = []
     for index, item in enumerate(items):
         if not isinstance(item, dict):

@@ -1,6 +1,7 @@
-"""Where data sets are looked for when no folder is given, and what is found there.
+"""Search for data sets when no folder is given.
 
-$OVVIS_DATA/<data set>, datasets/<data set> below the current folder, <data folder of the system>/<data set>
+Searched in order: $OVVIS_DATA/<data set>, datasets/<data set> in the current folder, the system's data
+folder.
 """
 
 import os
@@ -18,7 +19,7 @@ DATA_VARIABLE: Final = "OVVIS_DATA"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundDataSet:
-    """What of a data set is on this machine; `folder` is None where nothing was found."""
+    """A data set found on this machine; `folder` is None if nothing was found."""
 
     spec: DataSetSpec
     folder: Path | None
@@ -26,18 +27,18 @@ class FoundDataSet:
 
 
 def data_homes(*, system_folder: Path) -> tuple[Path, ...]:
-    """The folders that may hold data sets, the first to be looked into first."""
+    """Return the folders that may hold data sets, in search order."""
     chosen = os.environ.get(DATA_VARIABLE)
     named = [Path(chosen).expanduser()] if chosen else []
     return (*named, Path("datasets"), system_folder)
 
 
 def locate_data_set(spec: DataSetSpec, *, split: SplitName, homes: Sequence[Path]) -> DataSetFiles:
-    """The files of a split in the first home that has them.
+    """Find the files of a split in the first home that has them.
 
     Raises:
-        AnnotationError: no home has them. The message names the folders, what one of them must hold, and
-            where the data set is published; of a folder that lacks something, what it lacks.
+        AnnotationError: no home has them. The message names the folders, the needed files, and where the data
+            set is published; if a folder is incomplete, what it lacks.
     """
     incomplete: AnnotationError | None = None
     for folder in _folders(spec, homes):
@@ -58,7 +59,7 @@ def locate_data_set(spec: DataSetSpec, *, split: SplitName, homes: Sequence[Path
 
 
 def find_data_sets(homes: Sequence[Path]) -> Iterator[FoundDataSet]:
-    """Every data set that is known, with what is found of it."""
+    """Yield every known data set with what is found of it."""
     for spec in DATA_SETS.values():
         yield next(
             (found for folder in _folders(spec, homes) if (found := _found(spec, folder)).splits),

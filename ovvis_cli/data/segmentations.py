@@ -1,4 +1,4 @@
-"""The `segmentations` of annotations and results: checked, and turned into mask tracks."""
+"""Conversion of the `segmentations` of annotations and results to mask tracks, with checks."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,13 +14,13 @@ from ovvis_cli.data.runs import MaskError, RunPairs, check_totals, decode_counts
 from ovvis_cli.data.tracks import AnnotatedVideo, MaskTrack
 from ovvis_cli.errors import AnnotationError
 
-_MAX_POINT = 100  # frame sides that a polygon's points may lie away; farther ones cost memory without end
-_CHUNK_MASKS = 500  # decoded together: many, but what they need should stay in the cache
+_MAX_POINT = 100  # polygon points may be this many frame sides away; farther points need unbounded memory
+_CHUNK_MASKS = 500  # decoded together: many, but few enough for the CPU cache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segmentations:
-    """The masks of one entry as the file has them; `where` names the entry in messages."""
+    """The masks of one entry as in the file; `where` names the entry in messages."""
 
     where: str
     items: object
@@ -30,15 +30,15 @@ class Segmentations:
 def read_mask_tracks(
     entries: Iterable[Segmentations], *, path: Path, lenient: bool = False
 ) -> Iterator[MaskTrack]:
-    """One mask track an entry, in order. Many are decoded at once, so that it is fast.
+    """Return one mask track per entry, in order. Many are decoded at once for speed.
 
     Args:
-        entries: of one file.
+        entries: entries of one file.
         path: the file, for messages.
         lenient: an entry may have more or fewer masks than the video has frames.
 
     Raises:
-        AnnotationError: entry and frame are named.
+        AnnotationError: a mask is malformed; the message names entry and frame.
     """
     chunk: list[Segmentations] = []
     num_masks = 0
@@ -99,7 +99,7 @@ def _collect(chunk: Sequence[Segmentations], *, path: Path) -> _Masks:
     for number, entry in enumerate(chunk):
         height, width = entry.video.frame_hw
         for frame, item in enumerate(_items(entry)):
-            if item is None or item == []:  # no polygon at all is no mask
+            if item is None or item == []:  # a mask without polygons is absent
                 continue
             try:
                 strings.append(_counts(item, video=entry.video))
@@ -123,7 +123,7 @@ def _items(entry: Segmentations) -> list[object]:
 
 
 def _counts(item: object, *, video: AnnotatedVideo) -> str:
-    """The compressed counts of one mask. Raises ValueError where it cannot be read."""
+    """Return the compressed counts of one mask. Raises ValueError if it cannot be read."""
     if isinstance(item, list):
         return _polygon_counts(item, frame_hw=video.frame_hw)
     if not isinstance(item, dict):
@@ -213,7 +213,7 @@ def _tracks_of(chunk: Sequence[Segmentations], *, masks: _Masks, runs: RunPairs)
 
 
 def _intervals(masks: _Masks, *, runs: RunPairs) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Starts and ends of foreground intervals that are not empty; mask n has offsets[n]:offsets[n + 1]."""
+    """Return starts and ends of the non-empty foreground intervals; mask n has offsets[n]:offsets[n + 1]."""
     ends = np.cumsum(runs.background + runs.foreground)
     pixels_before = np.cumsum(masks.num_pixels) - masks.num_pixels  # earlier masks are complete
     ends += np.repeat(masks.frame * masks.num_pixels - pixels_before, np.diff(runs.offsets))

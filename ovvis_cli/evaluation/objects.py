@@ -1,6 +1,6 @@
-"""What class-aware AP does not tell: objects found whatever their label, identity switches, labels.
+"""Class-agnostic figures that AP does not show: recall whatever the label, identity switches, label accuracy.
 
-A results file has an entry for each label of a track; entries of one video with the same masks are one track.
+A results file has an entry per label of a track; entries of one video with the same masks are one track.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,17 +23,17 @@ _KEEPING: Final = 1000.0  # preference for the track that an object had before, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectOutcome:
-    """What became of one annotated object."""
+    """Evaluation of one annotated object."""
 
     category_id: int
-    recall: float  # share of the ten IoU thresholds at which one of the best 10 tracks found it
-    is_labelled_right: bool | None  # by the best label of the track that covers it; None if none does
+    recall: float  # fraction of the ten IoU thresholds at which one of the best 10 tracks found it
+    is_labelled_right: bool | None  # best label of the track that covers it; None without such a track
     num_switches: int  # changes of its track between frames in which it is matched
-    num_chances: int  # such pairs of frames
+    num_chances: int  # number of such pairs of frames
 
 
 def distinct_tracks(predictions: Sequence[PredictedTrack]) -> tuple[PredictedTrack, ...]:
-    """Each track once, with its best label, in the order of the file."""
+    """Return each track once, with its best label, in the order of the file."""
     best: dict[tuple[int, bytes, bytes], PredictedTrack] = {}
     for track in predictions:
         key = (track.video_id, track.masks.starts.tobytes(), track.masks.ends.tobytes())
@@ -45,7 +45,7 @@ def distinct_tracks(predictions: Sequence[PredictedTrack]) -> tuple[PredictedTra
 def object_outcomes(
     ground_truth: GroundTruth, predictions: Sequence[PredictedTrack]
 ) -> tuple[ObjectOutcome, ...]:
-    """The outcome of every object that is no crowd, by video."""
+    """Evaluate every object that is not a crowd, by video."""
     tracks = distinct_tracks(predictions)
     evaluation = evaluate_tracks(ground_truth, tracks, rules=RULES["uvo"])
     outcomes: list[ObjectOutcome] = []
@@ -62,7 +62,7 @@ def object_outcomes(
 def object_metrics(
     outcomes: Sequence[ObjectOutcome], *, chosen: Callable[[int], bool] = lambda category_id: True
 ) -> dict[str, float | None]:
-    """Figures over the objects of the chosen categories; None where there is nothing to measure.
+    """Return the figures over the objects of the chosen categories; None where there is nothing to measure.
 
     Switches and chances are counts, the others fractions.
     """
@@ -109,7 +109,7 @@ def _outcomes(
 
 
 def covering_tracks(predicted: Sequence[MaskTrack], annotated: Sequence[MaskTrack]) -> Mapping[int, int]:
-    """The track that covers each object: one to one, overlaps of at least 0.5, largest sum of overlaps."""
+    """Return the track that covers each object: one to one, IoU of at least 0.5, largest sum of IoUs."""
     ious = track_ious(predicted, annotated)
     ious[ious < _MATCH_IOU] = 0.0
     rows, columns = linear_sum_assignment(-ious)
@@ -126,11 +126,11 @@ def _labels(
 
 
 def _switches(predicted: Sequence[MaskTrack], annotated: Sequence[MaskTrack]) -> list[tuple[int, int]]:
-    """Number of switches and of chances of each object.
+    """Return the number of switches and of chances of each object.
 
-    As in CLEAR MOT: in each frame tracks and objects are matched one to one where their masks overlap by at
-    least 0.5; an object keeps the track of its last matched frame while that still overlaps, else the sum of
-    overlaps decides.
+    As in CLEAR MOT: in each frame tracks and objects are matched one to one if their masks overlap by at
+    least 0.5. An object keeps the track of its last matched frame while that still overlaps; otherwise the
+    sum of overlaps decides.
     """
     num_frames = max((len(track.frame_areas) for track in annotated), default=0)
     ious = frame_ious(predicted, annotated, num_frames=num_frames)

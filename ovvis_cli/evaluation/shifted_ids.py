@@ -1,4 +1,4 @@
-"""Results whose category ids are all off by one: valid ids, and an AP near 0 that nothing explains."""
+"""Detection of results whose category ids are all off by one, which gives an AP near 0 with valid ids."""
 
 import logging
 from collections import Counter
@@ -12,7 +12,9 @@ from ovvis_cli.evaluation.objects import covering_tracks, distinct_tracks
 
 logger = logging.getLogger(__name__)
 
-_SUSPICIOUS_AP: Final = 0.05  # above, no look is taken: it costs an overlap of all tracks
+_SUSPICIOUS_AP: Final = (
+    0.05  # above this AP nothing is checked, because the check computes the overlap of all tracks
+)
 _MAX_VIDEOS: Final = 50
 _MIN_OBJECTS: Final = 2
 _MIN_SHARE: Final = 0.5
@@ -21,13 +23,13 @@ _MIN_SHARE: Final = 0.5
 def warn_shifted_categories(
     ground_truth: GroundTruth, predictions: Sequence[PredictedTrack], *, ap: float | None, path: Path
 ) -> None:
-    """Warns where most objects are found under the category id beside their own.
+    """Warn if most objects are found under a neighboring category id.
 
     Args:
-        ground_truth: what there is to find.
-        predictions: of the results file.
-        ap: average precision over all categories; only one near 0 makes this look.
-        path: of the results file.
+        ground_truth: annotated tracks.
+        predictions: tracks of the results file.
+        ap: average precision over all categories; the check runs only if it is near 0.
+        path: path of the results file.
     """
     if ap is None or ap > _SUSPICIOUS_AP:
         return
@@ -46,7 +48,7 @@ def warn_shifted_categories(
 
 
 def _shifts(ground_truth: GroundTruth, predictions: Sequence[PredictedTrack]) -> Counter[int]:
-    """How far predicted ids are from those of the objects that the tracks cover, in the first videos."""
+    """Count the differences between predicted and true ids of covered objects, in the first videos."""
     shifts: Counter[int] = Counter()
     for video_id in islice(ground_truth.videos, _MAX_VIDEOS):
         objects = [track for track in ground_truth.tracks if track.video_id == video_id]

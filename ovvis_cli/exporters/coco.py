@@ -12,11 +12,11 @@ from ovvis_cli.rle import rle_area
 
 _Json = dict[str, object]
 
-_CVAT_FRAME_NAME: Final = "frame_{:06d}.jpg"  # CVAT calls the frames of a video so, and matches by name
+_CVAT_FRAME_NAME: Final = "frame_{:06d}.jpg"  # name of a video's frames in CVAT, which matches by name
 
 
 def export_coco(record: Record, output: Path) -> Path:
-    """Writes the labelled instances to `output`; image_id is the frame index + 1.
+    """Write the labelled instances to `output`; image_id is the frame index + 1.
 
     Raises:
         RecordError: the record is damaged.
@@ -78,12 +78,12 @@ def _annotations(record: Record) -> Iterator[_Json]:
                 "area": rle_area(instance.rle),
                 "iscrowd": 0,
                 "segmentation": instance.rle.to_dict(),
-                "attributes": {"track_id": instance.track_id},  # where Datumaro looks for it
+                "attributes": {"track_id": instance.track_id},  # for Datumaro
             }
 
 
 def _write_list(out: IO[str], *, name: str, entries: Iterable[_Json]) -> None:
-    """One entry a line, as they come: the list is never in memory."""
+    """Write one entry per line as they come, without holding the list in memory."""
     out.write(f'"{name}": [')
     for number, entry in enumerate(entries):
         out.write((",\n" if number else "\n") + json.dumps(entry))

@@ -1,4 +1,4 @@
-"""Draws instances on frames: translucent fill, anti-aliased contour, a tag with the label."""
+"""Drawing of instances on frames: translucent fill, anti-aliased contour, and a tag with the label."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _MAX_TEXT_PX: Final = 72
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrawnInstance:
-    """One instance as it is to be drawn; its colour follows from the track id."""
+    """An instance to draw; its color follows from the track id."""
 
     track_id: int
     caption: str
@@ -28,16 +28,16 @@ class DrawnInstance:
 
 
 def boxed(mask: Bool[np.ndarray, "H0 W0"], *, track_id: int, caption: str) -> DrawnInstance:
-    """An instance with the box of its mask."""
+    """Return an instance with the box of its mask."""
     (rle,) = encode_masks(mask[None])
     return DrawnInstance(track_id=track_id, caption=caption, mask=mask, box_xywh=rle_box(rle))
 
 
 class Painter:
-    """Draws on frames of one size; text and lines scale with it. Not for use by several threads at once."""
+    """Drawing of instances on frames of one size; text and lines scale with it. Not thread-safe."""
 
     def __init__(self, *, frame_hw: tuple[int, int]) -> None:
-        """Loads the built-in font."""
+        """Load the built-in font."""
         short_side_px = min(frame_hw)
         self._frame_hw = frame_hw
         self._text_px = int(np.clip(round(short_side_px / 34), _MIN_TEXT_PX, _MAX_TEXT_PX))
@@ -45,13 +45,13 @@ class Painter:
         self._lettering = Lettering()
 
     def warn_of_missing_letters(self, captions: Iterable[str]) -> None:
-        """Warns once of all letters that no font has, in place of a warning for each caption drawn."""
+        """Warn once of all letters that no font has, instead of once per caption."""
         self._lettering.warn_of_missing(captions)
 
     def draw(
         self, image: UInt8[np.ndarray, "H0 W0 3"], instances: Sequence[DrawnInstance]
     ) -> UInt8[np.ndarray, "H0 W0 3"]:
-        """A copy of the RGB image with the instances on it, small ones over large ones, tags over all."""
+        """Return a copy of the RGB image with the instances: small over large ones, tags on top."""
         canvas = image.copy()
         large_first = sorted(instances, key=lambda instance: -instance.box_xywh[2] * instance.box_xywh[3])
         for instance in large_first:
@@ -71,7 +71,7 @@ class Painter:
         region[inside] = (region[inside] * (1 - _FILL_OPACITY) + tint + 0.5).astype(np.uint8)
 
     def _outline(self, canvas: np.ndarray, instance: DrawnInstance) -> None:
-        """A dark line below the coloured one keeps the contour visible on a video of the same colour."""
+        """Draw the contour over a dark line, so that it stays visible on a background of the same color."""
         x, y, width, height = instance.box_xywh
         inside = np.ascontiguousarray(instance.mask[y : y + height, x : x + width], dtype=np.uint8)
         contours, _ = cv2.findContours(inside, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE, offset=(x, y))
@@ -93,7 +93,7 @@ class Painter:
         return rect
 
     def _fitting_text(self, caption: str) -> tuple[int, int]:
-        """(size, width) [px] of the caption, smaller than usual where the frame is narrower than the text."""
+        """Return (size, width) [px] of the caption, reduced if the frame is narrower than the text."""
         width_px = self._lettering.width_px(caption, text_px=self._text_px)
         room_px = self._frame_hw[1] - self._text_px
         if width_px <= room_px or room_px <= 0:
@@ -104,7 +104,7 @@ class Painter:
     def _free_place(
         self, box_xywh: tuple[int, int, int, int], *, size_wh: tuple[int, int], placed: "Sequence[_Rect]"
     ) -> "_Rect":
-        """Above the box, else below, else inside; always in the frame, clear of other tags if possible."""
+        """Place a tag above the box, else below or inside it; if possible, clear of other tags."""
         x, y, _, box_height = box_xywh
         width, height = size_wh
         gap = self._line_px + 1

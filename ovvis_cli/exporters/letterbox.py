@@ -1,4 +1,4 @@
-"""Pictures of several sizes on frames of one size: scaled as a whole, centred, black around."""
+"""Letterboxing: pictures of several sizes scaled into frames of one size, centered, with black bars."""
 
 import cv2
 import numpy as np
@@ -8,7 +8,7 @@ from jaxtyping import Bool, UInt8
 def letterbox_image(
     image: UInt8[np.ndarray, "h w 3"], *, frame_hw: tuple[int, int]
 ) -> UInt8[np.ndarray, "H0 W0 3"]:
-    """The picture in a frame of this (height, width); the same array where it has that size already."""
+    """Return the picture letterboxed to this (height, width); the same array if it already has that size."""
     if image.shape[:2] == frame_hw:
         return image
     rows, columns = _place(image.shape[:2], frame_hw=frame_hw)
@@ -22,7 +22,7 @@ def letterbox_image(
 
 
 def letterbox_mask(mask: Bool[np.ndarray, "h w"], *, frame_hw: tuple[int, int]) -> Bool[np.ndarray, "H0 W0"]:
-    """The mask of a picture where `letterbox_image` puts the picture."""
+    """Return the mask of a picture as `letterbox_image` places the picture."""
     if mask.shape == frame_hw:
         return mask
     rows, columns = _place(mask.shape, frame_hw=frame_hw)

@@ -1,9 +1,9 @@
-"""The text of labels: letters of the built-in font, of fonts of the system, or their numbers in brackets.
+"""Text of labels, drawn with the built-in font, with fonts of the system, or as Unicode numbers.
 
     caption --> clusters (a letter with its marks) --> runs of one font --> pixels
 
-Nothing is replaced by a question mark: a letter that no font has is written as its Unicode number, an emoji
-as its name, and one warning tells which.
+No letter becomes a question mark: letters without a font are written as their Unicode numbers, emoji as their
+names, and one warning lists them.
 """
 
 import logging
@@ -34,20 +34,20 @@ _Face: TypeAlias = SystemFont | Literal["built-in", "built-in from the right", "
 @dataclass(frozen=True, slots=True)
 class _Run:
     text: str
-    font: SystemFont | None  # None: the built-in one
+    font: SystemFont | None  # None: the built-in font
 
 
 class Lettering:
-    """Draws captions on pictures. Not for use by several threads at once."""
+    """Drawing of captions on pictures. Not thread-safe."""
 
     def __init__(self) -> None:
-        """Loads the built-in font, which knows Latin, Greek, Cyrillic, Hebrew and CJK letters."""
+        """Load the built-in font, which has Latin, Greek, Cyrillic, Hebrew and CJK letters."""
         self._built_in = cv2.FontFace("sans")
         self._runs: dict[str, tuple[_Run, ...]] = {}
         self._warned: set[str] = set()
 
     def warn_of_missing(self, captions: Iterable[str]) -> None:
-        """Warns once of all letters in the captions that no font has, and that were not warned of before."""
+        """Warn once of all letters in the captions that no font has, without repeating earlier warnings."""
         signs = {sign for caption in captions for sign in missing_signs(caption)}
         new = sorted(signs - self._warned)
         if not new:
@@ -56,7 +56,7 @@ class Lettering:
         shown = " ".join(f"{sign} (U+{ord(sign):04X})" for sign in new[:_MAX_WARNED])
         more = f" and {len(new) - _MAX_WARNED} more" if len(new) > _MAX_WARNED else ""
         logger.warning(
-            "no font here has %s%s: labels show their numbers or names in brackets"
+            "no installed font has %s%s: labels show their numbers or names in brackets"
             " (install fonts such as Noto, or name a folder of fonts in %s)",
             shown,
             more,
@@ -64,7 +64,7 @@ class Lettering:
         )
 
     def width_px(self, caption: str, *, text_px: int) -> int:
-        """Width of a caption of that size."""
+        """Return the width of a caption at that text size."""
         return sum(self._run_width_px(run, text_px=text_px) for run in self._runs_of(caption))
 
     def draw(
@@ -76,7 +76,7 @@ class Lettering:
         text_px: int,
         color: Rgb,
     ) -> None:
-        """Draws a caption from the start of its base line; what is outside the canvas is cut off."""
+        """Draw a caption from the start of its base line, clipped to the canvas."""
         x, y = baseline_xy
         for run in self._runs_of(caption):
             if run.font is None:
@@ -100,7 +100,7 @@ class Lettering:
 
 
 def missing_signs(caption: str) -> list[str]:
-    """The letters and pictures of a caption that no font has."""
+    """Return the letters and emoji of a caption that no font has."""
     clusters = _clusters(unicodedata.normalize("NFC", caption))
     return [
         sign
@@ -127,7 +127,7 @@ def _runs(caption: str) -> tuple[_Run, ...]:
 
 
 def _clusters(text: str) -> list[str]:
-    """A text in pieces that belong together: a letter with its marks, an emoji sequence."""
+    """Split a text into clusters: a letter with its marks, or an emoji sequence."""
     clusters: list[str] = []
     for sign in text:
         if clusters and _continues(clusters[-1], sign):
@@ -147,7 +147,7 @@ def _continues(cluster: str, sign: str) -> bool:
 
 @cache
 def _face(cluster: str) -> _Face:
-    """What a cluster is drawn with. The built-in font neither joins letters nor moves marks."""
+    """Choose the font of a cluster. The built-in font neither joins letters nor moves marks."""
     from_right = any(unicodedata.bidirectional(sign) in {"R", "AL"} for sign in cluster)
     built_in = all(_is_built_in(sign) for sign in cluster)
     if built_in and len(cluster) == 1 and not from_right:
@@ -162,7 +162,7 @@ def _face(cluster: str) -> _Face:
 
 @cache
 def _is_built_in(sign: str) -> bool:
-    """Whether the built-in font has a sign: it draws a question mark for those that it lacks."""
+    """Return whether the built-in font has a sign; it draws a question mark for those it lacks."""
     return sign in " ?" or not np.array_equal(_probe(sign), _probe("?"))
 
 
@@ -174,9 +174,9 @@ def _probe(sign: str) -> UInt8[np.ndarray, "H W 3"]:
 
 
 def _with_spaces_joined(clusters: Sequence[str], faces: Sequence[_Face]) -> list[_Face]:
-    """The faces, with spaces between two words of one face in that face too: it orders the words."""
+    """Give spaces between two words of one face that face too, because it orders the words."""
     joined = list(faces)
-    last: int | None = None  # the last cluster that is no space
+    last: int | None = None  # the last cluster that is not a space
     for place, cluster in enumerate(clusters):
         if cluster.isspace():
             continue
@@ -187,7 +187,7 @@ def _with_spaces_joined(clusters: Sequence[str], faces: Sequence[_Face]) -> list
 
 
 def _described(clusters: Sequence[str]) -> str:
-    """Signs that no font has, in plain letters: pictures by their names, letters by their numbers."""
+    """Describe signs that no font has in plain letters: emoji by name, letters by number."""
     words = [_described_sign(sign) for cluster in clusters for sign in cluster if sign != _AS_PICTURE]
     return f"[{' '.join(word for word in words if word)}]"
 
@@ -205,7 +205,7 @@ def _described_sign(sign: str) -> str:
 def _blend(
     canvas: UInt8[np.ndarray, "H W 3"], picture: UInt8[np.ndarray, "h w 4"], *, left: int, top: int
 ) -> None:
-    """Lays an RGBA picture on the canvas, as far as it lies inside."""
+    """Blend an RGBA picture onto the canvas, clipped to it."""
     skip_x, skip_y = max(0, -left), max(0, -top)
     height = min(picture.shape[0], canvas.shape[0] - top) - skip_y
     width = min(picture.shape[1], canvas.shape[1] - left) - skip_x

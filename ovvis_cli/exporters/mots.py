@@ -9,7 +9,7 @@ from ovvis_cli.exporters.tracks import category_ids, labelled_tracks
 from ovvis_cli.record.reader import Record, frame_size_hw
 from ovvis_cli.rle import encode_masks
 
-_IDS_A_CLASS = 1000  # id = class_id * 1000 + instance
+_IDS_PER_CLASS = 1000  # id = class_id * 1000 + instance
 
 
 def export_mots(record: Record, output: Path) -> Path:
@@ -20,9 +20,9 @@ def export_mots(record: Record, output: Path) -> Path:
         ResourceError: the disk is full or not writable.
     """
     tracks, category_of = labelled_tracks(record.header), category_ids(record.header)
-    if len(tracks) >= _IDS_A_CLASS:
+    if len(tracks) >= _IDS_PER_CLASS:
         raise RecordError(
-            f"{len(tracks)} labelled tracks, but MOTS can number only {_IDS_A_CLASS - 1}",
+            f"{len(tracks)} labelled tracks, but MOTS can number only {_IDS_PER_CLASS - 1}",
             hint="relabel with a higher --score-threshold or with --max-tracks",
         )
     numbers = {track_id: number for number, track_id in enumerate(tracks, start=1)}
@@ -37,6 +37,6 @@ def export_mots(record: Record, output: Path) -> Path:
                     (rle,) = encode_masks(mask[None])
                     class_id = category_of[tracks[track_id].label or ""]
                     size = f"{frame_hw[0]} {frame_hw[1]}"
-                    instance_id = class_id * _IDS_A_CLASS + number
+                    instance_id = class_id * _IDS_PER_CLASS + number
                     out.write(f"{frame.frame_index} {instance_id} {class_id} {size} {rle.counts}\n")
     return output

@@ -1,4 +1,4 @@
-"""The overlay video: a second read of the source with masks, contours and final labels drawn on it."""
+"""Overlay video: a second read of the source, with masks, contours and final labels drawn on it."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
@@ -26,21 +26,21 @@ _PREFETCHED_FRAMES = 4
 def export_overlay(
     record: Record, output: Path, *, source: Path | None = None, progress: Callable[[int], None] | None = None
 ) -> Path:
-    """Writes the analysed part of the video with its labelled tracks: H.264, original size, times and sound.
+    """Write the analysed part of the video with its labelled tracks: H.264, original size, times and sound.
 
-    Images of several sizes are fitted into the size of the first, with black beside them. Frames between two
-    analysed ones (`--stride`) keep the masks of the one before, because masks that come and go flicker; other
-    frames without instances are left untouched. Memory does not grow with the video.
+    Images of other sizes are fitted into the size of the first, with black bars. Frames between two analysed
+    ones (`--stride`) keep the masks of the earlier one, to avoid flicker; other frames without instances stay
+    unchanged. Memory does not grow with the video.
 
     Args:
-        record: what to draw.
-        output: the MP4 file to make.
-        source: where the video is now, if it was moved since.
-        progress: told after every frame how many are done.
+        record: the record to draw.
+        output: the MP4 file to write.
+        source: new path of the video if it was moved.
+        progress: called with the number of finished frames.
 
     Raises:
-        RecordError: the source is gone, was changed or cannot be read twice; or the record is damaged.
-        VideoError: the source cannot be decoded, or the output not encoded.
+        RecordError: the source is missing, was changed or cannot be read twice; or the record is damaged.
+        VideoError: the source cannot be decoded, or the output cannot be encoded.
         ResourceError: the disk is full or not writable.
     """
     header = record.header
@@ -78,7 +78,7 @@ def export_overlay(
 
 
 class _LineByFrame:
-    """Steps through the lines of a record alongside the frames of its video."""
+    """Steps through the lines of a record in parallel with the frames of its video."""
 
     def __init__(self, lines: Iterator[FrameLine], *, stride: int) -> None:
         self._lines = lines
@@ -87,7 +87,7 @@ class _LineByFrame:
         self._next = next(lines, None)
 
     def at(self, frame_index: int) -> FrameLine | None:
-        """The line of this frame, or of the analysed one less than a stride before; asked in rising order."""
+        """Return the line of this frame, or of the last one within a stride; call in rising order."""
         while self._next is not None and self._next.frame_index <= frame_index:
             self._current, self._next = self._next, next(self._lines, None)
         if self._current is None or frame_index - self._current.frame_index >= self._stride:
@@ -95,7 +95,7 @@ class _LineByFrame:
         return self._current
 
     def expect_end(self, location: str | Path) -> None:
-        """Raises RecordError where the record goes on behind the last frame of the video."""
+        """Raise RecordError if the record continues after the last frame of the video."""
         if self._next is not None:
             raise RecordError(
                 f"{location} ends before frame {self._next.frame_index} of the record",
@@ -111,7 +111,7 @@ def _drawn(
     painter: Painter,
     header: RecordHeader,
 ) -> UInt8[np.ndarray, "H0 W0 3"]:
-    """The frame at the size of the record (a video may change its size midway) with its instances."""
+    """Draw the instances on the frame, resized to the size of the record."""
     image, width, height = frame.image, header.source.width, header.source.height
     if header.source.image_names is not None:
         image = letterbox_image(image, frame_hw=(height, width))
@@ -134,13 +134,13 @@ def _drawn_instance(entry: InstanceLine, *, track: TrackEntry, frame_hw: tuple[i
 
 
 def _given_rate(header: RecordHeader) -> Fraction | None:
-    """The frame rate that the analysis was told, if any."""
+    """Return the frame rate that was given to the analysis, if any."""
     rate = header.settings.get("fps")
     return None if rate is None else Fraction(str(rate))
 
 
 def caption(track: TrackEntry) -> str:
-    """The label of a track in words: name, id and score over the whole video."""
+    """Return the caption of a track: name, id and score over the whole video."""
     return f"{track.label} #{track.track_id}  {track.score:.2f}"
 
 
@@ -154,12 +154,12 @@ def _location(header: RecordHeader, *, moved_to: Path | None) -> str | Path:
     path = moved_to or Path(source.path)
     if not path.exists() and "://" not in source.path:
         raise RecordError(
-            f"the video of the record is gone: {path}", hint="say where it is now with --source"
+            f"the video of the record is missing: {path}", hint="give its new path with --source"
         )
     size_bytes, _ = source_stamp(path)
     if size_bytes != source.size_bytes:
         raise RecordError(
-            f"{path} is not the video that was analysed: {size_bytes} bytes, then {source.size_bytes}",
-            hint="give the right one with --source",
+            f"{path} is not the video that was analysed: {size_bytes} bytes, expected {source.size_bytes}",
+            hint="give the analysed video with --source",
         )
     return path if moved_to or path.exists() else source.path

@@ -1,7 +1,8 @@
-"""Fonts of this machine, for letters that the built-in font lacks. Pillow shapes, orders and draws them.
+"""Fonts of this machine, for letters that the built-in font lacks. Pillow shapes, orders and draws the text.
 
-Devanagari, Thai, Arabic and many other scripts need more than a letter after the other: marks move, letters
-join, lines run from the right. Pillow does that where it has libraqm, as its wheels for Linux and macOS have.
+Devanagari, Thai, Arabic and many other scripts need more than a sequence of letters: marks move, letters
+join, lines run right to left. Pillow supports this with libraqm, which its wheels for Linux and macOS
+include.
 """
 
 import os
@@ -21,7 +22,7 @@ FONTS_VARIABLE: Final = "OVVIS_FONTS"
 
 _SUFFIXES: Final = frozenset({".ttf", ".otf", ".ttc"})
 _PROBE_PX: Final = 32
-_BITMAP_PX: Final = (109, 136, 128, 160, 96, 64)  # sizes of fonts that hold pictures, such as colour emoji
+_BITMAP_PX: Final = (109, 136, 128, 160, 96, 64)  # sizes of bitmap fonts, such as color emoji
 _NOT_A_CHARACTER: Final = "\uffff"
 _UNUSUAL: Final = (
     "bold",
@@ -39,19 +40,19 @@ _UNUSUAL: Final = (
 
 @dataclass(frozen=True, slots=True)
 class SystemFont:
-    """A font file. Made by `font_for`."""
+    """A font file, found by `font_for`."""
 
     path: Path
 
     def width_px(self, text: str, *, text_px: int) -> int:
-        """Width of a text of that size."""
+        """Return the width of a text at that size."""
         font, scale = _sized(self.path, text_px)
         return round(font.getlength(text) * scale)
 
     def picture(
         self, text: str, *, text_px: int, color: tuple[int, int, int]
     ) -> tuple[UInt8[np.ndarray, "H W 4"], int]:
-        """The text as RGBA, and the rows from the top of the picture to the base line."""
+        """Render the text as RGBA, and return also the rows from the top of the picture to the base line."""
         font, scale = _sized(self.path, text_px)
         left, top, right, bottom = (round(value) for value in font.getbbox(text, anchor="ls"))
         size = (max(1, right - min(left, 0)), max(1, bottom - top))
@@ -68,7 +69,7 @@ class SystemFont:
 
 @cache
 def font_for(cluster: str) -> SystemFont | None:
-    """The first font with all signs of a cluster (a letter with its marks); None where there is none."""
+    """Return the first font with all signs of a cluster (a letter with its marks), or None."""
     if _needs_shaping(cluster) and not features.check("raqm"):
         return None
     return next((SystemFont(path) for path in _font_files() if _covers(path, cluster)), None)
@@ -76,7 +77,7 @@ def font_for(cluster: str) -> SystemFont | None:
 
 @cache
 def _font_files() -> tuple[Path, ...]:
-    """All fonts of the machine: colour emoji, then upright sans-serif ones of usual weight, then others."""
+    """Return the machine's fonts: color emoji first, then upright sans-serif of regular weight."""
     files = {path for folder in _folders() for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES}
     return tuple(sorted(files, key=_preference))
 
@@ -103,7 +104,7 @@ def _preference(path: Path) -> tuple[int, int, str]:
 
 
 def _needs_shaping(cluster: str) -> bool:
-    """Whether letters of this script change with their neighbours, carry marks, or run from the right."""
+    """Return whether letters of this script change with their neighbors, have marks, or run right to left."""
     return len(cluster) > 1 or unicodedata.category(cluster) in {"Lo", "Mn", "Mc"}
 
 
@@ -113,12 +114,12 @@ def _covers(path: Path, cluster: str) -> bool:
         font, _ = _opened(path, _PROBE_PX)  # not kept open: there may be thousands
         missing = _ink(font, _NOT_A_CHARACTER)
         return all(_ink(font, sign) not in {missing, b""} for sign in signs)
-    except (OSError, ValueError):  # no font after all, or a damaged one
+    except (OSError, ValueError):  # not a font, or a damaged one
         return False
 
 
 def _ink(font: ImageFont.FreeTypeFont, sign: str) -> bytes:
-    """What a sign looks like; empty where nothing is drawn."""
+    """Return the pixels of a sign; empty if nothing is drawn."""
     mask = font.getmask(sign)
     return bytes(mask) if mask.getbbox() else b""
 
@@ -129,7 +130,7 @@ def _sized(path: Path, text_px: int) -> tuple[ImageFont.FreeTypeFont, float]:
 
 
 def _opened(path: Path, text_px: int) -> tuple[ImageFont.FreeTypeFont, float]:
-    """The font at a size, and the factor to scale what it draws. Raises OSError where it is not a font."""
+    """Open a font at a size, with the factor to scale its output. Raises OSError if it is not a font."""
     try:
         return ImageFont.truetype(path, text_px), 1.0
     except OSError:

@@ -20,7 +20,7 @@ def source_stamp(path: Path) -> tuple[int | None, int | None]:
 
 
 def names_digest(names: Iterable[str]) -> str:
-    """Digest of file names in their order."""
+    """Return a digest of file names in order."""
     return hashlib.sha256(json.dumps(list(names)).encode("ascii")).hexdigest()
 
 

@@ -122,7 +122,7 @@ def finished_header(folder: Path, *, fingerprint: str) -> RecordHeader | None:
 
 
 def frame_size_hw(frame: FrameLine, *, header: RecordHeader) -> tuple[int, int]:
-    """(height, width) of a frame and of its masks: that of its image, or that of the video."""
+    """Return (height, width) of a frame and its masks: of its image, or of the video."""
     return (header.source.height, header.source.width) if frame.image is None else frame.image.size_hw
 
 

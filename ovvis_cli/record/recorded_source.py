@@ -1,4 +1,4 @@
-"""Which video a folder has a result of, finished or not."""
+"""The video of a record folder, finished or not."""
 
 import json
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ SOURCE_KEY = "source"  # in the metadata of a checkpoint
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedSource:
-    """What identifies a video: where it was, and its size and last change, None for a stream."""
+    """Identity of a video: its path, size and last change; the latter two are None for a stream."""
 
     path: str
     size_bytes: int | None
@@ -23,7 +23,7 @@ class RecordedSource:
 
 
 def recorded_source(folder: Path) -> RecordedSource | None:
-    """The video of the record in `folder`; None where there is no record, or none that can be read."""
+    """Return the video of the record in `folder`, or None without a readable record."""
     if (folder / HEADER_NAME).is_file():
         try:
             source = Record.open(folder).header.source
@@ -38,7 +38,7 @@ def recorded_source(folder: Path) -> RecordedSource | None:
 
 
 def source_note(source: SourceInfo) -> str:
-    """The text by which a checkpoint names its video."""
+    """Return the text that names the video in a checkpoint."""
     return json.dumps(
         {"path": source.path, "size_bytes": source.size_bytes, "modified_ns": source.modified_ns}
     )

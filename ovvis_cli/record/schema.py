@@ -67,7 +67,7 @@ class VocabularyInfo:
     distractors: bool  # whether the names also competed with a general vocabulary
     score_threshold: float  # lowest score of a label, [0, 1]
     max_tracks: int | None  # largest number of tracks with a label
-    text_embeddings_sha256: str | None = None  # of embeddings given in place of the text encoder's
+    text_embeddings_sha256: str | None = None  # of embeddings given instead of the text encoder's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +129,7 @@ class InstanceLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageEntry:
-    """The file that a frame is, where the source is a folder of images."""
+    """The image file of a frame, if the source is a folder of images."""
 
     name: str  # without its folder
     size_hw: tuple[int, int]  # (height, width) upright [px]; that of the frame's masks

@@ -20,7 +20,7 @@ _PUBLISHED: Final = ImageInput(short_side=480, max_side=1333, mean=_MEAN, std=_S
 CLIPVIS_TINY: Final = ClipVisSpec(
     name="clipvis-tiny",
     description="CLIP-VIS trained on the procedural diorama world only, runs on any CPU",
-    proposals=replace(TINY_PROPOSALS, backbone=None, predicts_quality=True),
+    proposals=replace(TINY_PROPOSALS, backbone=None, object_head_layers=3, predicts_quality=True),
     clip=RESNET_TINY,
     classifiers=("mask-pooling",),
     proposal_input=_SMALL,
@@ -69,7 +69,12 @@ CLIPVIS_R50: Final = ClipVisSpec(
     name="clipvis-r50",
     description="CLIP-VIS of its authors on CLIP ResNet-50, trained on LVIS",
     proposals=replace(
-        R50_PROPOSALS, backbone=None, decoder_layers=6, num_classes=None, predicts_quality=True
+        R50_PROPOSALS,
+        backbone=None,
+        decoder_layers=6,
+        num_classes=None,
+        object_head_layers=3,
+        predicts_quality=True,
     ),
     clip=RN50,
     classifiers=("mask-pooling",),

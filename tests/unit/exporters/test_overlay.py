@@ -78,7 +78,7 @@ def test_part_of_a_video(tmp_path, video):
 def test_moved_and_changed_and_missing_video(tmp_path, video):
     record = write_record(tmp_path / "out", source=video)
     moved = video.rename(tmp_path / "moved.mp4")
-    with pytest.raises(RecordError, match="gone: .*--source"):
+    with pytest.raises(RecordError, match="missing: .*--source"):
         export_overlay(record, tmp_path / "o.mp4")
     assert len(list(read_frames(export_overlay(record, tmp_path / "o.mp4", source=moved)))) == NUM_FRAMES
     other = make_video(tmp_path / "other.mp4", rate=Fraction(10), audio="aac")
