@@ -28,6 +28,13 @@ from ovvis_models.systems.minvis_models import (
     MINVIS_R50_YTVIS2019,
     MINVIS_R50_YTVIS2021,
 )
+from ovvis_models.systems.ov2seg_models import (
+    OV2SEG_R50,
+    OVFORMER_LVVIS_R50,
+    OVFORMER_LVVIS_SWIN_B,
+    OVFORMER_R50,
+    OVFORMER_SWIN_B,
+)
 from ovvis_models.systems.rfdetr_models import (
     INSTFORMER_RFDETR_LARGE,
     INSTFORMER_RFDETR_MEDIUM,
@@ -53,6 +60,11 @@ _ENTRIES: Final[tuple[ModelSpec, ...]] = (
     CLIPVIS_CAMERA,
     CLIPVIS_R50,
     CLIPVIS_CONVNEXT_B,
+    OV2SEG_R50,
+    OVFORMER_R50,
+    OVFORMER_SWIN_B,
+    OVFORMER_LVVIS_R50,
+    OVFORMER_LVVIS_SWIN_B,
 )
 
 CATALOG: Final[Mapping[str, ModelSpec]] = MappingProxyType({spec.name: spec for spec in _ENTRIES})

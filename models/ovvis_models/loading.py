@@ -16,7 +16,14 @@ from ovvis_models.networks.video_network import VideoNetwork
 from ovvis_models.segmenter import VideoSegmenter
 from ovvis_models.systems.spec import ClassifierName, ModelSpec, Network, Rules, TrackerChoice
 from ovvis_models.text.naming import Naming
-from ovvis_models.weights import fill, load_weights, read_metadata, read_tensors, weights_hash
+from ovvis_models.weights import (
+    fill,
+    load_weights,
+    read_metadata,
+    read_tensors,
+    tensor_names,
+    weights_hash,
+)
 
 ZOO: Final = Path(__file__).with_name("zoo")
 
@@ -57,7 +64,7 @@ def load(
     if short_side is not None:
         spec = replace(spec, proposal_input=replace(spec.proposal_input, short_side=short_side))
     if adapter is None:
-        network = spec.build()
+        network = spec.build_for(tensor_names(path))
         _load(network, path, spec=spec, sha256=sha256)
         return LoadedModel(spec=spec, network=ready(network), weights_sha256=weights_hash(path))
     spec, trained = adapted(spec, adapter)

@@ -140,10 +140,15 @@ def prepare(
         pixels = F.interpolate(floats, size=geometry.resized_hw, mode="bilinear", align_corners=False)
     else:
         pixels = _resize(frames.permute(0, 3, 1, 2), geometry.resized_hw)
-    normalised = (pixels - pixels.new_tensor(mean)[:, None, None]) / pixels.new_tensor(std)[:, None, None]
+    normalised = normalise(pixels, mean=mean, std=std)
     bottom, right = (full - used for full, used in zip(geometry.padded_hw, geometry.resized_hw, strict=True))
     padded = F.pad(normalised, (0, right, 0, bottom))
     return padded.contiguous(memory_format=torch.channels_last)
+
+
+def normalise(pixels: Float[Tensor, "B 3 h w"], *, mean: Channels, std: Channels) -> Float[Tensor, "B 3 h w"]:
+    """Pixels 0..255 with a channel's `mean` taken off, divided by its `std`."""
+    return (pixels - pixels.new_tensor(mean)[:, None, None]) / pixels.new_tensor(std)[:, None, None]
 
 
 def proposal_images(
@@ -152,6 +157,20 @@ def proposal_images(
     """Return the input images of a proposal network, and the geometry that maps their masks to the frames."""
     shape = wanted.geometry_of((frames.shape[1], frames.shape[2]))
     return prepare(frames, shape, mean=wanted.mean, std=wanted.std, resize=wanted.resize), shape
+
+
+def center_squares(frames: UInt8[Tensor, "B H0 W0 3"], *, side: int) -> UInt8[Tensor, "B 3 S S"]:
+    """RGB frames as CLIP's own preprocessing shows them: short side to `side`, the centre square cut out.
+
+    The resize is Pillow's bicubic one; the longer side is rounded down, the cut's place to the nearest, of
+    halves to the even one, as in torchvision.
+    """
+    height, width = frames.shape[1:3]
+    short = min(height, width)
+    resized_h, resized_w = (side if length == short else side * length // short for length in (height, width))
+    pixels = resize_like_pillow(frames, (resized_h, resized_w), kernel="bicubic")
+    top, left = round((resized_h - side) / 2), round((resized_w - side) / 2)
+    return pixels[:, :, top : top + side, left : left + side]
 
 
 def image_area(

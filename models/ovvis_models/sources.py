@@ -6,8 +6,9 @@ Nothing here opens a connection. A checksum is None if the publisher gives none;
 from dataclasses import dataclass
 from typing import Final, Literal
 
-Part = Literal["proposals", "rf-detr", "clip", "clip-vis"]
-"""Content of a published file: a Mask2Former, an RF-DETR, a CLIP (both towers), or a complete CLIP-VIS."""
+Part = Literal["proposals", "rf-detr", "clip", "clip-vis", "ov2seg", "ovformer"]
+"""Content of a published file: a Mask2Former, an RF-DETR, a CLIP, a complete CLIP-VIS, or an OV2Seg or
+OVFormer without its CLIP."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

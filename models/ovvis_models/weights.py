@@ -93,6 +93,21 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         raise _corrupt(path, error) from error
 
 
+def tensor_names(path: Path) -> frozenset[str]:
+    """The names of all tensors of a file.
+
+    Raises:
+        MissingWeightsError: when there is no such file.
+        CorruptWeightsError: when it is no safetensors file.
+    """
+    _require(path)
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            return frozenset(file.keys())
+    except (SafetensorError, OSError, ValueError) as error:
+        raise _corrupt(path, error) from error
+
+
 def read_metadata(path: Path) -> dict[str, str]:
     """Return the metadata that `save_weights` stored in a file.
 

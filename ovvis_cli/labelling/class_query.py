@@ -73,7 +73,7 @@ class ClassQuery:
         """Return the probabilities of all classes: requested ones first, then distractors."""
         rows = self.rows
         logits = class_logits(tokens.float(), rows.embeds.float(), logit_scale=rows.logit_scale)
-        return rows.per_name(logits).softmax(dim=-1)
+        return rows.link(rows.per_name(logits))
 
 
 def make_query(

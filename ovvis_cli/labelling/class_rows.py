@@ -18,11 +18,17 @@ from ovvis_cli.vocabulary.embedding import VocabularyEmbedder
 from ovvis_cli.vocabulary.known_words import vocabulary_warnings
 from ovvis_cli.vocabulary.names import Vocabulary
 from ovvis_cli.vocabulary.word_list import word_list
+from ovvis_models.heads.vocabulary_scores import ClassLink, one_of_all
 from ovvis_models.loading import LoadedModel
 from ovvis_models.text.naming import ClosedVocabulary, ListedVocabulary, OpenVocabulary
 from ovvis_models.text.vocabulary import Progress
 
 MAX_LOGIT_SCALE = 100.0  # CLIP's maximum
+
+TEMPLATES_USED = (
+    "{}: class names are put into prompt templates; its authors learned their prompts, whose embeddings"
+    " --text-embeddings takes"
+)
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +40,7 @@ class ClassRows:
     embeds: Float[Tensor, "R D"]  # unit norm
     logit_scale: float  # multiplies cosine similarities
     class_exponent: float = 1.0  # exponent of the class probability in a track's score
+    link: ClassLink = one_of_all  # from logits to probabilities
     synonyms: tuple[int, ...] = ()  # number of rows of each requested name; empty: one row each
     adds_up: bool = False  # sum the probabilities of a name's rows, else use its best row
 
@@ -67,6 +74,8 @@ def class_rows(
         case OpenVocabulary():
             if text_embeddings is None:  # else the words are not read
                 _warn(vocabulary, model_name=model.spec.name)
+                if naming.learned_prompts:
+                    logger.warning("%s", TEMPLATES_USED.format(model.spec.name))
             synonyms = _synonyms(vocabulary) if published_names and naming.splits_synonyms else None
             return _open_rows(
                 naming,
@@ -130,19 +139,50 @@ def _open_rows(
     text_embeddings: Float[Tensor, "K D"] | None,
     progress: Progress | None,
 ) -> ClassRows:
-    world = diorama_world() if naming.domain == "diorama" else None
-    embedder = VocabularyEmbedder(naming.text_encoder, world=world, progress=progress)
     if text_embeddings is not None:
-        _check_fit(text_embeddings, vocabulary, width=naming.text_encoder.embed_dim)
+        _check_fit(text_embeddings, vocabulary, width=naming.embed_dim)
         text_embeddings, synonyms = F.normalize(text_embeddings, dim=-1), ()
-    embedded = embedder.embed(vocabulary, distractors=distractors, asked_embeds=text_embeddings)
-    logit_scale = naming.text_encoder.logit_scale.detach().exp().clamp(max=MAX_LOGIT_SCALE).item()
     return ClassRows(
-        embeds=embedded.class_embeds,
-        logit_scale=logit_scale,
+        embeds=_embeds(
+            naming, vocabulary, distractors=distractors, text_embeddings=text_embeddings, progress=progress
+        ),
+        logit_scale=_logit_scale(naming),
         class_exponent=naming.class_exponent,
+        link=naming.link,
         synonyms=synonyms,
     )
+
+
+def _embeds(
+    naming: OpenVocabulary,
+    vocabulary: Vocabulary,
+    *,
+    distractors: bool,
+    text_embeddings: Float[Tensor, "K D"] | None,
+    progress: Progress | None,
+) -> Float[Tensor, "R D"]:
+    """Return the rows of the asked names, given or encoded, then those of the distractors."""
+    if naming.text_encoder is None:
+        if text_embeddings is None:
+            raise VocabularyError(
+                "this model was installed without a text encoder",
+                hint="add --text-embeddings FILE.npy, or import it again together with a CLIP checkpoint",
+            )
+        if distractors:
+            logger.warning("without a text encoder there are no distractors: every track gets an asked name")
+        return text_embeddings
+    world = diorama_world() if naming.domain == "diorama" else None
+    embedder = VocabularyEmbedder(naming.text_encoder, world=world, progress=progress)
+    embedded = embedder.embed(vocabulary, distractors=distractors, asked_embeds=text_embeddings)
+    return embedded.class_embeds
+
+
+def _logit_scale(naming: OpenVocabulary) -> float:
+    if naming.logit_scale is not None:
+        return naming.logit_scale
+    assert naming.text_encoder is not None, "models without a fixed scale have a text encoder"
+    scale = naming.text_encoder.logit_scale.detach().exp().clamp(max=MAX_LOGIT_SCALE)
+    return float(scale.item())
 
 
 def _check_fit(text_embeddings: Float[Tensor, "K D"], vocabulary: Vocabulary, *, width: int) -> None:

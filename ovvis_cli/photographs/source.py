@@ -32,10 +32,7 @@ class Photograph:
         Raises:
             UsageError: the file is missing or no picture.
         """
-        pixels = cv2.imread(str(self.path), cv2.IMREAD_COLOR_RGB)
-        if pixels is None:
-            raise UsageError(f"{self.path} is not a readable picture")
-        return np.asarray(pixels, dtype=np.uint8)
+        return read_image(self.path)
 
     def masks(self) -> Bool[np.ndarray, "N H W"]:
         """Return the mask of each object."""
@@ -47,6 +44,18 @@ class Photograph:
     def mask(self, index: int) -> Bool[np.ndarray, "H W"]:
         """Return the mask of one object."""
         return np.asarray(coco_mask.decode(self.codes[index]), dtype=bool)
+
+
+def read_image(path: Path) -> UInt8[np.ndarray, "H W 3"]:
+    """Return the pixels of a file, RGB.
+
+    Raises:
+        UsageError: it is missing or no picture.
+    """
+    pixels = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
+    if pixels is None:
+        raise UsageError(f"{path} is not a readable picture")
+    return np.asarray(pixels, dtype=np.uint8)
 
 
 def read_folder(folder: Path, *, complete: bool) -> list[Photograph]:

@@ -102,6 +102,7 @@ class NameStage:
     schedule: Schedule
     num_frames: int  # frames from which tokens are collected
     row_penalty: float  # L2 penalty on the new rows
+    keep_weight: float  # of the divergence from the classifier's own probabilities
     class_penalty: float  # L2 penalty on the change of the classifier's rows
 
 

@@ -28,7 +28,7 @@ TOKEN_NORM = 21.0
 _COLLECTED = BestProposals(score_floor=0.1, duplicate_overlap=0.9)
 _SAME_IOU, _OTHER_COVER = 0.5, 0.2  # minimum IoU of a match; maximum coverage of a proposal without object
 _SMALL_SHARE, _SMALL_WEIGHT = 0.005, 0.5  # fraction of the frame; weight of a smaller object
-_BALANCE = 0.4  # names are weighted by their inverse frequency to this power
+_BALANCE = 0.7  # names are weighted by their inverse frequency to this power
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,12 +163,16 @@ def name_stage(
 
     def losses(chosen: Tensor) -> dict[str, Tensor]:
         x = tokens.tokens[chosen].to(device)
-        log_probs = (x @ rows.rows().T).log_softmax(dim=1)
+        logits = x @ rows.rows().T
+        log_probs = logits.log_softmax(dim=1)
+        among_classes = logits[:, : len(rows.classes)].log_softmax(dim=1)
+        before = (x @ rows.classes.T).softmax(dim=1)
         mine = member[tokens.names[chosen]].to(device)
         right = torch.logsumexp(log_probs.masked_fill(~mine, -torch.inf), dim=1)
         return {
             "name": -(right * weights[chosen].to(device)).mean(),
             "rows": settings.row_penalty * (rows.own.square().sum() + rows.nothing.square().sum()),
+            "keep": settings.keep_weight * F.kl_div(among_classes, before, reduction="batchmean"),
             "classes": settings.class_penalty * rows.change.square().sum(),
         }
 

@@ -13,6 +13,11 @@ SHARED = {
     "decoders.query_decoder.QueryDecoder",
     "networks.mask2former.Mask2Former",
 }
+OVFORMER_SHARES_WITH_OV2SEG = {
+    "decoders.object_heads.ObjectOrNothingHead",
+    "decoders.queries.LearnedQueries",
+    "text.encoder.TextEncoder",
+}
 CLIP_VIS_ADDS = {
     "backbones.clip_maps.ClipMaps",
     "decoders.object_heads.MaskQualityHead",
@@ -43,3 +48,20 @@ def test_minvis_adds_its_composition_and_a_class_head() -> None:
         "decoders.queries.LearnedQueries",
         "networks.minvis.MinVIS",
     }
+
+
+def test_ov2seg_adds_its_composition_only() -> None:
+    adds = _parts("ov2seg-r50") - _parts("instformer-tiny")
+    assert adds == {
+        "decoders.object_heads.ObjectOrNothingHead",
+        "decoders.queries.LearnedQueries",
+        "networks.ov2seg.OV2Seg",
+    }
+
+
+def test_ovformer_adds_the_alignment_and_whole_frame_features_to_ov2seg() -> None:
+    ov2seg, image, video = _parts("ov2seg-r50"), _parts("ovformer-r50"), _parts("ovformer-lvvis-r50")
+    alignment = {"heads.alignment.EmbeddingAlignment", "heads.frame_features.FrameFeatures"}
+    assert image - ov2seg == alignment | {"networks.ovformer.OVFormer"}
+    assert video - image == {"networks.ovformer.WindowOVFormer"}
+    assert image & ov2seg >= SHARED | OVFORMER_SHARES_WITH_OV2SEG

@@ -28,6 +28,7 @@ from ovvis_cli.evaluation.predictions import VideoPredictions, read_predictions 
 from ovvis_cli.rle import Rle, decode_rle  # noqa: E402
 from ovvis_cli.vocabulary.categories import load_table, table_name  # noqa: E402
 from ovvis_models.preprocess import logits_to_original  # noqa: E402
+from tests.parity.exact import exact_convolutions  # noqa: E402
 from tests.parity.fixture import Fixture, read_fixture  # noqa: E402
 from tests.parity.weights_by_name import weights_of_layout  # noqa: E402
 
@@ -56,7 +57,8 @@ def check_product(fixture: Fixture, work: Path) -> list[Verdict]:
     model = catalog_name(fixture)
     _run("models", "import", model, *write_checkpoints(fixture, work), "--quiet")
     data = write_data_set(fixture, work / "data")
-    _run("evaluate", *_options(fixture, work), "--model", model, "--data", data, "--output", work / "out")
+    with exact_convolutions():
+        _run("evaluate", *_options(fixture, work), "--model", model, "--data", data, "--output", work / "out")
     predictions = read_predictions(work / "out" / "videos" / "1.json")
     listed = json.loads((work / "out" / "results.json").read_text())
     return compare_results(fixture, predictions, num_listed=len(listed))

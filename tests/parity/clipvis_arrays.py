@@ -89,6 +89,7 @@ def build_clip_vis(fixture: Fixture) -> ClipVis:
         queries="learned",
         num_queries=model["queries"],
         num_classes=None,
+        object_head_layers=3,
         predicts_quality=True,
     )
     parts = split(weights_of_layout(fixture.layout, gains=fixture.case["gain"]))

@@ -19,6 +19,7 @@ from ovvis_models.structures import ImageGeometry
 from tests.parity.weights_by_name import weights_of_layout
 
 RESNET_BY_BLOCKS = {(3, 4, 6, 3): "resnet50", (3, 4, 23, 3): "resnet101"}
+TIMM_STEM = "backbone.base.conv1.weight"
 SWIN_STEM = "backbone.patch_embed.proj.weight"
 NUM_POINTS = 4
 
@@ -110,7 +111,10 @@ def mask2former_spec(model: dict[str, Any], layout: dict[str, dict[str, Any]]) -
 
 
 def _resnet_spec(layout: dict[str, dict[str, Any]]) -> BackboneSpec:
-    blocks = _num_blocks(layout, "backbone.res{}.{}.conv1.weight", stages=(2, 3, 4, 5))
+    if TIMM_STEM in layout:
+        blocks = _num_blocks(layout, "backbone.base.layer{}.{}.conv1.weight", stages=(1, 2, 3, 4))
+    else:
+        blocks = _num_blocks(layout, "backbone.res{}.{}.conv1.weight", stages=(2, 3, 4, 5))
     return BackboneSpec(name=RESNET_BY_BLOCKS[blocks], norm="frozen")
 
 

@@ -49,8 +49,15 @@ class NetworkRun:
     points: int
 
 
-def run_network(network: Mask2Former, images: Tensor, *, dtype: torch.dtype, resized: Tensor) -> NetworkRun:
-    """Run the network on `images` in `dtype` and keep what its modules return."""
+def run_network(
+    network: Mask2Former,
+    images: Tensor,
+    *,
+    dtype: torch.dtype,
+    resized: Tensor,
+    forward: Callable[[Tensor], DecoderOutput] | None = None,
+) -> NetworkRun:
+    """Run the network on `images` in `dtype`, or `forward` of it, and keep what its modules return."""
     calls: dict[str, list[object]] = {}
     pixel, query = network.pixel_decoder, network.query_decoder
     first = pixel.layers[0].attention
@@ -80,7 +87,7 @@ def run_network(network: Mask2Former, images: Tensor, *, dtype: torch.dtype, res
         )
         for layer in query.layers
     ]
-    output = network(images.to(dtype))
+    output = (forward or network)(images.to(dtype))
     for handle in handles:
         handle.remove()
     single = {name: calls.pop(name)[0] for name in ("backbone", "offsets", "attention_weights", "attention")}
@@ -163,7 +170,7 @@ NETWORK_ARRAYS: dict[str, Row] = {
     # name with the frame, and for some a level or stage -> our side
     r"resized(\d+)": lambda run, f, _: as_found(run.resized[f]),
     r"image(\d+)": lambda run, f, _: as_found(run.images[f]),
-    r"backbone(\d+)_res(\d)": _backbone,
+    r"backbone(\d+)_(?:res|layer)(\d)": _backbone,
     r"position(\d+)_(\d)": _position,
     r"input_proj(\d+)_(\d)": lambda run, f, level: _thin(
         run.projections[level][f], *PROJECTION_THINNING[level]

@@ -17,6 +17,7 @@ from tests.parity.comparison import NEAR_THRESHOLD, Found
 from tests.parity.fixture import Fixture
 from tests.parity.mask2former_arrays import NetworkRun, network_array, run_network
 from tests.parity.minvis_arrays import minvis_arrays
+from tests.parity.ov2seg_arrays import run_ov2seg
 from tests.parity.results import kept_order, mask_bits, ordered
 
 OurArray = Callable[[str], Found | None]
@@ -86,5 +87,11 @@ def quality_slack(logits: Tensor) -> np.ndarray:
 
 
 SYSTEMS: Mapping[str, Callable[[Fixture, torch.dtype], OurArray]] = MappingProxyType(
-    {"clipvis": run_clipvis, "mask2former": run_mask2former, "minvis": run_minvis}
+    {
+        "clipvis": run_clipvis,
+        "mask2former": run_mask2former,
+        "minvis": run_minvis,
+        "ov2seg": run_ov2seg,
+        "ovformer": run_ov2seg,
+    }
 )

@@ -43,8 +43,12 @@ def checkpoint(mask2former: Fixture) -> dict[str, torch.Tensor]:
 
 @pytest.mark.parametrize(
     "folder",
-    [  # the text towers of CLIP-VIS take a minute each
-        pytest.param(path, id=path.name, marks=[pytest.mark.slow] if "clipvis" in path.name else [])
+    [  # those with a CLIP take up to a minute
+        pytest.param(
+            path,
+            id=path.name,
+            marks=[pytest.mark.slow] if path.name.startswith(("clipvis", "ovformer")) else [],
+        )
         for path in FOLDERS
     ],
 )

@@ -23,7 +23,7 @@ def sine_position(
     """
     if width % 4:
         raise ValueError(f"width of a sine position must be a multiple of 4, got {width}")
-    rows, columns = (_axis_code(extent, width=width // 2, dtype=dtype, device=device) for extent in hw)
+    rows, columns = (axis_code(extent, width=width // 2, dtype=dtype, device=device) for extent in hw)
     height, columns_count = hw
     return torch.cat(
         [
@@ -34,8 +34,10 @@ def sine_position(
     )
 
 
-def _axis_code(extent: int, *, width: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Return the encoding of one axis: (extent, width)."""
+def axis_code(
+    extent: int, *, width: int, dtype: torch.dtype, device: torch.device
+) -> Float[Tensor, "extent width"]:
+    """Return the sine code of an axis: the position over its extent, in `width` channels."""
     places = torch.arange(1, extent + 1, dtype=dtype, device=device) / (extent + EXTENT_EPS) * (2 * math.pi)
     pair = torch.arange(width, device=device).div(2, rounding_mode="floor").to(dtype)
     angles = places[:, None] / TEMPERATURE ** (2 * pair / width)

@@ -42,6 +42,7 @@ _WEIGHT_ENTRIES: Final = (  # keys that hold the weights in a file with other en
     "model_ema",
     "ema",
 )
+VISION: Final = "visual"  # first part of the names of the vision tower of a CLIP
 _WRAPPER: Final = "_orig_mod."  # prefix in names of compiled modules
 _ZIP_START: Final = b"PK\x03\x04"
 _PICKLE_START: Final = b"\x80"
@@ -125,14 +126,15 @@ def _weights_of(path: Path, found: object) -> dict[str, Tensor]:
 def without_common_prefix(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the weights without the prefix that all names share, and without torch's compile prefix.
 
-    Scalars without a dot in their name, such as a best score, are ignored when looking for the prefix.
+    Scalars without a dot in their name, such as a best score, are ignored when looking for the prefix. The
+    vision tower of a CLIP alone keeps its prefix: that is what tells it apart.
     """
     weights = {name.replace(_WRAPPER, ""): tensor for name, tensor in weights.items()}
     shared = [name for name, tensor in weights.items() if tensor.ndim or "." in name]
     prefix = ""
     while len({name.removeprefix(prefix).partition(".")[0] for name in shared}) == 1:
         part, dot, _ = shared[0].removeprefix(prefix).partition(".")
-        if not dot or not all("." in name.removeprefix(prefix) for name in shared):
+        if part == VISION or not dot or not all("." in name.removeprefix(prefix) for name in shared):
             break
         prefix += part + dot
     return {name.removeprefix(prefix): tensor for name, tensor in weights.items()}

@@ -5,10 +5,12 @@ from typing import Final
 
 from torch import Tensor
 
+from ovvis_models.converters.checkpoint_files import VISION
 from ovvis_models.errors import MismatchedWeightsError
 from ovvis_models.weights import mismatch
 
-_PATCHES: Final = "visual.conv1.weight"
+_VISION: Final = f"{VISION}."
+_PATCHES: Final = f"{_VISION}conv1.weight"
 _KNOWN: Final[Mapping[tuple[int, int], str]] = {
     (768, 32): "ViT-B/32",
     (768, 16): "ViT-B/16",
@@ -18,8 +20,18 @@ _KNOWN: Final[Mapping[tuple[int, int], str]] = {
 
 
 def is_clip(checkpoint: Mapping[str, Tensor]) -> bool:
-    """Return whether the names are those of a CLIP model, whatever its vision tower."""
-    return "text_projection" in checkpoint and any(name.startswith("visual.") for name in checkpoint)
+    """Whether the names are those of a CLIP model, or of its vision tower alone, whatever that is."""
+    return any(name.startswith(_VISION) for name in checkpoint)
+
+
+def has_text(checkpoint: Mapping[str, Tensor]) -> bool:
+    """Whether the text tower of a CLIP is in the checkpoint too."""
+    return "text_projection" in checkpoint
+
+
+def vision_only(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors of the vision tower of a CLIP, under their full names."""
+    return {name: value for name, value in state.items() if name.startswith(_VISION)}
 
 
 def from_open_clip(checkpoint: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> dict[str, Tensor]:

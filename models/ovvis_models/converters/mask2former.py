@@ -3,7 +3,7 @@
 Both have the same names; MinVIS has other numbers of classes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from torch import Tensor
@@ -113,15 +113,19 @@ def is_mask2former(checkpoint: Mapping[str, Tensor]) -> bool:
     return is_hub_layout(checkpoint) or any(name.startswith("sem_seg_head.") for name in checkpoint)
 
 
-def from_published(checkpoint: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Convert a checkpoint of detectron2 or of the transformers library to the names of `expected`.
+def from_published(
+    checkpoint: Mapping[str, Tensor], expected: Mapping[str, Tensor], *, rules: Sequence[KeyRule] = RULES
+) -> dict[str, Tensor]:
+    """Return a checkpoint of detectron2 or of the transformers library under the names of `expected`.
+
+    Systems whose networks hold more than a Mask2Former bring rules of their own.
 
     Raises:
         MismatchedWeightsError: it is of another network; the message says which, if that is known.
     """
     try:
         official = hub_to_detectron2(checkpoint) if is_hub_layout(checkpoint) else checkpoint
-        return from_detectron2(official, expected)
+        return from_detectron2(official, expected, rules=rules)
     except MismatchedWeightsError as error:
         message = difference(kind_of(checkpoint), kind_of(expected))
         if message:
@@ -129,8 +133,10 @@ def from_published(checkpoint: Mapping[str, Tensor], expected: Mapping[str, Tens
         raise
 
 
-def from_detectron2(checkpoint: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Convert the checkpoint to the names of `expected`, the state dict of its network.
+def from_detectron2(
+    checkpoint: Mapping[str, Tensor], expected: Mapping[str, Tensor], *, rules: Sequence[KeyRule] = RULES
+) -> dict[str, Tensor]:
+    """Return the checkpoint under the names of `expected`, the state dict of the network that it is for.
 
     Older spellings are accepted; loss weights and batch counters are dropped.
 
@@ -142,7 +148,7 @@ def from_detectron2(checkpoint: Mapping[str, Tensor], expected: Mapping[str, Ten
         for name, tensor in checkpoint.items()
         if name not in _UNUSED and not name.endswith(_UNUSED_SUFFIXES)
     }
-    return to_ours(theirs, expected, RULES)
+    return to_ours(theirs, expected, rules)
 
 
 def to_detectron2(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -8,7 +8,7 @@ from typing import Final
 
 from torch import Tensor
 
-_RESNET_STEM: Final = r"(.*\.)?(stem\.conv1|body\.conv1|embedder\.embedder\.convolution)\.weight"
+_RESNET_STEM: Final = r"(.*\.)?(stem\.conv1|(?:body|base)\.conv1|embedder\.embedder\.convolution)\.weight"
 _RESNET_BLOCK: Final = r".*\b(?:res4|layer3|stages\.2\.layers)\.(\d+)\..*"
 _RESNETS: Final = MappingProxyType({6: "ResNet-50", 23: "ResNet-101"})
 _SWIN_STEM: Final = r"(.*\.)?(patch_embed|patch_embed\.proj|patch_embeddings\.projection)\.weight"

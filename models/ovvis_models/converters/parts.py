@@ -5,6 +5,7 @@
     rf-detr:   RF-DETR-Seg as the transformers library writes it
     clip:      CLIP as open_clip or OpenAI wrote it
     clip-vis:  a whole CLIP-VIS as detectron2 wrote it
+    ov2seg, ovformer: as detectron2 wrote them; their CLIP is a file of its own
 
 No checkpoint is ever executed: everything but plain tensors is refused.
 """
@@ -19,6 +20,7 @@ from ovvis_models.converters.checkpoint_files import read_checkpoint
 from ovvis_models.converters.clip import is_clip
 from ovvis_models.converters.clip_vis import is_clip_vis
 from ovvis_models.converters.mask2former import is_mask2former
+from ovvis_models.converters.ov2seg import is_ov2seg, is_ovformer
 from ovvis_models.converters.rf_detr import is_rf_detr
 from ovvis_models.errors import MismatchedWeightsError, MissingWeightsError
 from ovvis_models.sources import Part
@@ -34,6 +36,8 @@ _PART_WORDS: Final[Mapping[Part, str]] = {
     "proposals": "a Mask2Former checkpoint",
     "clip": "a CLIP checkpoint",
     "clip-vis": "a CLIP-VIS checkpoint",
+    "ov2seg": "an OV2Seg checkpoint",
+    "ovformer": "an OVFormer checkpoint",
     "rf-detr": "an RF-DETR checkpoint",
 }
 
@@ -93,6 +97,10 @@ def _part_of(path: Path, tensors: Mapping[str, Tensor]) -> Part:
         return "clip"
     if is_clip_vis(tensors):
         return "clip-vis"
+    if is_ovformer(tensors):
+        return "ovformer"
+    if is_ov2seg(tensors):
+        return "ov2seg"
     if is_mask2former(tensors):
         return "proposals"
     if is_rf_detr(tensors):

@@ -1,6 +1,7 @@
 """Heads for objectness and mask quality of each query.
 
-Objectness is one class-agnostic logit, CLIP-VIS's two columns, or a closed set of classes plus no-object.
+Objectness is one class-agnostic logit, two columns for object and nothing (CLIP-VIS, OV2Seg), or a closed set
+of classes plus no-object.
 """
 
 from typing import Protocol
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 
 from ovvis_models.blocks.mlp import MLP
 
-HEAD_LAYERS = 3  # in the heads of CLIP-VIS
+QUALITY_LAYERS = 3  # of the mask-quality head of CLIP-VIS
 
 
 class ObjectHead(Protocol):
@@ -61,11 +62,11 @@ class ClosedSetHead(nn.Module):
 
 
 class ObjectOrNothingHead(nn.Module):
-    """Two logits, object and nothing, whose softmax gives probabilities (CLIP-VIS)."""
+    """Two logits, object and nothing, whose softmax gives probabilities (CLIP-VIS, OV2Seg)."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, *, num_layers: int) -> None:
         super().__init__()
-        self.mlp = MLP(width, hidden_dim=width, out_dim=2, num_layers=HEAD_LAYERS)
+        self.mlp = MLP(width, hidden_dim=width, out_dim=2, num_layers=num_layers)
 
     def forward(self, query_embeds: Float[Tensor, "B Q C"]) -> Float[Tensor, "B Q 2"]:
         """Return both logits."""
@@ -82,7 +83,7 @@ class MaskQualityHead(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.mlp = MLP(width, hidden_dim=width, out_dim=1, num_layers=HEAD_LAYERS)
+        self.mlp = MLP(width, hidden_dim=width, out_dim=1, num_layers=QUALITY_LAYERS)
 
     def forward(self, query_embeds: Float[Tensor, "B Q C"]) -> Float[Tensor, "B Q"]:
         """Return the logit."""

@@ -1,7 +1,22 @@
 """Classification of instance tokens by their similarity to the embeddings of a vocabulary."""
 
+from collections.abc import Callable
+
 from jaxtyping import Float
 from torch import Tensor
+
+ClassLink = Callable[[Float[Tensor, "*batch K"]], Float[Tensor, "*batch K"]]
+"""Turns class logits into probabilities."""
+
+
+def one_of_all(logits: Float[Tensor, "*batch K"]) -> Float[Tensor, "*batch K"]:
+    """Return probabilities that sum to 1: an instance is of one class (softmax)."""
+    return logits.softmax(dim=-1)
+
+
+def each_alone(logits: Float[Tensor, "*batch K"]) -> Float[Tensor, "*batch K"]:
+    """Return the probability of each class by itself, whatever the others (sigmoid)."""
+    return logits.sigmoid()
 
 
 def class_logits(

@@ -111,7 +111,8 @@ class Mask2FormerSpec(ProposalSpec):
     decoder_ffn_dim: int
     queries: Literal["learned", "guided"]
     num_classes: int | None  # None: class-agnostic
-    predicts_quality: bool = False  # adds the mask-IoU head of CLIP-VIS and uses its object head
+    object_head_layers: int | None = None  # of a head with columns "object" and "nothing"; None: no such head
+    predicts_quality: bool = False  # adds the mask-IoU head of CLIP-VIS
 
     @property
     def backbone_name(self) -> str:
@@ -185,8 +186,8 @@ def _query_source(spec: Mask2FormerSpec) -> QuerySource:
 
 
 def _object_head(spec: Mask2FormerSpec) -> ObjectHead:
-    if spec.predicts_quality:
-        return ObjectOrNothingHead(spec.width)
+    if spec.object_head_layers is not None:
+        return ObjectOrNothingHead(spec.width, num_layers=spec.object_head_layers)
     if spec.num_classes is None:
         return ClassAgnosticHead(spec.width)
     return ClosedSetHead(spec.width, num_classes=spec.num_classes)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ovvis_models.networks.proposals import ProposalNetwork
 from ovvis_models.structures import EncodedWindow, FramePredictions
+from ovvis_models.text.encoder import TextEncoder
 
 
 class VideoNetwork(nn.Module):
@@ -22,6 +23,12 @@ class VideoNetwork(nn.Module):
 
         B is a multiple of the window length, except at the end of a video.
         """
+
+
+class TextNetwork(VideoNetwork):
+    """Networks with a text encoder, or without one where class embeddings only come from a file."""
+
+    text_encoder: TextEncoder | None
 
 
 class FrameNetwork(VideoNetwork):

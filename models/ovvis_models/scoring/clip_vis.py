@@ -9,20 +9,17 @@ before the video has ended, so a record can be asked again with other words; the
 mean token.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
-from ovvis_models.heads.closed_set import AREA_EPS_PX
 from ovvis_models.scoring.evidence import ClassScorer, Evidence, ScoredPairs, SlotEvidence, top_pairs
+from ovvis_models.scoring.frame_switch_off import switch_off_frames
 
 CLASS_EXPONENT = 0.25
 """Of the class probability in a track's score."""
-
-FRAME_FLOOR = 0.1
-"""Fraction of a track's score below which its own score of a frame empties its mask there."""
 
 
 def refined_scores(
@@ -68,15 +65,14 @@ class ClipVisScoring:
 
     def score(self, evidence: Evidence, classes: ClassScorer, *, num_pairs: int) -> ScoredPairs:
         """See `VideoScoring.score`. Every window holds one frame."""
+
+        def scores_of(frame: SlotEvidence, pairs: ScoredPairs) -> Float[Tensor, " N"]:
+            slots = pairs.slot_index
+            probs = classes.probabilities(frame.instance_tokens)[slots, pairs.class_index]
+            return frame_scores(probs, frame.object_logits[slots])
+
         pairs = top_pairs(self._scores(evidence, classes), num_pairs=num_pairs)
-        absent, area, confidence = [], torch.zeros(()), torch.zeros(())
-        for frame in evidence():
-            off = _is_absent(frame, pairs, classes=classes)  # (N)
-            absent.append(off)
-            area = area + torch.where(off, 0.0, frame.mask_area[0, pairs.slot_index])
-            confidence = confidence + torch.where(off, 0.0, frame.mask_confidence[0, pairs.slot_index])
-        final = pairs.scores * confidence / (area + AREA_EPS_PX)
-        return replace(pairs, scores=final, absent=torch.stack(absent, dim=1)).ranked()
+        return switch_off_frames(pairs, evidence, frame_scores=scores_of)
 
     def _scores(self, evidence: Evidence, classes: ClassScorer) -> Float[Tensor, "S K"]:
         """Return the video score of every slot and class, before the mask quality."""
@@ -89,8 +85,3 @@ class ClipVisScoring:
             num_frames += 1
         mean = weighted / num_frames
         return video_scores(mean, logits / num_frames) if self.weight_by_object else mean.sqrt()
-
-
-def _is_absent(frame: SlotEvidence, pairs: ScoredPairs, *, classes: ClassScorer) -> Bool[Tensor, " N"]:
-    probs = classes.probabilities(frame.instance_tokens)[pairs.slot_index, pairs.class_index]
-    return frame_scores(probs, frame.object_logits[pairs.slot_index]) < FRAME_FLOOR * pairs.scores

@@ -61,6 +61,18 @@ class QualityWeighted:
 
 
 @dataclass(frozen=True, slots=True)
+class RootScoreWeighted:
+    """Mean weighted by the root of the object score; its length counts, as in mean logits (OV2Seg)."""
+
+    unit_norm: bool = False
+    counts_hidden: bool = False
+
+    def weights(self, slots: WindowSlots) -> Float[Tensor, " N"]:
+        """Return the roots of the object scores."""
+        return slots.object_scores.sqrt()
+
+
+@dataclass(frozen=True, slots=True)
 class PlainMean:
     """Plain mean over all frames (class logits of MinVIS). Empty masks count: their logits say so."""
 

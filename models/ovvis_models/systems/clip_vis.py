@@ -91,6 +91,7 @@ class ClipVisSpec(SystemSpec[ClipVis]):
         """Return the text encoder of its CLIP."""
         return OpenVocabulary(
             text_encoder=network.text_encoder,
+            embed_dim=self.token_dim,
             domain=self.text_domain,
             class_exponent=CLASS_EXPONENT,
             splits_synonyms=True,

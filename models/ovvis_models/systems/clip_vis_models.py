@@ -20,7 +20,7 @@ _PUBLISHED: Final = ImageInput(short_side=480, max_side=1333, mean=_MEAN, std=_S
 CLIPVIS_TINY: Final = ClipVisSpec(
     name="clipvis-tiny",
     description="CLIP-VIS trained on the procedural diorama world only, runs on any CPU",
-    proposals=replace(TINY_PROPOSALS, backbone=None, predicts_quality=True),
+    proposals=replace(TINY_PROPOSALS, backbone=None, object_head_layers=3, predicts_quality=True),
     clip=RESNET_TINY,
     classifiers=("mask-pooling",),
     proposal_input=_SMALL,
@@ -52,14 +52,15 @@ CLIPVIS_CAMERA: Final = WordClipVisSpec(
     association=AssociationSpec(
         hidden_dim=None,
         untrained="top-k",
-        rules=AssociationRules(match_threshold=0.3, birth_threshold=0.3),
-        score_floor=0.2,
+        rules=AssociationRules(match_threshold=0.3, birth_threshold=0.2),
+        weight_by_mask_confidence=True,
+        score_floor=0.1,
         duplicate_overlap=0.6,
     ),
     text_domain="photographs",
     weights=ZooWeights(
         file_name="clipvis_camera.safetensors",
-        sha256="10097fb4cb5deb07d730d07724379d659b8694f12180db446a35103a45fafe32",
+        sha256="09f59fefd97eb9e100ecd50977b15ce1f37da4e6e3acd3d0e4a13b0cbfe4739b",
     ),
     licence="Apache-2.0",
 )
@@ -68,7 +69,12 @@ CLIPVIS_R50: Final = ClipVisSpec(
     name="clipvis-r50",
     description="CLIP-VIS of its authors on CLIP ResNet-50, trained on LVIS",
     proposals=replace(
-        R50_PROPOSALS, backbone=None, decoder_layers=6, num_classes=None, predicts_quality=True
+        R50_PROPOSALS,
+        backbone=None,
+        decoder_layers=6,
+        num_classes=None,
+        object_head_layers=3,
+        predicts_quality=True,
     ),
     clip=RN50,
     classifiers=("mask-pooling",),

@@ -105,7 +105,9 @@ class InstFormerSpec(SystemSpec[InstFormer]):
 
     def naming(self, network: InstFormer) -> OpenVocabulary:
         """Return the text encoder of its CLIP."""
-        return OpenVocabulary(text_encoder=network.text_encoder, domain=self.text_domain)
+        return OpenVocabulary(
+            text_encoder=network.text_encoder, embed_dim=self.token_dim, domain=self.text_domain
+        )
 
     def encoder(self, network: InstFormer, classifier: ClassifierName) -> InstFormer:
         """Return the networks, with InstCLIP or with one CLIP pass per masked crop."""

@@ -5,6 +5,7 @@ how frames are encoded, how windows are associated, how tracks are scored, and h
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
@@ -27,7 +28,7 @@ from ovvis_models.trackers.tracker import TrackedBy, Tracker
 Network = TypeVar("Network", bound=VideoNetwork)
 
 TrackerName = Literal["rollout", "adjacent", "momentum", "top-k", "previous-frame"]
-ClassifierName = Literal["instclip", "masked-crops", "mask-pooling", "class-head"]
+ClassifierName = Literal["instclip", "masked-crops", "mask-pooling", "class-head", "query"]
 Rules = Literal["product", "published"]
 """`product`: proposals are selected, tracks begin and end. `published`: every query is a slot."""
 
@@ -125,6 +126,10 @@ class SystemSpec(ABC, Generic[Network]):
     @abstractmethod
     def build(self) -> Network:
         """Return the networks with random weights, on the CPU."""
+
+    def build_for(self, tensor_names: Collection[str]) -> Network:
+        """Return the networks of a weights file that holds tensors of these names; parts may be optional."""
+        return self.build()
 
     @abstractmethod
     def assemble(self, files: PublishedFiles) -> Network:

@@ -6,6 +6,7 @@ from typing import Literal
 from jaxtyping import Float
 from torch import Tensor
 
+from ovvis_models.heads.vocabulary_scores import ClassLink, one_of_all
 from ovvis_models.text.encoder import TextEncoder
 
 TextDomain = Literal["web", "photographs", "diorama"]
@@ -14,10 +15,14 @@ TextDomain = Literal["web", "photographs", "diorama"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenVocabulary:
-    """Any class names; a text encoder embeds them."""
+    """Any class names; a text encoder embeds them, or a file holds their embeddings."""
 
-    text_encoder: TextEncoder
+    text_encoder: TextEncoder | None
+    embed_dim: int  # of class embeddings
     domain: TextDomain
+    link: ClassLink = one_of_all  # from class logits to probabilities
+    logit_scale: float | None = None  # of cosine similarities; None: the text encoder's own
+    learned_prompts: bool = False  # the authors embed class names with learned prompts, not templates
     class_exponent: float = 1.0  # exponent of the class probability in the score of a track
     splits_synonyms: bool = False
     """Under the published rules, split a name at its commas and use the best synonym (CLIP-VIS)."""

@@ -29,7 +29,9 @@ def model() -> SimpleNamespace:
             quick_gelu=False,
         )
     )
-    naming = OpenVocabulary(text_encoder=TextEncoder(clip).eval(), domain="web", splits_synonyms=True)
+    naming = OpenVocabulary(
+        text_encoder=TextEncoder(clip).eval(), embed_dim=WIDTH, domain="web", splits_synonyms=True
+    )
     return SimpleNamespace(spec=SimpleNamespace(name="small"), naming=naming)
 
 

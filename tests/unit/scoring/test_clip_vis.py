@@ -6,11 +6,11 @@ from torch import Tensor
 
 from ovvis_models.scoring.clip_vis import (
     CLASS_EXPONENT,
-    FRAME_FLOOR,
     ClipVisScoring,
     refined_scores,
 )
 from ovvis_models.scoring.evidence import SlotEvidence
+from ovvis_models.scoring.frame_switch_off import FRAME_FLOOR
 
 NUM_FRAMES = 3
 PROBS = torch.tensor([[0.7, 0.2, 0.1], [0.1, 0.6, 0.3]])
