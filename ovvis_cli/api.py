@@ -188,7 +188,6 @@ def segment(  # noqa: PLR0913  one parameter for each option of the command
 
     Raises:
         OvvisError: any error that the command exits with; see `ovvis_cli.errors`.
-        CoreError: the model is unknown, or its weights cannot be used.
     """
     names = _vocabulary(classes, vocabulary)
     sources = named_sources([str(source)], output=Path(output))

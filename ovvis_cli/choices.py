@@ -9,7 +9,7 @@ DEFAULT_BATCH_SIZE: Final = 4
 """Frames computed together."""
 
 TrackerName = Literal["rollout", "adjacent", "momentum", "top-k", "previous-frame"]
-ClassifierName = Literal["instclip", "masked-crops", "mask-pooling", "class-head"]
+ClassifierName = Literal["instclip", "masked-crops", "mask-pooling", "class-head", "query"]
 RulesName = Literal["product", "published"]
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 PrecisionName = Literal["auto", "fp32", "bf16", "fp16"]
@@ -42,6 +42,7 @@ CLASSIFIER_HELP: Final[dict[ClassifierName, str]] = {
     "masked-crops": "one CLIP pass per object, slow",
     "mask-pooling": "CLIP feature maps pooled inside the masks (CLIP-VIS)",
     "class-head": "a closed set of classes (MinVIS)",
+    "query": "embeddings of the queries compared with the names (OV2Seg)",
 }
 RULES_HELP: Final[dict[RulesName, str]] = {
     "product": "select proposals, begin and end tracks",

@@ -20,7 +20,7 @@ Messages are one line: what happened, where, and how to fix it (`hint`).
 import errno
 from typing import Final
 
-from ovvis_models.errors import ModelError, OvvisError, WeightsError
+from ovvis_models.errors import MismatchedWeightsError, ModelError, OvvisError, WeightsError
 
 __all__ = [
     "AnnotationError",
@@ -108,6 +108,8 @@ def as_ovvis_error(error: BaseException) -> OvvisError | None:
 
     Running out of memory, a full disk and missing permissions become `ResourceError`s.
     """
+    if isinstance(error, WeightsError) and error.published_model:
+        return _with_command_hint(error)
     if isinstance(error, OvvisError):
         return error
     if isinstance(error, MemoryError) or _is_device_memory(error):
@@ -116,6 +118,14 @@ def as_ovvis_error(error: BaseException) -> OvvisError | None:
         where = f"{error.filename}: " if error.filename else ""
         return ResourceError(f"{where}{error.strerror}", hint="check free space and permissions")
     return None
+
+
+def _with_command_hint(error: WeightsError) -> WeightsError:
+    """Return the error with the command that downloads the published weights as its hint."""
+    command = f"ovvis models pull {error.published_model}"
+    is_mismatch = isinstance(error, MismatchedWeightsError)
+    hint = f"if it fitted before an update: {command} --again" if is_mismatch else command
+    return type(error)(error.message, hint=hint)
 
 
 def _is_device_memory(error: BaseException) -> bool:

@@ -59,7 +59,14 @@ class MissingPackageError(ModelError, ImportError):
 
 
 class WeightsError(ModelError, RuntimeError):
-    """A weights file is missing, corrupt, or belongs to another network."""
+    """A weights file is missing, corrupt, or belongs to another network.
+
+    `published_model` is the model whose published files would help, if there is one.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", published_model: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.published_model = published_model
 
 
 class MissingWeightsError(WeightsError, FileNotFoundError):

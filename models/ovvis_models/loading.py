@@ -124,15 +124,12 @@ def _load(network: VideoNetwork, path: Path, *, spec: ModelSpec, sha256: str | N
     except MismatchedWeightsError as error:
         if not spec.sources:
             raise
-        hint = f"if it fitted before an update: ovvis models pull {spec.name} --again"
-        raise MismatchedWeightsError(error.message, hint=hint) from error
+        raise MismatchedWeightsError(error.message, published_model=spec.name) from error
 
 
 def _zoo_file(spec: ModelSpec) -> tuple[Path, str | None]:
     if spec.weights is None:
-        raise MissingWeightsError(
-            f"{spec.name} is not installed: no weights", hint=f"ovvis models pull {spec.name}"
-        )
+        raise MissingWeightsError(f"{spec.name} is not installed: no weights", published_model=spec.name)
     return ZOO / spec.weights.file_name, spec.weights.sha256
 
 
@@ -141,6 +138,6 @@ def _model_of(path: Path) -> str:
     if name is None:
         raise MismatchedWeightsError(
             f"{path} does not say which model it belongs to",
-            hint="only files written by ovvis train can be named",
+            hint="its metadata must name a model of the catalog",
         )
     return name

@@ -93,7 +93,7 @@ def start_engine(
     Raises:
         UsageError: the device or precision is unknown.
         ResourceError: this machine does not have the device.
-        CoreError: the model is unknown, or its weights cannot be used.
+        ModelError: the model is unknown, or its weights cannot be used.
     """
     place = resolve_device(device)
     resolved = resolve_precision(precision, place)
@@ -118,7 +118,7 @@ def engine_of(
 
     Raises:
         UsageError: the model does not support the classifier or an option of the tracker.
-        CoreError: the model has no tracker of that name.
+        MissingWeightsError: the model has no trained weights of that tracker.
     """
     chosen_classifier = classifier or model.spec.classifier
     check_classifier(model, chosen_classifier)

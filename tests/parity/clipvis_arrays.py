@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from ovvis_models.backbones.clip_maps import clip_maps
+from ovvis_models.blocks.vocabulary_scores import class_logits
 from ovvis_models.converters.clip_vis import split, with_counters, without_backbone
 from ovvis_models.converters.mask2former import from_detectron2
 from ovvis_models.heads.mask_pooling import MaskedMeanPool, inside_at, mask_pooling
-from ovvis_models.heads.vocabulary_scores import class_logits
 from ovvis_models.networks.clip import (
     CONVNEXT_BASE_W_320,
     ClipSpec,

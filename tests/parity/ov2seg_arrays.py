@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ovvis_models.blocks.decoder_output import DecoderOutput, LayerOutput, PixelFeatures
+from ovvis_models.blocks.vocabulary_scores import class_logits, each_alone
 from ovvis_models.catalog import CATALOG
 from ovvis_models.decoders.window_features import frames_of_window, window_features
-from ovvis_models.heads.vocabulary_scores import class_logits, each_alone
 from ovvis_models.loading import ready
 from ovvis_models.networks.ov2seg import OV2Seg
 from ovvis_models.networks.ovformer import OVFormerParts

@@ -6,7 +6,7 @@ from typing import Literal
 from jaxtyping import Float
 from torch import Tensor
 
-from ovvis_models.heads.vocabulary_scores import ClassLink, one_of_all
+from ovvis_models.blocks.vocabulary_scores import ClassLink, one_of_all
 from ovvis_models.text.encoder import TextEncoder
 
 TextDomain = Literal["web", "photographs", "diorama"]

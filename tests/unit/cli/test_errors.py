@@ -10,6 +10,7 @@ from ovvis_models import errors as core_errors
 from ovvis_models.errors import (
     CorruptWeightsError,
     MismatchedWeightsError,
+    MissingPackageError,
     MissingWeightsError,
     UnknownModelError,
     WeightsError,
@@ -29,6 +30,7 @@ from ovvis_models.errors import (
         (errors.RecordError, 3, (errors.InputError, ValueError)),
         (ModelError, 4, ()),
         (UnknownModelError, 4, (ModelError, ValueError)),
+        (MissingPackageError, 4, (ModelError, ImportError)),
         (WeightsError, 4, (ModelError, RuntimeError)),
         (MissingWeightsError, 4, (WeightsError, FileNotFoundError)),
         (CorruptWeightsError, 4, (WeightsError,)),
@@ -57,6 +59,15 @@ def test_every_error_of_the_two_modules_is_listed_in_this_test() -> None:
         if isinstance(kind, type) and issubclass(kind, OvvisError)
     }
     assert defined - {OvvisError} == listed
+
+
+def test_the_shell_adds_the_command_that_downloads_weights() -> None:
+    missing = as_ovvis_error(MissingWeightsError("x is not installed", published_model="x"))
+    assert isinstance(missing, MissingWeightsError)
+    assert missing.hint == "ovvis models pull x"
+    other = as_ovvis_error(MismatchedWeightsError("2 tensors missing", published_model="x"))
+    assert isinstance(other, MismatchedWeightsError)
+    assert other.hint == "if it fitted before an update: ovvis models pull x --again"
 
 
 def test_the_shell_and_the_core_share_their_classes() -> None:

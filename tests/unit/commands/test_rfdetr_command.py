@@ -9,11 +9,13 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from ovvis_cli.errors import as_ovvis_error
 from ovvis_cli.model_store.default_model import default_model
 from ovvis_cli.model_store.download import RetryPolicy
 from ovvis_cli.model_store.file_check import checksum
 from ovvis_cli.model_store.installed import installed_path, locate
 from ovvis_models import catalog
+from ovvis_models.errors import MismatchedWeightsError
 from ovvis_models.loading import load, segmenter_for
 from ovvis_models.networks.clip import build_clip
 from ovvis_models.sources import CLIP_VIT_B_32
@@ -123,5 +125,6 @@ def test_weights_whose_names_an_update_changed_are_pulled_again(published, files
     network = published.build()
     network.proposals.network.spatial_features_proj = torch.nn.Identity()
     save_weights(network, installed_path(NAME), metadata={"model": NAME})
-    with pytest.raises(RuntimeError, match=f"missing.*ovvis models pull {NAME} --again"):
+    with pytest.raises(MismatchedWeightsError, match="missing") as caught:
         load(locate(NAME))
+    assert f"ovvis models pull {NAME} --again" in str(as_ovvis_error(caught.value))
