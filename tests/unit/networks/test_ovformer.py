@@ -14,13 +14,13 @@ from ovvis_models.converters.ov2seg import official_state, to_official
 from ovvis_models.decoders.query_decoder import shrink_to
 from ovvis_models.decoders.window_features import frames_of_window, window_features
 from ovvis_models.errors import MismatchedWeightsError, MissingWeightsError
-from ovvis_models.heads.vocabulary_scores import class_logits, each_alone
 from ovvis_models.loading import LoadedModel, segmenter_for
 from ovvis_models.networks.clip import ClipSpec, TextSpec, VisionSpec, build_clip
 from ovvis_models.pillow_resize import resize_like_pillow
 from ovvis_models.preprocess import center_squares
 from ovvis_models.scoring.evidence import SlotEvidence
 from ovvis_models.scoring.ov2seg import MeanOfFramesScoring, MeanOfWindowsScoring
+from ovvis_models.text.vocabulary_scores import class_logits, each_alone
 
 SMALL_CLIP = ClipSpec(
     embed_dim=16,
