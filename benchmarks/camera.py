@@ -28,8 +28,9 @@ from ovvis_cli.photographs.source import Photograph, read_folder, read_image, sp
 from ovvis_cli.vocabulary.word_list import WordList, word_list
 from ovvis_models.loading import LoadedModel, load
 from ovvis_models.networks.word_clip_vis import WordClipVis
-from ovvis_models.preprocess import MASK_STRIDE, ImageGeometry, masks_to_original, proposal_images
+from ovvis_models.preprocess import MASK_STRIDE, masks_to_original, proposal_images
 from ovvis_models.proposal_selection import BestProposals
+from ovvis_models.structures import ImageGeometry
 from ovvis_models.systems.word_clip_vis import WordClipVisSpec
 
 Item = TypeVar("Item")
@@ -211,6 +212,7 @@ PARTS: dict[str, Callable[[LoadedModel, Path, int | None], list[str]]] = {
 @torch.inference_mode()
 def proposals(model: LoadedModel, photograph: Photograph) -> Bool[np.ndarray, "N H W"]:
     """Return the masks of the best proposals, best first, without duplicates as in `segment`."""
+    assert isinstance(model.network, WordClipVis), "measures clipvis-camera"
     predicted = model.network.predict(torch.from_numpy(photograph.image())[None])
     found = predicted.proposals
     select = BestProposals(score_floor=0.0, duplicate_overlap=model.spec.association.duplicate_overlap)

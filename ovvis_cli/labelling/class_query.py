@@ -14,9 +14,9 @@ from torch import Tensor
 from ovvis_cli.labelling.class_rows import ClassRows, class_rows
 from ovvis_cli.record.schema import LabelScore, TrackLabel, VocabularyInfo
 from ovvis_cli.vocabulary.names import Vocabulary
-from ovvis_models.blocks.vocabulary_scores import class_logits
 from ovvis_models.loading import LoadedModel
 from ovvis_models.text.vocabulary import Progress
+from ovvis_models.text.vocabulary_scores import class_logits
 
 _NUM_RUNNER_UP = 3
 

@@ -18,10 +18,10 @@ from ovvis_cli.vocabulary.embedding import VocabularyEmbedder
 from ovvis_cli.vocabulary.known_words import vocabulary_warnings
 from ovvis_cli.vocabulary.names import Vocabulary
 from ovvis_cli.vocabulary.word_list import word_list
-from ovvis_models.blocks.vocabulary_scores import ClassLink, one_of_all
 from ovvis_models.loading import LoadedModel
 from ovvis_models.text.naming import ClosedVocabulary, ListedVocabulary, OpenVocabulary
 from ovvis_models.text.vocabulary import Progress
+from ovvis_models.text.vocabulary_scores import ClassLink, one_of_all
 
 MAX_LOGIT_SCALE = 100.0  # CLIP's maximum
 

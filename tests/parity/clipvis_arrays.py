@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from ovvis_models.backbones.clip_maps import clip_maps
-from ovvis_models.blocks.vocabulary_scores import class_logits
 from ovvis_models.converters.clip_vis import split, with_counters, without_backbone
 from ovvis_models.converters.mask2former import from_detectron2
 from ovvis_models.heads.mask_pooling import MaskedMeanPool, inside_at, mask_pooling
@@ -30,6 +29,7 @@ from ovvis_models.scoring.clip_vis import ClipVisScoring, frame_scores, video_sc
 from ovvis_models.scoring.evidence import SlotEvidence
 from ovvis_models.text.encoder import TextEncoder
 from ovvis_models.text.prompts import fill
+from ovvis_models.text.vocabulary_scores import class_logits
 from ovvis_models.trackers.assignment import FIXED_SLOTS, cosines
 from ovvis_models.trackers.state import TrackState
 from ovvis_models.trackers.top_k import TopKTracker

@@ -10,7 +10,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ovvis_models.blocks.decoder_output import DecoderOutput, LayerOutput, PixelFeatures
-from ovvis_models.blocks.vocabulary_scores import class_logits, each_alone
 from ovvis_models.catalog import CATALOG
 from ovvis_models.decoders.window_features import frames_of_window, window_features
 from ovvis_models.loading import ready
@@ -21,6 +20,7 @@ from ovvis_models.scoring.evidence import SlotEvidence
 from ovvis_models.systems.ov2seg import LOGIT_SCALE, OV2SegSpec
 from ovvis_models.systems.ovformer import OVFormerSpec
 from ovvis_models.systems.spec import TrackerChoice
+from ovvis_models.text.vocabulary_scores import class_logits, each_alone
 from ovvis_models.trackers.assignment import FIXED_SLOTS
 from ovvis_models.trackers.state import TrackState
 from tests.parity.comparison import NEAR_THRESHOLD, Found

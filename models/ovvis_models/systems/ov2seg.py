@@ -6,7 +6,6 @@ from typing import TypeVar
 
 from open_clip.model import CLIP
 
-from ovvis_models.blocks.vocabulary_scores import each_alone
 from ovvis_models.converters.clip import from_open_clip, has_text
 from ovvis_models.converters.ov2seg import from_official, load_official, official_state
 from ovvis_models.converters.parts import PublishedFiles, convert_part, require_parts
@@ -20,6 +19,7 @@ from ovvis_models.scoring.track_table import RootScoreWeighted
 from ovvis_models.systems.spec import PublishedProtocol, SystemSpec
 from ovvis_models.text.encoder import TextEncoder
 from ovvis_models.text.naming import OpenVocabulary
+from ovvis_models.text.vocabulary_scores import each_alone
 
 Named = TypeVar("Named", bound=TextNetwork)
 

@@ -6,8 +6,8 @@ from typing import Literal
 from jaxtyping import Float
 from torch import Tensor
 
-from ovvis_models.blocks.vocabulary_scores import ClassLink, one_of_all
 from ovvis_models.text.encoder import TextEncoder
+from ovvis_models.text.vocabulary_scores import ClassLink, one_of_all
 
 TextDomain = Literal["web", "photographs", "diorama"]
 """Training data of the class embeddings: captions from the web, labelled photographs, or diorama captions."""

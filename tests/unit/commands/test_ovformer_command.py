@@ -11,8 +11,8 @@ from ovvis_cli.app import run
 from ovvis_cli.errors import VocabularyError
 from ovvis_cli.labelling.class_rows import class_rows
 from ovvis_cli.vocabulary.names import parse_classes
-from ovvis_models.blocks.vocabulary_scores import each_alone
 from ovvis_models.text.naming import OpenVocabulary
+from ovvis_models.text.vocabulary_scores import each_alone
 
 
 @pytest.mark.parametrize(

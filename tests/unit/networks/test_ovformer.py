@@ -9,7 +9,6 @@ import torch
 from PIL import Image
 
 from ovvis_models.blocks.decoder_output import PixelFeatures
-from ovvis_models.blocks.vocabulary_scores import class_logits, each_alone
 from ovvis_models.catalog import CATALOG
 from ovvis_models.converters.ov2seg import official_state, to_official
 from ovvis_models.decoders.query_decoder import shrink_to
@@ -21,6 +20,7 @@ from ovvis_models.pillow_resize import resize_like_pillow
 from ovvis_models.preprocess import center_squares
 from ovvis_models.scoring.evidence import SlotEvidence
 from ovvis_models.scoring.ov2seg import MeanOfFramesScoring, MeanOfWindowsScoring
+from ovvis_models.text.vocabulary_scores import class_logits, each_alone
 
 SMALL_CLIP = ClipSpec(
     embed_dim=16,

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from ovvis_cli.vocabulary.distractors import general_distractors
-from ovvis_models.blocks.vocabulary_scores import class_logits, class_probabilities
+from ovvis_models.text.vocabulary_scores import class_logits, class_probabilities
 
 
 def meanings(*names: str) -> torch.Tensor:
