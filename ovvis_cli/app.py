@@ -14,6 +14,7 @@ from typing import Annotated, Final, cast
 import typer
 
 from ovvis_cli import __version__
+from ovvis_cli.commands.batch import batch
 from ovvis_cli.commands.benchmark import benchmark
 from ovvis_cli.commands.diorama import diorama
 from ovvis_cli.commands.doctor import doctor
@@ -52,6 +53,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.command()(segment)
+app.add_typer(batch, name="batch")
 app.command()(export)
 app.command()(relabel)
 app.command()(evaluate)

@@ -69,6 +69,7 @@ class Console:
     def __init__(self, *, quiet: bool = False, json: bool = False) -> None:
         self.quiet = quiet
         self.json = json
+        self._bars = _SharedBars()
 
     def note(self, text: str) -> None:
         """Print one line about the run."""
@@ -135,9 +136,12 @@ class Console:
             display = _LineDisplay(printable(description), unit=unit)
             yield Progress(display, total=total, completed=completed)
         else:
-            with _rich_progress() as bars:
+            with self._bars.opened() as bars:
                 task = bars.add_task(printable(description), total=total, completed=completed, rate="")
-                yield Progress(_BarDisplay(bars, task, unit=unit), total=total, completed=completed)
+                try:
+                    yield Progress(_BarDisplay(bars, task, unit=unit), total=total, completed=completed)
+                finally:
+                    bars.remove_task(task)
 
     @contextmanager
     def text_progress(self) -> Iterator[Callable[[int, int], None]]:
@@ -187,6 +191,32 @@ class _LineDisplay:
         _print_line(f"{self._description}: {done} {self._unit}, {rate:.1f} {self._unit}/s{left}", style="dim")
 
 
+class _SharedBars:
+    """One display for the progress bars of all threads: Rich draws only one at a time."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._bars: RichProgress | None = None
+        self._num_users = 0
+
+    @contextmanager
+    def opened(self) -> "Iterator[RichProgress]":
+        with self._lock:
+            if self._bars is None:
+                self._bars = _rich_progress()
+                self._bars.start()
+            self._num_users += 1
+            bars = self._bars
+        try:
+            yield bars
+        finally:
+            with self._lock:
+                self._num_users -= 1
+                if self._num_users == 0:
+                    self._bars = None
+                    bars.stop()
+
+
 class _BarDisplay:
     def __init__(self, bars: "RichProgress", task: "TaskID", *, unit: str) -> None:
         self._bars = bars
@@ -201,9 +231,14 @@ class _BarDisplay:
 def _time_left(completed: int, *, total: int | None, rate: float) -> str:
     if total is None or rate <= 0 or completed >= total:
         return ""
-    minutes, seconds = divmod(round((total - completed) / rate), 60)
+    return f", {duration_text((total - completed) / rate)} left"
+
+
+def duration_text(seconds: float) -> str:
+    """Return a duration as M:SS or H:MM:SS."""
+    minutes, whole_seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    return f", {hours}:{minutes:02}:{seconds:02} left" if hours else f", {minutes}:{seconds:02} left"
+    return f"{hours}:{minutes:02}:{whole_seconds:02}" if hours else f"{minutes}:{whole_seconds:02}"
 
 
 def _rich_progress() -> "RichProgress":

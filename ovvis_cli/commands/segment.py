@@ -1,12 +1,12 @@
 """`ovvis segment`: segment and track the named objects in videos."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ovvis_cli import __version__
 from ovvis_cli.choices import DEFAULT_BATCH_SIZE
 from ovvis_cli.commands.options import (
     AdapterOption,
@@ -35,14 +35,14 @@ from ovvis_cli.commands.options import (
     parse_rate,
     parse_time_s,
 )
-from ovvis_cli.console import Console, JsonValue
-from ovvis_cli.errors import exit_code_of
+from ovvis_cli.console import Console
 from ovvis_cli.model_store.default_model import default_model
 
 if TYPE_CHECKING:
-    from ovvis_cli.commands.segment_input import VideoRun
-    from ovvis_cli.inference.many_inputs import Done, Failed
+    from ovvis_cli.batch.shards import Shard
     from ovvis_cli.video.inputs import Source
+
+_BATCH = "Many videos"
 
 
 def segment(  # noqa: PLR0913  each option is a parameter
@@ -102,12 +102,38 @@ def segment(  # noqa: PLR0913  each option is a parameter
     precision: PrecisionOption = "auto",
     batch_size: BatchSizeOption = DEFAULT_BATCH_SIZE,
     overwrite: OverwriteOption = False,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            "--shard",
+            metavar="I/N",
+            help="Only part I (from 0) of N parts of the videos. Default: the task of a SLURM job array.",
+            rich_help_panel=_BATCH,
+        ),
+    ] = None,
+    jobs: Annotated[
+        int,
+        typer.Option(
+            "--jobs", min=1, help="Videos at a time, in threads that share one model.", rich_help_panel=_BATCH
+        ),
+    ] = 1,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Only estimate time and size, from the first frames of a few videos.",
+            rich_help_panel=_BATCH,
+        ),
+    ] = False,
     quiet: QuietOption = False,
     json: JsonOption = False,
 ) -> None:
     """Find, segment and track every object of the named categories."""
     from ovvis_cli.atomic import make_folder
-    from ovvis_cli.inference.many_inputs import process_each
+    from ovvis_cli.batch.journal import Journal
+    from ovvis_cli.batch.request import SegmentRequest
+    from ovvis_cli.batch.shards import parse_shard
+    from ovvis_cli.batch.store import LocalStore
     from ovvis_cli.inference.result_names import named_sources
     from ovvis_cli.vocabulary.names import resolve_vocabulary
 
@@ -117,132 +143,71 @@ def segment(  # noqa: PLR0913  each option is a parameter
     start_s = parse_time_s(start, option="--start")
     end_s = None if end is None else parse_time_s(end, option="--end")
     rate = None if fps is None else parse_rate(fps, option="--fps")
+    given_shard = None if shard is None else parse_shard(shard)
     make_folder(output)
-    sources = named_sources(inputs, output=output)
+    planned = named_sources(inputs, output=output)
+    part = _chosen_shard(given_shard, planned, console=console)
 
     # Slow imports come after the checks of all arguments.
-    from ovvis_cli.commands.segment_input import RunOptions, segment_video
-    from ovvis_cli.inference.engine import start_engine
-    from ovvis_cli.inference.job import AnalyseOptions
-    from ovvis_cli.inference.tracker_options import TrackerOptions
-    from ovvis_cli.labelling.class_query import make_query
-    from ovvis_cli.labelling.class_rows import read_text_embeddings
+    from ovvis_cli.commands.segment_run import dry_run_sources, segment_sources
 
-    analysis = AnalyseOptions(
-        start_s=start_s, end_s=end_s, stride=stride, rate=rate, batch_size=batch_size, live=live
-    )
-    options = RunOptions(output=output, formats=formats, analysis=analysis, overwrite=overwrite)
-    engine = start_engine(
-        model or default_model(),
-        adapter=adapter,
-        device=device,
-        precision=precision,
-        tracker=TrackerOptions(
-            name=tracker, momentum=momentum, num_frames=top_k_frames, num_chosen=top_k_chosen
-        ),
+    request = SegmentRequest(
+        vocabulary=names,
+        text_embeddings=_absolute(text_embeddings),
+        distractors=not no_distractors,
+        score_threshold=score_threshold,
+        max_tracks=max_tracks,
+        formats=formats,
+        start_s=start_s,
+        end_s=end_s,
+        fps=None if rate is None else str(rate),
+        stride=stride,
+        live=live,
+        model=_model(model),
+        adapter=_absolute(adapter),
+        tracker=tracker,
+        momentum=momentum,
+        top_k_frames=top_k_frames,
+        top_k_chosen=top_k_chosen,
         classifier=classifier,
         rules=rules or "product",
         short_side=short_side,
+        device=device,
+        precision=precision,
+        batch_size=batch_size,
+        overwrite=overwrite,
     )
-    if engine.model.spec.text_domain == "diorama":
-        console.note(
-            f"{engine.model.spec.name} knows only the drawn world of the diorama;"
-            " for camera footage use clipvis-camera, or `ovvis models pull instformer-rfdetr-medium`"
-        )
-    elif engine.model.spec.text_domain == "photographs":
-        console.note(
-            f"{engine.model.spec.name} finds few and large things of a list of words;"
-            " for more, and for any words: `ovvis models pull instformer-rfdetr-medium`"
-        )
-    with console.text_progress() as progress:
-        query = make_query(
-            engine.model,
-            names,
-            distractors=not no_distractors,
-            score_threshold=score_threshold,
-            max_tracks=max_tracks,
-            text_embeddings=None if text_embeddings is None else read_text_embeddings(text_embeddings),
-            progress=progress,
-        )
-
-    def process(source: "Source") -> "VideoRun":
-        return segment_video(source, engine=engine, query=query, options=options, console=console)
-
-    outcomes: list[Done[VideoRun] | Failed] = []
-    for outcome in process_each(sources, process):
-        outcomes.append(outcome)
-        _show(outcome, console=console, is_only=len(sources) == 1)
-    _conclude(outcomes, console=console)
-
-
-def _conclude(outcomes: "Sequence[Done[VideoRun] | Failed]", *, console: Console) -> None:
-    """Show all failures, print the JSON object, and raise the error that sets the exit code."""
-    from ovvis_cli.inference.many_inputs import Failed, raise_failures
-
-    failures = [outcome for outcome in outcomes if isinstance(outcome, Failed)]
-    if failures and len(outcomes) > 1:
-        rows = [(str(failure.source.location), str(failure.error)) for failure in failures]
-        console.table(("failed", "error"), rows)
-    console.emit({"ovvis": __version__, "inputs": [_as_json(outcome) for outcome in outcomes]})
-    raise_failures(failures, num_inputs=len(outcomes))
-
-
-def _show(outcome: "Done[VideoRun] | Failed", *, console: Console, is_only: bool) -> None:
-    from ovvis_cli.exporters.summary import absent_text, summary_rows, summary_table
-    from ovvis_cli.inference.many_inputs import Failed
-
-    if isinstance(outcome, Failed):
-        if not is_only:  # for a single input, the command ends with its error
-            console.error(outcome.error)
+    sources = [source for source in planned if part is None or part.holds(source.location)]
+    if dry_run:
+        dry_run_sources(sources, request, output=output, console=console)
         return
-    run, source = outcome.result, outcome.source
-    header = run.record.header
-    if header.source.damage is not None:
-        console.warning(f"{source.location}: {header.source.damage}")
-    columns, rows = summary_table(header)
-    title = (
-        f"{source.location}: {_count(len(rows), 'track')} in {_count(header.analysed.num_frames, 'frame')}"
-    )
-    console.table(columns, rows, title=title, colors=[row.color for row in summary_rows(header)])
-    absent = absent_text(header)
-    if absent is not None:
-        console.write(absent)
-    for path in run.files.values():
-        console.write(str(path))
-    console.note(_effort(run, elapsed_s=outcome.elapsed_s))
+    if len(planned) == 1 and part is None:
+        segment_sources(sources, request, output=output, jobs=1, journal=None, console=console)
+        return
+    with Journal(LocalStore(output), request=request, shard=part) as journal:
+        journal.plan(planned)
+        segment_sources(sources, request, output=output, jobs=jobs, journal=journal, console=console)
 
 
-def _effort(run: "VideoRun", *, elapsed_s: float) -> str:
-    if run.num_analysed == 0:
-        return "already analysed; add --overwrite to analyse it again"
-    rate = run.num_analysed / run.analysis_s if run.analysis_s > 0 else 0.0
-    return f"{_count(run.num_analysed, 'frame')} at {rate:.1f} frames/s, {elapsed_s:.1f} s in total"
+def _chosen_shard(given: "Shard | None", planned: "Sequence[Source]", *, console: Console) -> "Shard | None":
+    """Return the given shard; for several inputs in a SLURM job array, by default the shard of this task."""
+    from ovvis_cli.batch.shards import shard_of_slurm
+
+    if given is not None or len(planned) < 2:
+        return given
+    shard = shard_of_slurm(os.environ)
+    if shard is not None:
+        console.warning(
+            f"this task of the SLURM array takes shard {shard} of the videos (--shard 0/1 for all of them)"
+        )
+    return shard
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def _model(given: str | None) -> str:
+    """Return the name of the model, or the absolute path of its file."""
+    name = given or default_model()
+    return str(Path(name).absolute()) if Path(name).is_file() else name
 
 
-def _as_json(outcome: "Done[VideoRun] | Failed") -> dict[str, JsonValue]:
-    from ovvis_cli.exporters.summary import summary_json
-    from ovvis_cli.inference.many_inputs import Failed
-
-    named: dict[str, JsonValue] = {"input": str(outcome.source.location), "name": outcome.source.name}
-    if isinstance(outcome, Failed):
-        error = outcome.error
-        details: dict[str, JsonValue] = {
-            "message": error.message,
-            "hint": error.hint,
-            "exit_code": exit_code_of(error),
-        }
-        return named | {"status": "failed", "error": details}
-    run = outcome.result
-    return named | {
-        "status": "done" if run.num_analysed else "already done",
-        "record": str(run.record.folder),
-        "files": {name: str(path) for name, path in run.files.items()},
-        "num_frames": run.record.header.analysed.num_frames,
-        "damage": run.record.header.source.damage,
-        "elapsed_s": round(outcome.elapsed_s, 3),
-        **summary_json(run.record.header),
-    }
+def _absolute(path: Path | None) -> str | None:
+    return None if path is None else str(path.absolute())

@@ -20,7 +20,9 @@ OPTIONS = {
     "segment": """--adapter --batch-size --classes --classes-file --classifier --device --end --fps --json
         --live --max-tracks --model --no-distractors --output --overwrite --precision --quiet --save
         --score-threshold --start --stride --tracker --rules --momentum --top-k-frames --top-k-chosen
-        --short-side --text-embeddings --vocabulary""",
+        --short-side --text-embeddings --vocabulary --shard --jobs --dry-run""",
+    "batch status": "--json --quiet",
+    "batch retry": "--jobs --json --left --quiet",
     "benchmark": """--batch-size --classes-count --compare --device --frames --json --model --plot --precision
         --quiet --random-weights --size --video""",
     "export": "--format --json --output --overwrite --quiet --source",
@@ -30,7 +32,18 @@ OPTIONS = {
     "models info": "--json",
     "doctor": "--json --quiet",
 }
-COMMANDS = ["benchmark", "diorama", "doctor", "evaluate", "export", "models", "relabel", "segment", "train"]
+COMMANDS = [
+    "batch",
+    "benchmark",
+    "diorama",
+    "doctor",
+    "evaluate",
+    "export",
+    "models",
+    "relabel",
+    "segment",
+    "train",
+]
 
 
 def _options(ovvis: Ovvis, command: str) -> set[str]:
@@ -164,7 +177,7 @@ def _documented_commands() -> list[str]:
 @pytest.mark.parametrize("line", _documented_commands())
 def test_documented_commands_exist_with_their_options(ovvis: Ovvis, line: str) -> None:
     words = shlex.split(line)[1:]
-    command = words[:2] if words[0] == "models" else words[:1]
+    command = words[:2] if words[0] in {"batch", "models"} else words[:1]
     used = {word.split("=")[0] for word in words if word.startswith("--") and word != "--debug"}
     outcome = ovvis(*command, "--help")
     assert outcome.code == 0, line

@@ -200,13 +200,15 @@ class InstCLIP(nn.Module):
         if table.requires_grad:
             return _resize_positions(table[1:], self.visual.grid_size, grid_hw)
         key = (grid_hw, table.device, table.dtype, table.data_ptr(), table._version)
-        if key not in self._position_cache:
+        positions = self._position_cache.get(key)
+        if positions is None:
             if len(self._position_cache) >= MAX_CACHED_GRIDS:
-                self._position_cache.clear()
+                self._position_cache.clear()  # another thread may hold an entry, but never looks it up again
             # Cache no inference tensors, even in inference mode: later training may use the same cache.
             with torch.inference_mode(False), torch.no_grad():
-                self._position_cache[key] = _resize_positions(table[1:], self.visual.grid_size, grid_hw)
-        return self._position_cache[key]
+                positions = _resize_positions(table[1:], self.visual.grid_size, grid_hw)
+            self._position_cache[key] = positions
+        return positions
 
 
 def _resize_positions(

@@ -1,9 +1,12 @@
 """One bad input does not stop a batch, and the exit code says what happened."""
 
+import threading
+from collections.abc import Callable, Iterable
+
 import pytest
 
+from ovvis_cli.batch import many_inputs
 from ovvis_cli.errors import ResourceError, SomeInputsFailed, VideoError, exit_code_of
-from ovvis_cli.inference import many_inputs
 from ovvis_cli.video.inputs import Source
 from ovvis_cli.video.location import Location
 from ovvis_models.errors import CorruptWeightsError
@@ -59,3 +62,53 @@ def test_exit_code_of_several_inputs_is_one() -> None:
 
 def test_no_failure_is_no_error() -> None:
     many_inputs.raise_failures([], num_inputs=3)
+
+
+def _run_in_threads(process: Callable[[Source], object], *, sources: Iterable[Source | None] = SOURCES):
+    return many_inputs.process_in_threads(sources, process, num_threads=2, stop=threading.Event())
+
+
+def test_threads_work_on_several_inputs_at_a_time() -> None:
+    both = threading.Barrier(2, timeout=30)
+
+    def process(source: Source) -> str:
+        if source.name in "ab":
+            both.wait()
+        return source.name.upper()
+
+    outcomes = list(_run_in_threads(process))
+    assert sorted(outcome.result for outcome in outcomes if isinstance(outcome, many_inputs.Done)) == [
+        "A",
+        "B",
+        "C",
+    ]
+
+
+def test_a_failure_in_a_thread_does_not_stop_the_others() -> None:
+    def process(source: Source) -> str:
+        if source.name == "b":
+            raise VideoError("b.mp4: not a video")
+        return source.name
+
+    kinds = {outcome.source.name: type(outcome) for outcome in _run_in_threads(process)}
+    assert kinds == {"a": many_inputs.Done, "b": many_inputs.Failed, "c": many_inputs.Done}
+
+
+def test_a_defect_in_a_thread_stops_the_others() -> None:
+    stop = threading.Event()
+
+    def process(source: Source) -> None:
+        if source.name == "a":
+            raise ZeroDivisionError
+        assert stop.wait(timeout=30)
+
+    with pytest.raises(ZeroDivisionError):
+        list(many_inputs.process_in_threads(SOURCES, process, num_threads=2, stop=stop))
+
+
+@pytest.mark.parametrize("in_threads", [False, True])
+def test_a_pause_between_inputs_is_skipped(in_threads: bool) -> None:
+    sources = [SOURCES[0], None, SOURCES[1]]
+    run = _run_in_threads(lambda source: source.name, sources=sources) if in_threads else None
+    outcomes = list(run or many_inputs.process_each(sources, lambda source: source.name))
+    assert sorted(outcome.source.name for outcome in outcomes) == ["a", "b"]

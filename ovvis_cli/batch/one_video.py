@@ -1,4 +1,4 @@
-"""Processing of one input of `ovvis segment`, with progress, live overlay and Ctrl-C handling."""
+"""Segmentation of one video of a batch, with progress, live overlay and Ctrl-C handling."""
 
 import signal
 import threading
@@ -41,9 +41,18 @@ class VideoRun:
 
 
 def segment_video(
-    source: Source, *, engine: Engine, query: ClassQuery, options: RunOptions, console: Console
+    source: Source,
+    *,
+    engine: Engine,
+    query: ClassQuery,
+    options: RunOptions,
+    console: Console,
+    on_step: Callable[[], None] | None = None,
 ) -> VideoRun:
     """Analyse one input, or resume an earlier run of it, and export its files.
+
+    `on_step` is called after every analysed frame and every overlay frame. An exception from it ends the work
+    like Ctrl-C: a later call resumes there.
 
     Raises:
         OvvisError: what `plan_job`, `analyse` and `label_and_export` raise.
@@ -63,13 +72,15 @@ def segment_video(
 
         def on_frame(frame: AnalysedFrame) -> None:
             counter.see(frame, progress=progress)
+            if on_step is not None:
+                on_step()
             if overlay is not None and counter.is_whole:
                 overlay.write(frame.frame, result=frame.result, labels=frame.labels)
 
         record = analyse(
             job, query=query, folder=folder, overwrite=options.overwrite, on_frame=on_frame, stop=stop
         )
-    record, files = _label_and_export(record, query=query, formats=formats, console=console)
+    record, files = _label_and_export(record, query=query, formats=formats, console=console, on_step=on_step)
     return VideoRun(record=record, files=files, num_analysed=counter.num_seen, analysis_s=counter.elapsed_s)
 
 
@@ -137,10 +148,21 @@ def _stop_at_interrupt(console: Console) -> Iterator[Callable[[], bool]]:
 
 
 def _label_and_export(
-    record: Record, *, query: ClassQuery, formats: tuple[ExportFormat, ...], console: Console
+    record: Record,
+    *,
+    query: ClassQuery,
+    formats: tuple[ExportFormat, ...],
+    console: Console,
+    on_step: Callable[[], None] | None,
 ) -> tuple[Record, dict[ExportFormat, Path]]:
     if "overlay" not in formats or (record.folder / DEFAULT_NAMES["overlay"]).exists():
         return label_and_export(record, query=query, formats=formats)
     analysed = record.header.analysed
     with console.progress("overlay", total=analysed.num_frames * analysed.stride) as progress:
-        return label_and_export(record, query=query, formats=formats, overlay_progress=progress.update)
+
+        def on_overlay_frame(num_done: int) -> None:
+            progress.update(num_done)
+            if on_step is not None:
+                on_step()
+
+        return label_and_export(record, query=query, formats=formats, overlay_progress=on_overlay_frame)
