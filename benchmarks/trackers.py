@@ -90,7 +90,7 @@ def all_protocols(
     for rules in get_args(Rules):
         base = start_engine(model, rules=rules)
         protocol = protocol_for(files, index, engine=base, options=run)
-        for tracker in get_args(TrackerName):
+        for tracker in base.model.spec.trackers:
             choice = TrackerOptions(name=tracker).resolve(base.model.spec, rules)
             try:
                 protocols[rules, tracker] = _with_tracker(protocol, choice)

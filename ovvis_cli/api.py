@@ -179,7 +179,8 @@ def segment(  # noqa: PLR0913  one parameter for each option of the command
         device: "auto", "cpu", "cuda" or "mps".
         precision: "auto", "fp32", "bf16" or "fp16".
         adapter: an adapter file with weights trained on top of the model.
-        tracker: "rollout", "adjacent", "momentum", "top-k" or "previous-frame"; None for the model's default.
+        tracker: "rollout", "adjacent", "momentum", "top-k", "previous-frame" or "propagation"; None for the
+            model's default.
         classifier: "instclip" or "masked-crops"; None for the model's default.
         rules: "product", or "published" for the association of the model's paper: every query is a track.
         short_side: shorter side in pixels to which frames are resized; None for the model's default.

@@ -8,8 +8,9 @@ from typing import Final, Literal, get_args
 DEFAULT_BATCH_SIZE: Final = 4
 """Frames computed together."""
 
-TrackerName = Literal["rollout", "adjacent", "momentum", "top-k", "previous-frame"]
+TrackerName = Literal["rollout", "adjacent", "momentum", "top-k", "previous-frame", "propagation"]
 ClassifierName = Literal["instclip", "masked-crops", "mask-pooling", "class-head", "query"]
+MemoryWindows = int | Literal["all"]
 RulesName = Literal["product", "published"]
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 PrecisionName = Literal["auto", "fp32", "bf16", "fp16"]
@@ -36,6 +37,7 @@ TRACKER_HELP: Final[dict[TrackerName, str]] = {
     "momentum": "a running mean of each track's tokens",
     "top-k": "the most similar of the last frames' tokens (CLIP-VIS)",
     "previous-frame": "every query is matched to the previous frame's (MinVIS)",
+    "propagation": "queries are carried from window to window, nothing is matched (GenVIS only)",
 }
 CLASSIFIER_HELP: Final[dict[ClassifierName, str]] = {
     "instclip": "all objects in one CLIP pass (InstFormer)",

@@ -16,6 +16,7 @@ from ovvis_models.systems.clip_vis_models import (
     CLIPVIS_R50,
     CLIPVIS_TINY,
 )
+from ovvis_models.systems.genvis_models import GENVIS_MODELS
 from ovvis_models.systems.instformer_models import (
     INSTFORMER_R50,
     INSTFORMER_SWIN_B,
@@ -65,6 +66,7 @@ _ENTRIES: Final[tuple[ModelSpec, ...]] = (
     OVFORMER_SWIN_B,
     OVFORMER_LVVIS_R50,
     OVFORMER_LVVIS_SWIN_B,
+    *GENVIS_MODELS,
 )
 
 CATALOG: Final[Mapping[str, ModelSpec]] = MappingProxyType({spec.name: spec for spec in _ENTRIES})

@@ -14,7 +14,14 @@ from ovvis_models.converters.parts import read_parts
 from ovvis_models.errors import MismatchedWeightsError, MissingWeightsError
 from ovvis_models.networks.video_network import VideoNetwork
 from ovvis_models.segmenter import VideoSegmenter
-from ovvis_models.systems.spec import ClassifierName, ModelSpec, Network, Rules, TrackerChoice
+from ovvis_models.systems.spec import (
+    ClassifierName,
+    ModelSpec,
+    Network,
+    Rules,
+    TrackerChoice,
+    default_memory_windows,
+)
 from ovvis_models.text.naming import Naming
 from ovvis_models.weights import (
     fill,
@@ -110,7 +117,9 @@ def segmenter_for(
         MissingWeightsError: when the model has no trained tracker, but one is asked for.
     """
     spec, network = model.spec, model.network
-    choice = tracker or TrackerChoice(name=spec.default_tracker(rules))
+    choice = tracker or TrackerChoice(
+        name=spec.default_tracker(rules), memory_windows=default_memory_windows(rules)
+    )
     return VideoSegmenter(
         spec.encoder(network, classifier or spec.classifier),
         spec.associate(network, choice, rules),

@@ -204,10 +204,17 @@ def logits_to_original(
     mask_logits: Float[Tensor, "N h w"], geometry: ImageGeometry
 ) -> Float[Tensor, "N H0 W0"]:
     """Resize mask logits to the padded input, crop the padding, and resize them to the frame."""
+    cropped = logits_to_input(mask_logits, geometry)[None]
+    return F.interpolate(cropped, size=geometry.original_hw, mode="bilinear", align_corners=False)[0]
+
+
+def logits_to_input(
+    mask_logits: Float[Tensor, "N h w"], geometry: ImageGeometry
+) -> Float[Tensor, "N h_resized w_resized"]:
+    """Resize mask logits to the padded input of the network, and crop the padding."""
     padded = F.interpolate(mask_logits[None], size=geometry.padded_hw, mode="bilinear", align_corners=False)
     height, width = geometry.resized_hw
-    cropped = padded[..., :height, :width]
-    return F.interpolate(cropped, size=geometry.original_hw, mode="bilinear", align_corners=False)[0]
+    return padded[0, :, :height, :width]
 
 
 def _resize(pixels: UInt8[Tensor, "B 3 H0 W0"], size: tuple[int, int]) -> Float[Tensor, "B 3 h w"]:

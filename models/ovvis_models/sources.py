@@ -6,9 +6,9 @@ Nothing here opens a connection. A checksum is None if the publisher gives none;
 from dataclasses import dataclass
 from typing import Final, Literal
 
-Part = Literal["proposals", "rf-detr", "clip", "clip-vis", "ov2seg", "ovformer"]
-"""Content of a published file: a Mask2Former, an RF-DETR, a CLIP, a complete CLIP-VIS, or an OV2Seg or
-OVFormer without its CLIP."""
+Part = Literal["proposals", "rf-detr", "clip", "clip-vis", "ov2seg", "ovformer", "genvis"]
+"""Content of a published file: a Mask2Former, an RF-DETR, a CLIP, a complete CLIP-VIS, an OV2Seg or
+OVFormer without its CLIP, or a GenVIS."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,6 +50,15 @@ class EncodedWindow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FrameQueryWindow:
+    """Encoded frame queries of one window of T frames: the input of `PropagatedQueries` (GenVIS)."""
+
+    frame_tokens: Float[Tensor, "T Q C"]
+    pixel_embeds: Float[Tensor, "T C h w"]  # stride 4 of the padded input; the masks come later
+    geometry: ImageGeometry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FramePredictions:
     """Proposals and instance tokens of B frames of one size, processed independently."""
 

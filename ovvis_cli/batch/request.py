@@ -16,6 +16,7 @@ from ovvis_cli.choices import (
     ClassifierName,
     DeviceName,
     ExportFormat,
+    MemoryWindows,
     PrecisionName,
     RulesName,
     TrackerName,
@@ -50,6 +51,7 @@ class SegmentRequest:
     momentum: float | None
     top_k_frames: int | None
     top_k_chosen: int | None
+    memory_windows: MemoryWindows | None
     classifier: ClassifierName | None
     rules: RulesName
     short_side: int | None
@@ -121,6 +123,7 @@ def request_engine(request: SegmentRequest) -> "Engine":
             momentum=request.momentum,
             num_frames=request.top_k_frames,
             num_chosen=request.top_k_chosen,
+            memory_windows=request.memory_windows,
         ),
         classifier=request.classifier,
         rules=request.rules,

@@ -9,7 +9,7 @@ from torch import nn
 
 from ovvis_cli.inference.profiler import StageName
 from ovvis_models.networks.video_network import VideoNetwork
-from ovvis_models.precision import BESIDE_PREDICT
+from ovvis_models.precision import BESIDE_ENCODE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,5 +88,5 @@ class Meter:
 def network_stages(network: VideoNetwork) -> list[tuple[StageName, nn.Module]]:
     """Return the parts of a network by stage; all parts but the proposal network make tokens."""
     parts: list[tuple[StageName, nn.Module]] = [*network.proposals.stages().items()]
-    others = (child for name, child in network.named_children() if name not in {"proposals"} | BESIDE_PREDICT)
+    others = (child for name, child in network.named_children() if name not in {"proposals"} | BESIDE_ENCODE)
     return parts + [("classify", child) for child in others]

@@ -14,6 +14,7 @@ from ovvis_cli.commands.options import (
     ClassifierOption,
     DeviceOption,
     JsonOption,
+    MemoryWindowsOption,
     ModelOption,
     MomentumOption,
     OverwriteOption,
@@ -25,6 +26,7 @@ from ovvis_cli.commands.options import (
     TopKChosenOption,
     TopKFramesOption,
     TrackerOption,
+    parse_memory_windows,
 )
 from ovvis_cli.console import Console, JsonValue
 from ovvis_cli.errors import AnnotationError, UsageError
@@ -91,6 +93,7 @@ def evaluate(  # noqa: PLR0913  each option is a parameter
     momentum: MomentumOption = None,
     top_k_frames: TopKFramesOption = None,
     top_k_chosen: TopKChosenOption = None,
+    memory_windows: MemoryWindowsOption = None,
     classifier: ClassifierOption = None,
     short_side: ShortSideOption = None,
     text_embeddings: TextEmbeddingsOption = None,
@@ -136,7 +139,11 @@ def evaluate(  # noqa: PLR0913  each option is a parameter
         device=device,
         precision=precision,
         tracker=TrackerOptions(
-            name=tracker, momentum=momentum, num_frames=top_k_frames, num_chosen=top_k_chosen
+            name=tracker,
+            momentum=momentum,
+            num_frames=top_k_frames,
+            num_chosen=top_k_chosen,
+            memory_windows=None if memory_windows is None else parse_memory_windows(memory_windows),
         ),
         classifier=classifier,
         rules=rules or "published",

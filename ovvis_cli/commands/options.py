@@ -18,6 +18,7 @@ from ovvis_cli.choices import (
     ClassifierName,
     DeviceName,
     ExportFormat,
+    MemoryWindows,
     PrecisionName,
     RulesName,
     TrackerName,
@@ -171,6 +172,16 @@ TopKChosenOption = Annotated[
         rich_help_panel=_METHOD,
     ),
 ]
+MemoryWindowsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--memory-windows",
+        metavar="N|all",
+        help="Windows in the memory of --tracker propagation; later ones replace some in the middle."
+        " Default: 256, and all with --rules published.",
+        rich_help_panel=_METHOD,
+    ),
+]
 ShortSideOption = Annotated[
     int | None,
     typer.Option(
@@ -233,6 +244,21 @@ def parse_size_hw(text: str, *, option: str) -> tuple[int, int]:
             f"{option}: '{text}' is not a valid size", hint="write HEIGHTxWIDTH, such as 240x432"
         )
     return int(match[1]), int(match[2])
+
+
+def parse_memory_windows(text: str) -> MemoryWindows:
+    """Parse a number of windows from 1, or "all".
+
+    Raises:
+        UsageError: the text is neither.
+    """
+    if text == "all":
+        return "all"
+    if re.fullmatch(r"[1-9]\d{0,8}", text) is None:
+        raise UsageError(
+            f"--memory-windows: {text!r} is not a number of windows", hint="give 1 or more, or all"
+        )
+    return int(text)
 
 
 def parse_rate(text: str, *, option: str) -> Fraction:

@@ -125,19 +125,19 @@ def _predict_published(
     segmenter = protocol.engine.new_segmenter()
     masks: TrackMasks = {}
     slot_ids: list[int] = []
+    published = protocol.engine.model.spec.published
     with EvidenceStore() as store:
         for batch in segment_frames(
             frames, engine=protocol.engine, segmenter=segmenter, batch_size=protocol.batch_size
         ):
             for window in batch.windows:
-                store.append(evidence_of(window.slots))
+                store.append(evidence_of(window.slots, measured_at=published.masks_measured_at))
                 slot_ids = window.slots.track_ids.tolist()
                 for result in window.frames:
                     _add_masks(masks, result, num_frames=num_frames)
         if not slot_ids:
             return ()
-        scoring = protocol.engine.model.spec.published.scoring
-        pairs = scoring.score(store.windows, protocol.query, num_pairs=protocol.max_entries)
+        pairs = published.scoring.score(store.windows, protocol.query, num_pairs=protocol.max_entries)
     return _labelled_slots(
         pairs,
         slot_ids=slot_ids,

@@ -54,6 +54,8 @@ class Engine:
         if self.tracker.name == "top-k":
             settings["top_k_frames"] = self.tracker.num_frames
             settings["top_k_chosen"] = self.tracker.num_chosen
+        if self.tracker.name == "propagation":
+            settings["memory_windows"] = self.tracker.memory_windows or "all"
         if self.model.adapter_sha256 is not None:
             settings["adapter_sha256"] = self.model.adapter_sha256
         return settings

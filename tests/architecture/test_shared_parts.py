@@ -65,3 +65,14 @@ def test_ovformer_adds_the_alignment_and_whole_frame_features_to_ov2seg() -> Non
     assert image - ov2seg == alignment | {"networks.ovformer.OVFormer"}
     assert video - image == {"networks.ovformer.WindowOVFormer"}
     assert image & ov2seg >= SHARED | OVFORMER_SHARES_WITH_OV2SEG
+
+
+def test_genvis_adds_the_networks_over_windows_to_minvis() -> None:
+    minvis, genvis = _parts("minvis-r50-ovis"), _parts("genvis-r50-ovis")
+    assert genvis - minvis == {
+        "decoders.object_encoder.ObjectEncoder",
+        "decoders.object_encoder.ObjectEncoderLayer",
+        "decoders.window_decoder.WindowDecoder",
+        "networks.genvis.GenVIS",
+    }
+    assert minvis - genvis == {"networks.minvis.MinVIS"}

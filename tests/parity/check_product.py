@@ -35,7 +35,7 @@ from tests.parity.weights_by_name import weights_of_layout  # noqa: E402
 SCORE_TOLERANCE = 1e-4
 HALF_PRECISION = 2.0**-10  # the fixtures keep mask logits in half precision
 CLIP_PREFIX = "clip."  # tensors of a CLIP that the authors' checkpoint does not hold
-MINVIS_TABLES = {40: "ytvis2019", 25: "ovis"}  # by number of classes
+CLOSED_TABLES = {40: "ytvis2019", 25: "ovis"}  # by number of classes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,10 +65,12 @@ def check_product(fixture: Fixture, work: Path) -> list[Verdict]:
 
 
 def catalog_name(fixture: Fixture) -> str:
-    """Return the catalog's model of a fixture; MinVIS has one per class table."""
+    """Return the catalog's model of a fixture; MinVIS and GenVIS have one per class table."""
     name = str(fixture.case["fixture"])
     if name.startswith("minvis-r50"):
-        return f"minvis-r50-{MINVIS_TABLES[fixture.case['model']['classes']]}"
+        return f"minvis-r50-{closed_table(fixture)}"
+    if name.startswith("genvis"):
+        return f"genvis-r50-{closed_table(fixture)}" + ("-semi" if "semionline" in name else "")
     from ovvis_models.catalog import CATALOG
 
     known = [model for model in CATALOG if name.startswith(model)]
@@ -83,8 +85,14 @@ def class_names(fixture: Fixture) -> list[str]:
         return list(fixture.case["text"]["class_names"])
     if "text_features" in fixture.arrays:
         return [f"class {number}" for number in range(1, len(fixture.arrays["text_features"]) + 1)]
-    table = load_table(table_name(MINVIS_TABLES[fixture.case["model"]["classes"]]))
+    table = load_table(table_name(closed_table(fixture)))
     return [category.name for category in table.categories]
+
+
+def closed_table(fixture: Fixture) -> str:
+    """Return the name of the category table of a closed set."""
+    model = fixture.case["model"]
+    return CLOSED_TABLES[model["classes" if "classes" in model else "num_classes"]]
 
 
 def write_checkpoints(fixture: Fixture, folder: Path) -> list[Path]:

@@ -102,12 +102,17 @@ def mask2former_spec(model: dict[str, Any], layout: dict[str, dict[str, Any]]) -
         encoder_layers=model["pixel_decoder_layers"],
         encoder_ffn_dim=model["pixel_decoder_ffn"],
         num_points=NUM_POINTS,
-        decoder_layers=model["decoder_layers"],
-        decoder_ffn_dim=model["decoder_ffn"],
+        decoder_layers=_number(model, "decoder_layers", "frame_decoder_layers"),
+        decoder_ffn_dim=_number(model, "decoder_ffn", "frame_decoder_ffn"),
         queries="learned",
-        num_queries=model["queries"],
-        num_classes=model["classes"],
+        num_queries=_number(model, "queries", "frame_queries"),
+        num_classes=_number(model, "classes", "num_classes"),
     )
+
+
+def _number(model: dict[str, Any], *names: str) -> int:
+    """Return a number of the model by the first of its names: fixtures of GenVIS use others."""
+    return int(next(model[name] for name in names if name in model))
 
 
 def _resnet_spec(layout: dict[str, dict[str, Any]]) -> BackboneSpec:

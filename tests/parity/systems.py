@@ -15,6 +15,7 @@ from ovvis_models.preprocess import logits_to_original
 from tests.parity.clipvis_arrays import build_clip_vis, clipvis_arrays, clipvis_network_array, stem_end
 from tests.parity.comparison import NEAR_THRESHOLD, Found
 from tests.parity.fixture import Fixture
+from tests.parity.genvis_arrays import run_genvis
 from tests.parity.mask2former_arrays import NetworkRun, network_array, run_network
 from tests.parity.minvis_arrays import minvis_arrays
 from tests.parity.ov2seg_arrays import run_ov2seg
@@ -89,6 +90,7 @@ def quality_slack(logits: Tensor) -> np.ndarray:
 SYSTEMS: Mapping[str, Callable[[Fixture, torch.dtype], OurArray]] = MappingProxyType(
     {
         "clipvis": run_clipvis,
+        "genvis": run_genvis,
         "mask2former": run_mask2former,
         "minvis": run_minvis,
         "ov2seg": run_ov2seg,

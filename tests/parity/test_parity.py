@@ -43,11 +43,11 @@ def checkpoint(mask2former: Fixture) -> dict[str, torch.Tensor]:
 
 @pytest.mark.parametrize(
     "folder",
-    [  # those with a CLIP take up to a minute
+    [  # these take up to a minute
         pytest.param(
             path,
             id=path.name,
-            marks=[pytest.mark.slow] if path.name.startswith(("clipvis", "ovformer")) else [],
+            marks=[pytest.mark.slow] if path.name.startswith(("clipvis", "genvis", "ovformer")) else [],
         )
         for path in FOLDERS
     ],

@@ -7,6 +7,15 @@ from torch import Tensor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PixelMaps:
+    """Output of the pixel decoder before its projection to pixel embeddings."""
+
+    levels: tuple[Float[Tensor, "B C _h _w"], ...]  # strides 32, 16, 8
+    positions: tuple[Float[Tensor, "_P C"], ...]  # sine position of each level's pixels, row by row
+    finest: Float[Tensor, "B C h w"]  # stride 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PixelFeatures:
     """Output of the pixel decoder: encoded maps, coarse to fine, and pixel embeddings of the masks."""
 

@@ -6,6 +6,7 @@
     clip:      CLIP as open_clip or OpenAI wrote it
     clip-vis:  a whole CLIP-VIS as detectron2 wrote it
     ov2seg, ovformer: as detectron2 wrote them; their CLIP is a file of its own
+    genvis:    as detectron2 wrote it
 
 No checkpoint is ever executed: everything but plain tensors is refused.
 """
@@ -19,6 +20,7 @@ from torch import Tensor
 from ovvis_models.converters.checkpoint_files import read_checkpoint
 from ovvis_models.converters.clip import is_clip
 from ovvis_models.converters.clip_vis import is_clip_vis
+from ovvis_models.converters.genvis import is_genvis
 from ovvis_models.converters.mask2former import is_mask2former
 from ovvis_models.converters.ov2seg import is_ov2seg, is_ovformer
 from ovvis_models.converters.rf_detr import is_rf_detr
@@ -38,6 +40,7 @@ _PART_WORDS: Final[Mapping[Part, str]] = {
     "clip-vis": "a CLIP-VIS checkpoint",
     "ov2seg": "an OV2Seg checkpoint",
     "ovformer": "an OVFormer checkpoint",
+    "genvis": "a GenVIS checkpoint",
     "rf-detr": "an RF-DETR checkpoint",
 }
 
@@ -101,6 +104,8 @@ def _part_of(path: Path, tensors: Mapping[str, Tensor]) -> Part:
         return "ovformer"
     if is_ov2seg(tensors):
         return "ov2seg"
+    if is_genvis(tensors):
+        return "genvis"
     if is_mask2former(tensors):
         return "proposals"
     if is_rf_detr(tensors):

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ovvis_models.blocks.decoder_output import PixelFeatures
+from ovvis_models.blocks.decoder_output import PixelFeatures, PixelMaps
 from ovvis_models.blocks.deformable_attention import DeformableAttention, LevelShapes
 from ovvis_models.blocks.position import sine_position
 from ovvis_models.blocks.transformer_layers import FeedForwardLayer
@@ -85,6 +85,16 @@ class PixelDecoder(nn.Module):
         Args:
             features: backbone maps of strides 4, 8, 16, 32.
         """
+        return self.embed(self.maps(features))
+
+    def embed(self, maps: PixelMaps) -> PixelFeatures:
+        """Return the maps with pixel embeddings from the finest one."""
+        return PixelFeatures(
+            levels=maps.levels, positions=maps.positions, pixel_embeds=self.pixel_proj(maps.finest)
+        )
+
+    def maps(self, features: Sequence[Float[Tensor, "B _c _h _w"]]) -> PixelMaps:
+        """Return encoded maps, coarse to fine, and the stride-4 map before its projection."""
         finest, *others = features
         maps = [proj(x) for proj, x in zip(self.input_proj, reversed(others), strict=True)]
         shapes = LevelShapes(tuple((x.shape[2], x.shape[3]) for x in maps))
@@ -98,15 +108,13 @@ class PixelDecoder(nn.Module):
         for layer in self.layers:
             tokens = layer(tokens, position=position, reference_points=reference_points, shapes=shapes)
         levels = tuple(x.permute(0, 3, 1, 2) for x in shapes.split(tokens))
-        return PixelFeatures(
-            levels=levels, positions=positions, pixel_embeds=self._pixel_embeds(finest, levels[-1])
-        )
+        return PixelMaps(levels=levels, positions=positions, finest=self._finest(finest, levels[-1]))
 
-    def _pixel_embeds(self, finest: Tensor, coarser: Tensor) -> Tensor:
+    def _finest(self, finest: Tensor, coarser: Tensor) -> Tensor:
         lateral = self.lateral(finest)
         raised = F.interpolate(coarser, size=lateral.shape[-2:], mode="bilinear", align_corners=False)
-        embeds: Tensor = self.pixel_proj(self.smooth(lateral + raised))
-        return embeds
+        smooth: Tensor = self.smooth(lateral + raised)
+        return smooth
 
 
 def pixel_centers(shapes: LevelShapes, *, like: Tensor) -> Float[Tensor, "S 2"]:

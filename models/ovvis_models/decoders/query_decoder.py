@@ -23,7 +23,7 @@ NUM_LEVELS = 3
 
 
 class DecoderLayer(nn.Module):
-    """Masked cross-attention, self-attention, feed-forward; all post-norm."""
+    """Cross-attention (masked in Mask2Former), self-attention, feed-forward; all post-norm."""
 
     def __init__(self, width: int, *, num_heads: int, ffn_dim: int) -> None:
         super().__init__()
@@ -38,9 +38,12 @@ class DecoderLayer(nn.Module):
         query_pos: Float[Tensor, "B Q C"],
         content: Float[Tensor, "B S C"],
         position: Float[Tensor, "S C"],
-        allowed: Bool[Tensor, "B Q S"],
+        allowed: Bool[Tensor, "B Q S"] | None = None,
     ) -> Float[Tensor, "B Q C"]:
-        """Return the queries after one layer; `content` already includes the level embedding."""
+        """Return the queries after one layer; `content` already includes the level embedding.
+
+        `allowed` is True where a query may attend; None: everywhere.
+        """
         queries = self.cross_attention(
             queries, query=queries + query_pos, key=content + position, value=content, allowed=allowed
         )

@@ -10,13 +10,21 @@ flat.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Literal, Protocol
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from ovvis_models.structures import WindowSlots
+from ovvis_models.preprocess import logits_to_input
+from ovvis_models.structures import ImageGeometry, WindowSlots
+
+MeasuredAt = Literal["stride 4", "resized frame"]
+"""Where areas and confidences of masks are measured: on the logits as they are, padding included, or resized
+to the network's input, without the padding (GenVIS)."""
+
+
+_MASKS_AT_ONCE = 16  # limits the memory for masks at the size of the network's input
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +35,7 @@ class SlotEvidence:
     object_logits: Float[Tensor, " S"]
     instance_tokens: Float[Tensor, "S D"]
     mask_quality: Float[Tensor, " S"] | None
-    mask_area: Float[Tensor, "T S"]  # places of the mask at stride 4, padding included
+    mask_area: Float[Tensor, "T S"]  # places of the mask; see `MeasuredAt`
     mask_confidence: Float[Tensor, "T S"]  # sum of the probabilities at these places
 
     @property
@@ -76,19 +84,34 @@ class VideoScoring(Protocol):
         ...
 
 
-def evidence_of(slots: WindowSlots) -> SlotEvidence:
+def evidence_of(slots: WindowSlots, *, measured_at: MeasuredAt = "stride 4") -> SlotEvidence:
     """Return the evidence of a window, without its masks, on the CPU."""
-    inside = (slots.mask_logits > 0).to(slots.mask_logits.dtype)  # (T, S, h, w)
-    confidence = slots.mask_logits.sigmoid() * inside
+    frames = [
+        _area_and_confidence(logits, slots.geometry, measured_at=measured_at) for logits in slots.mask_logits
+    ]
+    areas, confidences = zip(*frames, strict=True)
     quality = slots.mask_quality
     return SlotEvidence(
         object_scores=slots.object_scores.cpu(),
         object_logits=slots.object_logits.cpu(),
         instance_tokens=slots.instance_tokens.cpu(),
         mask_quality=None if quality is None else quality.cpu(),
-        mask_area=inside.sum(dim=(-1, -2)).cpu(),
-        mask_confidence=confidence.sum(dim=(-1, -2)).cpu(),
+        mask_area=torch.stack(areas).cpu(),
+        mask_confidence=torch.stack(confidences).cpu(),
     )
+
+
+def _area_and_confidence(
+    mask_logits: Float[Tensor, "S h w"], geometry: ImageGeometry, *, measured_at: MeasuredAt
+) -> tuple[Float[Tensor, " S"], Float[Tensor, " S"]]:
+    """Return the number of places inside each mask of a frame, and the sum of the probabilities there."""
+    areas, confidences = [], []
+    for some in torch.split(mask_logits, _MASKS_AT_ONCE):
+        logits = logits_to_input(some, geometry) if measured_at == "resized frame" else some
+        inside = (logits > 0).to(logits.dtype)
+        areas.append(inside.sum(dim=(-1, -2)))
+        confidences.append((logits.sigmoid() * inside).sum(dim=(-1, -2)))
+    return torch.cat(areas), torch.cat(confidences)
 
 
 def top_pairs(scores: Float[Tensor, "S K"], *, num_pairs: int) -> ScoredPairs:

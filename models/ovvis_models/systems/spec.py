@@ -7,7 +7,7 @@ how frames are encoded, how windows are associated, how tracks are scored, and h
 from abc import ABC, abstractmethod
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypeAlias, TypeVar
+from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 
 from ovvis_models.association import Association, MatchingAssociation
 from ovvis_models.converters.parts import PublishedFiles
@@ -16,7 +16,7 @@ from ovvis_models.networks.proposals import ProposalSpec
 from ovvis_models.networks.video_network import VideoNetwork
 from ovvis_models.preprocess import ImageInput
 from ovvis_models.proposal_selection import ALL_PROPOSALS, BestProposals
-from ovvis_models.scoring.evidence import VideoScoring
+from ovvis_models.scoring.evidence import MeasuredAt, VideoScoring
 from ovvis_models.scoring.track_table import TokenMean
 from ovvis_models.sources import WeightsSource
 from ovvis_models.text.naming import Naming, TextDomain
@@ -27,10 +27,22 @@ from ovvis_models.trackers.tracker import TrackedBy, Tracker
 
 Network = TypeVar("Network", bound=VideoNetwork)
 
-TrackerName = Literal["rollout", "adjacent", "momentum", "top-k", "previous-frame"]
+TrackerName = Literal["rollout", "adjacent", "momentum", "top-k", "previous-frame", "propagation"]
 ClassifierName = Literal["instclip", "masked-crops", "mask-pooling", "class-head", "query"]
 Rules = Literal["product", "published"]
 """`product`: proposals are selected, tracks begin and end. `published`: every query is a slot."""
+
+MATCHING_TRACKERS: Final[tuple[TrackerName, ...]] = (
+    "rollout",
+    "adjacent",
+    "momentum",
+    "top-k",
+    "previous-frame",
+)
+"""The trackers that match what is found in each window to tracks."""
+
+MEMORY_WINDOWS: Final = 256
+"""Windows in the memory of `propagation` under product rules, so that memory does not grow with the video."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +53,7 @@ class TrackerChoice:
     momentum: float = OV2SEG_MOMENTUM  # of momentum: weight of the newest look
     num_frames: int = PAPER_FRAMES  # of top-k: T frames in memory
     num_chosen: int = PAPER_CHOSEN  # of top-k: the K of them that are matched with
+    memory_windows: int | None = None  # of propagation: windows in memory; None for all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +77,7 @@ class PublishedProtocol:
     tracked_by: TrackedBy
     scoring: VideoScoring
     num_results: int | None  # (track, class) pairs per video; None: the number that the data set's papers use
+    masks_measured_at: MeasuredAt = "stride 4"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +116,11 @@ class SystemSpec(ABC, Generic[Network]):
         if rules == "published":
             return self.published.tracker
         return self.association.untrained if self.association.hidden_dim is None else "rollout"
+
+    @property
+    def trackers(self) -> tuple[TrackerName, ...]:
+        """The trackers that go with its networks."""
+        return MATCHING_TRACKERS
 
     @property
     @abstractmethod
@@ -179,6 +198,11 @@ class SystemSpec(ABC, Generic[Network]):
             tracked_by=numbers.tracked_by,
             weight_by_mask_confidence=numbers.weight_by_mask_confidence,
         )
+
+
+def default_memory_windows(rules: Rules) -> int | None:
+    """Return the number of windows in the memory of `propagation`; None for all, as in the paper."""
+    return MEMORY_WINDOWS if rules == "product" else None
 
 
 ModelSpec: TypeAlias = SystemSpec[Any]

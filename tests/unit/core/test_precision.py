@@ -5,7 +5,7 @@ import torch
 
 from ovvis_models.catalog import find_spec
 from ovvis_models.loading import ready
-from ovvis_models.precision import BESIDE_PREDICT, round_weights
+from ovvis_models.precision import BESIDE_ENCODE, round_weights
 
 
 def predicted(network, frames) -> dict[str, torch.Tensor]:
@@ -37,7 +37,5 @@ def test_what_predict_does_not_run_and_what_is_no_factor_stays_as_it_is() -> Non
     round_weights(network, torch.bfloat16)
     rounded = {name for name, weight in network.named_parameters() if weight.dtype == torch.bfloat16}
     assert "proposals.query_decoder.mask_embed.layers.0.weight" in rounded
-    assert not any(
-        name.split(".")[0] in BESIDE_PREDICT or "norm" in name or "ln_" in name for name in rounded
-    )
+    assert not any(name.split(".")[0] in BESIDE_ENCODE or "norm" in name or "ln_" in name for name in rounded)
     assert "proposals.query_decoder.level_embed.weight" not in rounded

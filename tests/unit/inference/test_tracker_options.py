@@ -2,10 +2,11 @@
 
 import pytest
 
+from ovvis_cli.commands.options import parse_memory_windows
 from ovvis_cli.errors import UsageError
 from ovvis_cli.inference.tracker_options import TrackerOptions
 from ovvis_models.catalog import find_spec
-from ovvis_models.systems.spec import TrackerChoice
+from ovvis_models.systems.spec import MEMORY_WINDOWS, TrackerChoice
 
 
 def test_the_default_depends_on_the_rules() -> None:
@@ -35,3 +36,28 @@ def test_options_replace_the_numbers_of_their_tracker() -> None:
 def test_options_of_another_tracker_are_refused(options: TrackerOptions, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         options.resolve(find_spec("clipvis-tiny"), "product")
+
+
+def test_the_memory_of_genvis_is_limited_in_segment_and_whole_in_the_protocol_of_its_paper() -> None:
+    spec = find_spec("genvis-r50-ovis")
+    assert TrackerOptions().resolve(spec, "product").memory_windows == MEMORY_WINDOWS
+    assert TrackerOptions().resolve(spec, "published").memory_windows is None
+    assert TrackerOptions(memory_windows=9).resolve(spec, "published").memory_windows == 9
+    assert TrackerOptions(memory_windows="all").resolve(spec, "product").memory_windows is None
+
+
+def test_genvis_carries_its_queries_and_no_other_model_does() -> None:
+    with pytest.raises(UsageError, match="genvis-r50-ovis does not support --tracker adjacent"):
+        TrackerOptions(name="adjacent").resolve(find_spec("genvis-r50-ovis"), "product")
+    with pytest.raises(UsageError, match="clipvis-tiny does not support --tracker propagation"):
+        TrackerOptions(name="propagation").resolve(find_spec("clipvis-tiny"), "product")
+    with pytest.raises(UsageError, match="--memory-windows does not apply to --tracker top-k"):
+        TrackerOptions(memory_windows=9).resolve(find_spec("clipvis-tiny"), "product")
+
+
+@pytest.mark.parametrize("text", ["0", "-3", "some", "1.5", ""])
+def test_a_number_of_windows_is_checked(text: str) -> None:
+    assert parse_memory_windows("12") == 12
+    assert parse_memory_windows("all") == "all"
+    with pytest.raises(UsageError, match="is not a number of windows"):
+        parse_memory_windows(text)
