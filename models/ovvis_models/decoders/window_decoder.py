@@ -2,8 +2,8 @@
 
 Paper: A Generalized Framework for Video Instance Segmentation (Heo et al., CVPR 2023), Sec. 3.
 In each window the queries of the window before, with what they read in the memory, attend to the encoded
-frame queries, then to each other. The normalised queries are the instance prototypes: classes, masks and memory
-entries are computed from them. The queries go on to the next window without that norm.
+frame queries, then to each other. The normalised queries are the instance prototypes: classes, masks and
+memory entries are computed from them. The queries go on to the next window without that norm.
 """
 
 from dataclasses import dataclass

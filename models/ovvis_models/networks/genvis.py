@@ -3,8 +3,8 @@
 Paper: A Generalized Framework for Video Instance Segmentation (Heo et al., CVPR 2023), on VITA (Heo et al.,
 NeurIPS 2022) and Mask2Former.
 Data flow: frames -> Mask2Former -> frame queries, and a stride-4 map -> pixel embeddings; the frame queries
-of a window -> object encoder -> window decoder, which holds the state of the video (`propagation.py`) -> classes
-and mask embeddings; masks = mask embeddings . pixel embeddings. Query i of every window is track i.
+of a window -> object encoder -> window decoder, run with the state of the video (`propagation.py`) ->
+classes and mask embeddings; masks = mask embeddings . pixel embeddings. Query i of every window is track i.
 This file holds what is stateless. Siblings: all other systems find masks first and match them to tracks.
 Deviation: none in what is computed (proved by the parity fixtures); the memory may be limited
 (`decoders/prototype_memory.py`), which the authors' never is.
