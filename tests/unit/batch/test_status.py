@@ -36,6 +36,7 @@ REQUEST = SegmentRequest(
     momentum=None,
     top_k_frames=None,
     top_k_chosen=None,
+    memory_windows=None,
     classifier=None,
     rules="product",
     short_side=None,
