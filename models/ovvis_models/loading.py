@@ -1,17 +1,18 @@
 """Models with their weights, ready to run, and the segmenters that run them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 import torch
+from torch import Tensor
 
 from ovvis_models.adapters import adapted
 from ovvis_models.backbones.folding import fold_norms, fold_quick_gelus
 from ovvis_models.catalog import find_spec
 from ovvis_models.converters.parts import read_parts
-from ovvis_models.errors import MismatchedWeightsError, MissingWeightsError
+from ovvis_models.errors import CorruptWeightsError, MismatchedWeightsError, MissingWeightsError
 from ovvis_models.networks.video_network import VideoNetwork
 from ovvis_models.segmenter import VideoSegmenter
 from ovvis_models.systems.spec import (
@@ -22,15 +23,9 @@ from ovvis_models.systems.spec import (
     TrackerChoice,
     default_memory_windows,
 )
+from ovvis_models.text.class_embeddings import ClassEmbeddings, without_class_embeddings
 from ovvis_models.text.naming import Naming
-from ovvis_models.weights import (
-    fill,
-    load_weights,
-    read_metadata,
-    read_tensors,
-    tensor_names,
-    weights_hash,
-)
+from ovvis_models.weights import fill, read_metadata, read_weights, weights_hash
 
 ZOO: Final = Path(__file__).with_name("zoo")
 
@@ -43,6 +38,7 @@ class LoadedModel:
     network: VideoNetwork  # as `spec.build()` makes it
     weights_sha256: str
     adapter_sha256: str | None = None
+    class_embeddings: ClassEmbeddings | None = None  # that its weights file holds
 
     @property
     def naming(self) -> Naming:
@@ -70,18 +66,22 @@ def load(
         spec, sha256 = find_spec(_model_of(path)), None
     if short_side is not None:
         spec = replace(spec, proposal_input=replace(spec.proposal_input, short_side=short_side))
+    tensors = read_weights(path, sha256=sha256)
+    class_embeddings = _class_embeddings(tensors, path)
+    tensors = without_class_embeddings(tensors)
     if adapter is None:
-        network = spec.build_for(tensor_names(path))
-        _load(network, path, spec=spec, sha256=sha256)
-        return LoadedModel(spec=spec, network=ready(network), weights_sha256=weights_hash(path))
-    spec, trained = adapted(spec, adapter)
-    network = spec.build()
-    fill(network, read_tensors(path) | trained, named=f"{path} with {adapter}")
+        network = spec.build_for(tensors)
+        _fill(network, tensors, path=path, spec=spec)
+    else:
+        spec, trained = adapted(spec, adapter)
+        network = spec.build()
+        fill(network, tensors | trained, named=f"{path} with {adapter}")
     return LoadedModel(
         spec=spec,
         network=ready(network),
         weights_sha256=weights_hash(path),
-        adapter_sha256=weights_hash(adapter),
+        adapter_sha256=None if adapter is None else weights_hash(adapter),
+        class_embeddings=class_embeddings,
     )
 
 
@@ -127,13 +127,20 @@ def segmenter_for(
     )
 
 
-def _load(network: VideoNetwork, path: Path, *, spec: ModelSpec, sha256: str | None) -> None:
+def _fill(network: VideoNetwork, tensors: Mapping[str, Tensor], *, path: Path, spec: ModelSpec) -> None:
     try:
-        load_weights(network, path, sha256=sha256)
+        fill(network, tensors, named=str(path))
     except MismatchedWeightsError as error:
         if not spec.sources:
             raise
         raise MismatchedWeightsError(error.message, published_model=spec.name) from error
+
+
+def _class_embeddings(tensors: Mapping[str, Tensor], path: Path) -> ClassEmbeddings | None:
+    try:
+        return ClassEmbeddings.from_file(tensors, read_metadata(path))
+    except ValueError as error:  # a JSON error is one, too
+        raise CorruptWeightsError(f"{path}: {error}", hint="import the model again") from error
 
 
 def _zoo_file(spec: ModelSpec) -> tuple[Path, str | None]:

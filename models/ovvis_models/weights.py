@@ -22,12 +22,22 @@ def load_weights(module: nn.Module, path: Path, *, sha256: str | None = None) ->
         CorruptWeightsError: when the file is not a valid safetensors file, or its hash is not `sha256`.
         MismatchedWeightsError: when a name or shape differs from the module's.
     """
+    fill(module, read_weights(path, sha256=sha256), named=str(path))
+
+
+def read_weights(path: Path, *, sha256: str | None) -> dict[str, Tensor]:
+    """Return all tensors of a file, on the CPU, after a check of its hash where one is given.
+
+    Raises:
+        MissingWeightsError: when the file does not exist.
+        CorruptWeightsError: when the file is not a valid safetensors file, or its hash is not `sha256`.
+    """
     if sha256 is not None and (found := weights_hash(path)) != sha256:
         raise CorruptWeightsError(
             f"{path} has the wrong checksum: SHA-256 {found[:12]}..., expected {sha256[:12]}...",
             hint="install or download it again",
         )
-    fill(module, read_tensors(path), named=str(path))
+    return read_tensors(path)
 
 
 def fill(module: nn.Module, tensors: Mapping[str, Tensor], *, named: str) -> None:
@@ -89,21 +99,6 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
             return {name: file.get_tensor(name) for name in sorted(file.keys())}
-    except (SafetensorError, OSError, ValueError) as error:
-        raise _corrupt(path, error) from error
-
-
-def tensor_names(path: Path) -> frozenset[str]:
-    """The names of all tensors of a file.
-
-    Raises:
-        MissingWeightsError: when there is no such file.
-        CorruptWeightsError: when it is no safetensors file.
-    """
-    _require(path)
-    try:
-        with safe_open(path, framework="pt", device="cpu") as file:
-            return frozenset(file.keys())
     except (SafetensorError, OSError, ValueError) as error:
         raise _corrupt(path, error) from error
 

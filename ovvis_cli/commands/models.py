@@ -11,15 +11,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ovvis_cli.commands.options import JsonOption, QuietOption
+from ovvis_cli.commands.options import (
+    ClassesFileOption,
+    ClassesOption,
+    JsonOption,
+    QuietOption,
+    VocabularyOption,
+)
 from ovvis_cli.console import Console, JsonValue
-from ovvis_cli.errors import ModelError, WeightsError
+from ovvis_cli.errors import ModelError, UsageError, WeightsError
 from ovvis_cli.model_store.installed import hold_install_lock, installed_path, weights_file
 
 if TYPE_CHECKING:
     from ovvis_cli.model_store.download import OnBytes
     from ovvis_models.sources import WeightsSource
     from ovvis_models.systems.spec import ModelSpec
+    from ovvis_models.text.class_embeddings import ClassEmbeddings
 
 _TEXT_DOMAINS = {
     "web": "photographs and captions of the web",
@@ -101,6 +108,17 @@ def import_model(
         ),
     ],
     *,
+    text_embeddings: Annotated[
+        Path | None,
+        typer.Option(
+            "--text-embeddings",
+            metavar="FILE",
+            help="A .npy file with one row per class name, stored with the weights and used for these names.",
+        ),
+    ] = None,
+    classes: ClassesOption = None,
+    classes_file: ClassesFileOption = None,
+    vocabulary: VocabularyOption = None,
     quiet: QuietOption = False,
     json: JsonOption = False,
 ) -> None:
@@ -117,8 +135,11 @@ def import_model(
             raise WeightsError(f"{file} does not exist", hint="check the path")
         if len(files) > 1 and source_of(file, spec) is None:
             console.warning(f"{file} is not a published file of the catalog; it is used as it is")
+    class_embeddings = _class_embeddings(
+        spec, text_embeddings, classes=classes, classes_file=classes_file, vocabulary=vocabulary
+    )
     with hold_install_lock():
-        _install(spec, files, console=console)
+        _install(spec, files, class_embeddings=class_embeddings, console=console)
     _show_installed(spec, console=console)
 
 
@@ -163,16 +184,45 @@ def _pull(spec: "ModelSpec", *, keep: bool, console: Console) -> None:
             yield on_bytes
 
     files = fetch(spec, show=show)
-    _install(spec, files, console=console)
+    _install(spec, files, class_embeddings=None, console=console)
     if not keep:
         forget(spec)
 
 
-def _install(spec: "ModelSpec", files: list[Path], *, console: Console) -> None:
+def _install(
+    spec: "ModelSpec", files: list[Path], *, class_embeddings: "ClassEmbeddings | None", console: Console
+) -> None:
     from ovvis_cli.model_store.installation import install
 
     console.note(f"converting {', '.join(file.name for file in files)}")
-    install(spec, files)
+    install(spec, files, class_embeddings=class_embeddings)
+
+
+def _class_embeddings(
+    spec: "ModelSpec",
+    text_embeddings: Path | None,
+    *,
+    classes: str | None,
+    classes_file: Path | None,
+    vocabulary: str | None,
+) -> "ClassEmbeddings | None":
+    """Return the embeddings to store with the weights, with the name of each row.
+
+    Raises:
+        UsageError: embeddings are given without names, or names without embeddings.
+        VocabularyError: they do not fit each other or the model.
+    """
+    from ovvis_cli.labelling.class_rows import class_embeddings_of, read_text_embeddings
+    from ovvis_cli.vocabulary.names import resolve_vocabulary
+
+    if text_embeddings is None:
+        if any(option is not None for option in (classes, classes_file, vocabulary)):
+            raise UsageError(
+                "class names without embeddings", hint="add --text-embeddings FILE.npy, with a row per name"
+            )
+        return None
+    names = resolve_vocabulary(classes=classes, classes_file=classes_file, table=vocabulary)
+    return class_embeddings_of(read_text_embeddings(text_embeddings), names, spec=spec)
 
 
 def _show_installed(spec: "ModelSpec", *, console: Console) -> None:
@@ -239,6 +289,7 @@ def _as_json(spec: "ModelSpec") -> dict[str, JsonValue]:
         "decoder_layers": spec.proposals.decoder_layers,
         "width": spec.proposals.width,
         "clip_embedding": spec.token_dim if spec.reads_words else None,
+        "stored_class_embeddings": None if file is None else _num_stored(file),
         "short_side_px": spec.proposal_input.short_side,
         "max_side_px": spec.proposal_input.max_side,
         "tracker": spec.default_tracker(),
@@ -246,6 +297,14 @@ def _as_json(spec: "ModelSpec") -> dict[str, JsonValue]:
         "published_at": spec.page,
         "sources": [_source_as_json(source) for source in spec.sources],
     }
+
+
+def _num_stored(file: Path) -> int | None:
+    """Return for how many class names an installed file holds embeddings, None for no such names."""
+    from ovvis_models.text.class_embeddings import stored_names
+    from ovvis_models.weights import read_metadata
+
+    return len(stored_names(read_metadata(file))) or None
 
 
 def _source_as_json(source: "WeightsSource") -> dict[str, JsonValue]:

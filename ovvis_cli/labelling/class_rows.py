@@ -18,7 +18,10 @@ from ovvis_cli.vocabulary.embedding import VocabularyEmbedder
 from ovvis_cli.vocabulary.known_words import vocabulary_warnings
 from ovvis_cli.vocabulary.names import Vocabulary
 from ovvis_cli.vocabulary.word_list import word_list
+from ovvis_cli.vocabulary.words import fold
 from ovvis_models.loading import LoadedModel
+from ovvis_models.systems.spec import ModelSpec
+from ovvis_models.text.class_embeddings import ClassEmbeddings
 from ovvis_models.text.naming import ClosedVocabulary, ListedVocabulary, OpenVocabulary
 from ovvis_models.text.vocabulary import Progress
 from ovvis_models.text.vocabulary_scores import ClassLink, one_of_all
@@ -29,6 +32,8 @@ TEMPLATES_USED = (
     "{}: class names are put into prompt templates; its authors learned their prompts, whose embeddings"
     " --text-embeddings takes"
 )
+NOT_STORED = "{}: no class embedding is stored for {}; all names are put into prompt templates"
+_NUM_SHOWN = 3  # names in a message
 
 logger = logging.getLogger(__name__)
 
@@ -72,9 +77,11 @@ def class_rows(
                 )
             return _closed_rows(naming, vocabulary, model_name=model.spec.name, distractors=distractors)
         case OpenVocabulary():
+            if text_embeddings is None and model.class_embeddings is not None:
+                text_embeddings = _stored_rows(model.class_embeddings, vocabulary, model=model)
             if text_embeddings is None:  # else the words are not read
                 _warn(vocabulary, model_name=model.spec.name)
-                if naming.learned_prompts:
+                if naming.learned_prompts and model.class_embeddings is None:
                     logger.warning("%s", TEMPLATES_USED.format(model.spec.name))
             synonyms = _synonyms(vocabulary) if published_names and naming.splits_synonyms else None
             return _open_rows(
@@ -111,6 +118,44 @@ def read_text_embeddings(path: Path) -> Float[Tensor, "K D"]:
     if not bool(torch.isfinite(embeds).all()) or bool((embeds.norm(dim=1) == 0).any()):
         raise VocabularyError(f"{path} holds a row that is zero or not finite")
     return embeds
+
+
+def class_embeddings_of(
+    text_embeddings: Float[Tensor, "K D"], vocabulary: Vocabulary, *, spec: ModelSpec
+) -> ClassEmbeddings:
+    """Return embeddings with their names, to be stored with the weights of a model.
+
+    Raises:
+        VocabularyError: the model reads no words, or there is not one row of its width for each name.
+    """
+    if not spec.reads_words:
+        raise VocabularyError(f"{spec.name} has a closed set of classes and takes no text embeddings")
+    _check_fit(text_embeddings, vocabulary, width=spec.token_dim)
+    return ClassEmbeddings(names=vocabulary.names, rows=text_embeddings)
+
+
+def _stored_rows(
+    stored: ClassEmbeddings, vocabulary: Vocabulary, *, model: LoadedModel
+) -> Float[Tensor, "K D"] | None:
+    """Return the stored embeddings of all names, or None with a warning if some are not stored.
+
+    Raises:
+        VocabularyError: some are not stored, and there is no text encoder.
+    """
+    positions = {fold(name): position for position, name in enumerate(stored.names)}
+    missing = [name for name in vocabulary.names if fold(name) not in positions]
+    if not missing:
+        return stored.rows[[positions[fold(name)] for name in vocabulary.names]]
+    shown = ", ".join(f"'{name}'" for name in missing[:_NUM_SHOWN])
+    if len(missing) > _NUM_SHOWN:
+        shown += f" and {len(missing) - _NUM_SHOWN} more"
+    if isinstance(model.naming, OpenVocabulary) and model.naming.text_encoder is None:
+        raise VocabularyError(
+            f"{model.spec.name}: no class embedding is stored for {shown}, and there is no text encoder",
+            hint="add --text-embeddings FILE.npy, or import it again together with a CLIP checkpoint",
+        )
+    logger.warning("%s", NOT_STORED.format(model.spec.name, shown))
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,7 @@ OPTIONS = {
         --score-threshold --source --text-embeddings --vocabulary""",
     "models list": "--json",
     "models info": "--json",
+    "models import": "--classes --classes-file --json --quiet --text-embeddings --vocabulary",
     "doctor": "--json --quiet",
 }
 COMMANDS = [

@@ -1,5 +1,7 @@
 """Class embeddings from a file, from a text encoder as the paper's code uses it, and from a closed set."""
 
+import logging
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,6 +14,7 @@ from ovvis_cli.labelling.class_query import make_query
 from ovvis_cli.labelling.class_rows import class_rows, read_text_embeddings
 from ovvis_cli.vocabulary.names import vocabulary_of_names
 from ovvis_models.networks.clip import ClipSpec, TextSpec, VisionSpec, build_clip
+from ovvis_models.text.class_embeddings import ClassEmbeddings
 from ovvis_models.text.encoder import TextEncoder
 from ovvis_models.text.naming import ClosedVocabulary, OpenVocabulary
 
@@ -32,7 +35,7 @@ def model() -> SimpleNamespace:
     naming = OpenVocabulary(
         text_encoder=TextEncoder(clip).eval(), embed_dim=WIDTH, domain="web", splits_synonyms=True
     )
-    return SimpleNamespace(spec=SimpleNamespace(name="small"), naming=naming)
+    return SimpleNamespace(spec=SimpleNamespace(name="small"), naming=naming, class_embeddings=None)
 
 
 @pytest.fixture(autouse=True)
@@ -107,3 +110,44 @@ def test_a_closed_set_takes_no_text_embeddings() -> None:
     assert rows.embeds.shape == (41, 41)
     with pytest.raises(VocabularyError, match="closed set"):
         class_rows(model, vocabulary, distractors=True, text_embeddings=torch.eye(2, 41))
+
+
+@pytest.fixture
+def stored(model: SimpleNamespace) -> SimpleNamespace:
+    """The model, with stored embeddings of three names."""
+    embeddings = ClassEmbeddings(names=("hot_dog", "cat", "car"), rows=2 * torch.eye(3, WIDTH))
+    return SimpleNamespace(spec=model.spec, naming=model.naming, class_embeddings=embeddings)
+
+
+def test_stored_embeddings_are_found_by_name(stored: SimpleNamespace, caplog) -> None:
+    with caplog.at_level(logging.WARNING):
+        rows = class_rows(stored, vocabulary_of_names(["car", "Hot dog"]), distractors=False)
+    assert torch.equal(rows.embeds, torch.eye(3, WIDTH)[[2, 0]])
+    assert not caplog.records
+
+
+def test_embeddings_of_the_run_override_the_stored_ones(stored: SimpleNamespace) -> None:
+    given = torch.eye(WIDTH)[-1:]
+    rows = class_rows(stored, vocabulary_of_names(["cat"]), distractors=False, text_embeddings=given)
+    assert torch.equal(rows.embeds, given)
+
+
+def test_a_name_that_is_not_stored_puts_all_names_into_templates_and_is_told(
+    model: SimpleNamespace, stored: SimpleNamespace, caplog
+) -> None:
+    vocabulary = vocabulary_of_names(["cat", "unicorn"])
+    with caplog.at_level(logging.WARNING):
+        rows = class_rows(stored, vocabulary, distractors=False)
+    assert (
+        "no class embedding is stored for 'unicorn'; all names are put into prompt templates" in caplog.text
+    )
+    assert torch.equal(rows.embeds, class_rows(model, vocabulary, distractors=False).embeds)
+
+
+def test_a_name_that_is_not_stored_is_refused_without_a_text_encoder(stored: SimpleNamespace) -> None:
+    stored.naming = replace(stored.naming, text_encoder=None, logit_scale=1.0)
+    vocabulary = vocabulary_of_names(["cat", "a", "b", "c", "d"])
+    with pytest.raises(VocabularyError, match="stored for 'a', 'b', 'c' and 1 more, and there is no text"):
+        class_rows(stored, vocabulary, distractors=False)
+    rows = class_rows(stored, vocabulary_of_names(["cat"]), distractors=False)
+    assert torch.equal(rows.embeds, torch.eye(3, WIDTH)[[1]])
