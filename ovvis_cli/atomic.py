@@ -18,17 +18,19 @@ _DENIED = frozenset(
 
 
 @contextlib.contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
+def atomic_path(path: Path, *, shared: bool = False) -> Iterator[Path]:
     """Yield a temporary path beside `path`; after the body succeeds, flush it and rename it to `path`.
 
     The temporary name keeps the suffix of `path` (muxers depend on it) and is the same each time, so that the
     next attempt overwrites the remains of a killed process. The body may create a file or a folder there; a
-    folder replaces an existing folder.
+    folder replaces an existing folder. With `shared`, several processes may write `path` at a time; each has
+    a temporary name of its own, and the last one counts.
 
     Raises:
         ResourceError: the disk is full or the folder cannot be written.
     """
-    partial = path.with_name(f".{path.stem}.partial{path.suffix}")
+    own = f".{os.getpid()}" if shared else ""
+    partial = path.with_name(f".{path.stem}{own}.partial{path.suffix}")
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove(partial)
@@ -44,6 +46,26 @@ def atomic_path(path: Path) -> Iterator[Path]:
                 _remove(partial)
             raise
         _fsync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def work_folder(*, beside: Path) -> Iterator[Path]:
+    """Yield an empty folder for temporary files next to the output `beside`, and remove it afterwards.
+
+    Its name is the same each time, so that the next attempt removes the remains of a killed process.
+
+    Raises:
+        ResourceError: the disk is full or the folder cannot be written.
+    """
+    folder = beside.with_name(f".{beside.name}.work")
+    with disk_errors(beside):
+        _remove(folder)
+        folder.mkdir(parents=True)
+        try:
+            yield folder
+        finally:
+            with contextlib.suppress(OSError):
+                _remove(folder)
 
 
 def take_lock(file: IO[Any], *, name: str) -> None:

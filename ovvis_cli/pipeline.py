@@ -124,18 +124,18 @@ def label_and_export(
     *,
     query: ClassQuery,
     formats: Sequence[ExportFormat],
-    overlay_progress: Callable[[int], None] | None = None,
+    video_progress: Callable[[int], None] | None = None,
 ) -> tuple[Record, dict[ExportFormat, Path]]:
     """Relabel a finished record if its vocabulary differs from the query's, and write missing exports.
 
     Raises:
         RecordError: the tokens of the record do not fit the query.
-        VideoError: the video cannot be read again, for the overlay.
+        VideoError: the video cannot be read again, for the overlay or the report.
         ResourceError: the disk is full or not writable.
     """
     if record.header.vocabulary != query.vocabulary:
         record = relabel(record, query)
-    return ensure_exports(record, formats, overlay_progress=overlay_progress)
+    return ensure_exports(record, formats, video_progress=video_progress)
 
 
 def _resume(segmenter: VideoSegmenter[Any], writer: RecordWriter, *, device: torch.device) -> int:

@@ -10,8 +10,9 @@ from pathlib import Path
 from types import FrameType
 
 from ovvis_cli.console import Console, Progress
-from ovvis_cli.exporters import DEFAULT_NAMES, ExportFormat
+from ovvis_cli.exporters import DEFAULT_NAMES, VIDEO_FORMATS, ExportFormat
 from ovvis_cli.exporters.live import LiveOverlay
+from ovvis_cli.exporters.progress import video_progress
 from ovvis_cli.inference.engine import Engine
 from ovvis_cli.inference.job import AnalyseOptions, Job, plan_job
 from ovvis_cli.labelling.class_query import ClassQuery
@@ -51,8 +52,8 @@ def segment_video(
 ) -> VideoRun:
     """Analyse one input, or resume an earlier run of it, and export its files.
 
-    `on_step` is called after every analysed frame and every overlay frame. An exception from it ends the work
-    like Ctrl-C: a later call resumes there.
+    `on_step` is called after every analysed frame and every frame of `VIDEO_FORMATS`. An exception from it
+    ends the work like Ctrl-C: a later call resumes there.
 
     Raises:
         OvvisError: what `plan_job`, `analyse` and `label_and_export` raise.
@@ -106,13 +107,17 @@ class _FrameCounter:
 
 
 def _possible_formats(job: Job, *, options: RunOptions, console: Console) -> tuple[ExportFormat, ...]:
-    if job.info.kind != "stream" or options.analysis.live or "overlay" not in options.formats:
+    """Return the formats without those that would need to read a stream twice."""
+    left_out = VIDEO_FORMATS - {"overlay"} if options.analysis.live else VIDEO_FORMATS
+    missing = [name for name in options.formats if name in left_out]
+    if job.info.kind != "stream" or not missing:
         return options.formats
+    live = " (with --live the overlay is drawn while reading)" if "overlay" in missing else ""
     console.warning(
-        f"{job.location.display_name} cannot be read twice, so there will be no overlay"
-        " (with --live it is drawn while reading)"
+        f"{job.location.display_name} cannot be read twice, so there will be no {' and no '.join(missing)}"
+        f"{live}"
     )
-    return tuple(name for name in options.formats if name != "overlay")
+    return tuple(name for name in options.formats if name not in missing)
 
 
 def _live_overlay(job: Job, *, folder: Path) -> LiveOverlay:
@@ -155,14 +160,13 @@ def _label_and_export(
     console: Console,
     on_step: Callable[[], None] | None,
 ) -> tuple[Record, dict[ExportFormat, Path]]:
-    if "overlay" not in formats or (record.folder / DEFAULT_NAMES["overlay"]).exists():
-        return label_and_export(record, query=query, formats=formats)
-    analysed = record.header.analysed
-    with console.progress("overlay", total=analysed.num_frames * analysed.stride) as progress:
+    missing = [name for name in formats if not (record.folder / DEFAULT_NAMES[name]).exists()]
+    with video_progress(console, record=record, formats=missing) as show_frames:
 
-        def on_overlay_frame(num_done: int) -> None:
-            progress.update(num_done)
+        def on_frame(num_done: int) -> None:
+            if show_frames is not None:
+                show_frames(num_done)
             if on_step is not None:
                 on_step()
 
-        return label_and_export(record, query=query, formats=formats, overlay_progress=on_overlay_frame)
+        return label_and_export(record, query=query, formats=formats, video_progress=on_frame)

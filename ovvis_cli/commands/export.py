@@ -1,14 +1,12 @@
-"""`ovvis export`: export an existing record to other formats, without analysing the video again."""
+"""`ovvis export`: export existing records to other formats, without analysing the videos again."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ovvis_cli.commands.options import JsonOption, OverwriteOption, QuietOption, parse_formats
-from ovvis_cli.console import Console
+from ovvis_cli.console import Console, JsonValue
 from ovvis_cli.errors import UsageError
 from ovvis_cli.exporters import DEFAULT_NAMES, ExportFormat
 
@@ -17,7 +15,14 @@ if TYPE_CHECKING:
 
 
 def export(
-    record: Annotated[Path, typer.Argument(help="Result folder of `ovvis segment`.", show_default=False)],
+    results: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RECORD",
+            help="Result folder of `ovvis segment`, or a folder of them.",
+            show_default=False,
+        ),
+    ],
     *,
     formats: Annotated[
         str,
@@ -29,46 +34,66 @@ def export(
     ] = None,
     source: Annotated[
         Path | None,
-        typer.Option("--source", help="Path of the video if it was moved; for the overlay."),
+        typer.Option("--source", help="Path of the video if it was moved; for overlay and report."),
     ] = None,
     overwrite: OverwriteOption = False,
     quiet: QuietOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Export an overlay video, COCO, YouTube-VIS or other files from an earlier result."""
-    from ovvis_cli.exporters.export import ensure_exports, export_one
-    from ovvis_cli.record.reader import Record
-    from ovvis_cli.vocabulary.known_words import vocabulary_warnings
+    """Export an overlay video, a report, COCO, YouTube-VIS or other files from earlier results."""
+    from ovvis_cli.exporters.progress import write_paths
+    from ovvis_cli.exporters.report.index_page import write_index
+    from ovvis_cli.record.folders import open_records
 
     console = Console(quiet=quiet, json=json)
     names = parse_formats(formats, option="--format")
-    opened = Record.open(record)
-    header = opened.header
+    records = open_records(results)
+    is_folder_of_records = records[0].folder != results
+    if is_folder_of_records and (output is not None or source is not None):
+        option = "--output" if output is not None else "--source"
+        raise UsageError(f"{option} is for one record, but {results} is a folder of them")
+    written: list[dict[str, JsonValue]] = []
+    for record in records:
+        paths = _export(
+            record, names=names, output=output, source=source, overwrite=overwrite, console=console
+        )
+        write_paths(console, paths)
+        files: dict[str, JsonValue] = {name: str(path) for name, path in paths.items()}
+        written.append({"record": str(record.folder), "files": files})
+    if not is_folder_of_records:
+        console.emit(written[0])
+        return
+    index = write_index(results) if "report" in names else None
+    if index is not None:
+        console.write(str(index))
+    console.emit({"records": written, "index": None if index is None else str(index)})
+
+
+def _export(
+    record: "Record",
+    *,
+    names: tuple[ExportFormat, ...],
+    output: Path | None,
+    source: Path | None,
+    overwrite: bool,
+    console: Console,
+) -> dict[ExportFormat, Path]:
+    """Write the formats of one record and return their files."""
+    from ovvis_cli.exporters.export import ensure_exports, export_one
+    from ovvis_cli.exporters.progress import video_progress
+    from ovvis_cli.vocabulary.known_words import vocabulary_warnings
+
+    header = record.header
     for warning in vocabulary_warnings(header.vocabulary.names, model_name=header.model.name):
         console.warning(warning)
-    with overlay_progress(console, record=opened, formats=names) as progress:
+    with video_progress(console, record=record, formats=names) as progress:
         if output is None:
-            _, paths = ensure_exports(opened, names, remake=True, source=source, overlay_progress=progress)
-        else:
-            paths = _targets(opened, names=names, output=output, overwrite=overwrite)
-            for name, path in paths.items():
-                export_one(opened, name, output=path, source=source, overlay_progress=progress)
-    for path in paths.values():
-        console.write(str(path))
-    console.emit({"record": str(record), "files": {name: str(path) for name, path in paths.items()}})
-
-
-@contextmanager
-def overlay_progress(
-    console: Console, *, record: "Record", formats: Sequence[ExportFormat]
-) -> Iterator[Callable[[int], None] | None]:
-    """Show the progress of the overlay; other formats are fast."""
-    if "overlay" not in formats:
-        yield None
-        return
-    num_frames = record.header.analysed.num_frames * record.header.analysed.stride
-    with console.progress("overlay", total=num_frames) as progress:
-        yield progress.update
+            _, paths = ensure_exports(record, names, remake=True, source=source, video_progress=progress)
+            return paths
+        paths = _targets(record, names=names, output=output, overwrite=overwrite)
+        for name, path in paths.items():
+            export_one(record, name, output=path, source=source, video_progress=progress)
+    return paths
 
 
 def _targets(

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ovvis_cli.commands.export import overlay_progress
 from ovvis_cli.commands.options import (
     ClassesFileOption,
     ClassesOption,
@@ -19,10 +18,13 @@ from ovvis_cli.commands.options import (
     VocabularyOption,
     parse_formats,
 )
-from ovvis_cli.console import Console
+from ovvis_cli.console import Console, JsonValue
 from ovvis_cli.errors import ModelError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ovvis_cli.exporters import ExportFormat
     from ovvis_cli.record.reader import Record
     from ovvis_models.loading import LoadedModel
 
@@ -51,7 +53,7 @@ def relabel(  # noqa: PLR0913  each option is a parameter
     ] = None,
     source: Annotated[
         Path | None,
-        typer.Option("--source", help="Path of the video if it was moved; for the overlay."),
+        typer.Option("--source", help="Path of the video if it was moved; for overlay and report."),
     ] = None,
     model: ModelOption = None,
     quiet: QuietOption = False,
@@ -59,6 +61,8 @@ def relabel(  # noqa: PLR0913  each option is a parameter
 ) -> None:
     """Give the tracks of an earlier result new labels and export its files again."""
     from ovvis_cli.exporters.export import ensure_exports, saved_formats
+    from ovvis_cli.exporters.progress import video_progress
+    from ovvis_cli.exporters.report.index_page import update_index
     from ovvis_cli.labelling.class_query import make_query
     from ovvis_cli.labelling.class_rows import read_text_embeddings
     from ovvis_cli.labelling.relabel import relabel as relabel_record
@@ -84,9 +88,11 @@ def relabel(  # noqa: PLR0913  each option is a parameter
     if formats is not None:  # other formats are neither exported again nor listed in the record
         relabelled = relabelled.with_header(replace(relabelled.header, saved=()))
     formats = saved_formats(relabelled) if formats is None else formats
-    with overlay_progress(console, record=relabelled, formats=formats) as progress:
-        relabelled, paths = ensure_exports(relabelled, formats, source=source, overlay_progress=progress)
-    _show(console, record=relabelled, paths={name: str(path) for name, path in paths.items()})
+    with video_progress(console, record=relabelled, formats=formats) as progress:
+        relabelled, paths = ensure_exports(relabelled, formats, source=source, video_progress=progress)
+    if "report" in paths:
+        update_index(record.parent)
+    _show(console, record=relabelled, paths=paths)
 
 
 def _model_of(record: "Record", *, name_or_path: str | None) -> "LoadedModel":
@@ -104,7 +110,8 @@ def _model_of(record: "Record", *, name_or_path: str | None) -> "LoadedModel":
     return loaded
 
 
-def _show(console: Console, *, record: "Record", paths: dict[str, str]) -> None:
+def _show(console: Console, *, record: "Record", paths: "Mapping[ExportFormat, Path]") -> None:
+    from ovvis_cli.exporters.progress import write_paths
     from ovvis_cli.exporters.summary import absent_text, summary_json, summary_rows, summary_table
 
     columns, rows = summary_table(record.header)
@@ -113,6 +120,6 @@ def _show(console: Console, *, record: "Record", paths: dict[str, str]) -> None:
     absent = absent_text(record.header)
     if absent is not None:
         console.note(absent)
-    for path in paths.values():
-        console.write(path)
-    console.emit({"record": str(record.folder), "files": paths, **summary_json(record.header)})
+    write_paths(console, paths)
+    files: dict[str, JsonValue] = {name: str(path) for name, path in paths.items()}
+    console.emit({"record": str(record.folder), "files": files, **summary_json(record.header)})

@@ -38,6 +38,7 @@ from ovvis_cli.commands.options import (
     parse_time_s,
 )
 from ovvis_cli.console import Console
+from ovvis_cli.exporters import DEFAULT_NAMES
 from ovvis_cli.model_store.default_model import default_model
 
 if TYPE_CHECKING:
@@ -69,9 +70,7 @@ def segment(  # noqa: PLR0913  each option is a parameter
     ] = Path("ovvis-out"),
     save: Annotated[
         str,
-        typer.Option(
-            "--save", metavar="A,B,...", help="Files to export: overlay, ytvis, coco, rle, csv, mots, davis."
-        ),
+        typer.Option("--save", metavar="A,B,...", help=f"Files to export: {', '.join(DEFAULT_NAMES)}."),
     ] = "overlay,ytvis",
     start: Annotated[
         str, typer.Option("--start", metavar="TIME", help="Start time: seconds, or M:SS.")

@@ -7,6 +7,7 @@ from ovvis_cli.batch.many_inputs import Done, Failed, raise_failures
 from ovvis_cli.batch.one_video import VideoRun
 from ovvis_cli.console import Console, JsonValue
 from ovvis_cli.errors import exit_code_of
+from ovvis_cli.exporters.progress import write_paths
 from ovvis_cli.exporters.summary import absent_text, summary_json, summary_rows, summary_table
 
 
@@ -47,8 +48,7 @@ def show(outcome: Done[VideoRun] | Failed, *, console: Console, is_only: bool) -
     absent = absent_text(header)
     if absent is not None:
         console.write(absent)
-    for path in run.files.values():
-        console.write(str(path))
+    write_paths(console, run.files)
     console.note(_effort(run, elapsed_s=outcome.elapsed_s))
 
 

@@ -12,6 +12,7 @@ from ovvis_cli.batch.request import SegmentRequest, analyse_options, request_eng
 from ovvis_cli.commands.batch_report import show_estimate
 from ovvis_cli.commands.segment_report import as_json, conclude, show
 from ovvis_cli.console import Console, JsonValue
+from ovvis_cli.exporters.report.index_page import write_index
 from ovvis_cli.inference.engine import Engine
 from ovvis_cli.labelling.class_query import ClassQuery
 from ovvis_cli.video.inputs import Source
@@ -58,11 +59,18 @@ def segment_sources(
         outcomes = process_each(sources, process)
     else:
         outcomes = process_in_threads(sources, process, num_threads=jobs, stop=stop)
-    report(outcomes, journal=journal, console=console)
+    index_in = output if "report" in request.formats else None
+    report(outcomes, journal=journal, index_in=index_in, console=console)
 
 
-def report(outcomes: Iterator[Done[VideoRun] | Failed], *, journal: Journal | None, console: Console) -> None:
-    """Note and show every outcome as it comes, and conclude.
+def report(
+    outcomes: Iterator[Done[VideoRun] | Failed],
+    *,
+    journal: Journal | None,
+    index_in: Path | None,
+    console: Console,
+) -> None:
+    """Note and show every outcome as it comes, write the index page of a folder, and conclude.
 
     Raises:
         OvvisError: an input failed.
@@ -79,6 +87,8 @@ def report(outcomes: Iterator[Done[VideoRun] | Failed], *, journal: Journal | No
         if journal is not None:
             _note(outcome, journal=journal)
         show(outcome, console=console, is_only=journal is None)
+    if index_in is not None:
+        console.note(f"all results: {write_index(index_in)}")
     conclude(failures, described, num_inputs=num_inputs, console=console)
 
 

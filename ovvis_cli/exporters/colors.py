@@ -28,6 +28,11 @@ def track_color(track_id: int) -> Rgb:
         chroma -= 0.01  # gray, chroma 0, is always inside the gamut
 
 
+def hex_color(color: Rgb) -> str:
+    """Return a color as CSS writes it: `#1f5fd0`."""
+    return "#{:02x}{:02x}{:02x}".format(*color)
+
+
 def text_color(background: Rgb) -> Rgb:
     """Return near-black or white, whichever has more contrast with the background."""
     red, green, blue = (_linear(value) for value in background)

@@ -5,11 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from ovvis_cli.exporters import DEFAULT_NAMES, ExportFormat
+from ovvis_cli.exporters import DEFAULT_NAMES, VIDEO_FORMATS, ExportFormat
 from ovvis_cli.exporters.coco import export_coco
 from ovvis_cli.exporters.davis import export_davis
 from ovvis_cli.exporters.mots import export_mots
 from ovvis_cli.exporters.overlay import export_overlay
+from ovvis_cli.exporters.report.video_report import export_report
 from ovvis_cli.exporters.rle import export_rle
 from ovvis_cli.exporters.table import export_csv
 from ovvis_cli.exporters.ytvis import export_ytvis
@@ -19,6 +20,7 @@ Exporter = Callable[[Record, Path], Path]
 
 EXPORTERS: Final[dict[ExportFormat, Exporter]] = {
     "overlay": export_overlay,
+    "report": export_report,
     "ytvis": export_ytvis,
     "coco": export_coco,
     "rle": export_rle,
@@ -44,7 +46,7 @@ def ensure_exports(
     *,
     remake: bool = False,
     source: Path | None = None,
-    overlay_progress: Callable[[int], None] | None = None,
+    video_progress: Callable[[int], None] | None = None,
 ) -> tuple[Record, dict[ExportFormat, Path]]:
     """Write the formats that are missing beside the record; return the updated record and the files.
 
@@ -55,8 +57,8 @@ def ensure_exports(
         record: what to export.
         formats: each is written once.
         remake: write existing formats again.
-        source: new path of the video if it was moved; for the overlay.
-        overlay_progress: called with the number of finished overlay frames.
+        source: new path of the video if it was moved; for `VIDEO_FORMATS`.
+        video_progress: called with the number of finished frames of all `VIDEO_FORMATS` together.
 
     Raises:
         RecordError: the record is damaged, or its video is missing.
@@ -64,12 +66,12 @@ def ensure_exports(
         ResourceError: the disk is full or not writable.
     """
     paths = {name: output_path(record, name) for name in formats}
-    for name, path in sorted(
-        paths.items(), key=lambda item: item[0] == "overlay"
-    ):  # only the overlay needs the video
+    progress = video_progress
+    for name, path in sorted(paths.items(), key=lambda item: item[0] in VIDEO_FORMATS):  # the slow ones last
         noted = name in record.header.saved
         if remake or not noted or not path.exists():
-            export_one(record, name, output=path, source=source, overlay_progress=overlay_progress)
+            export_one(record, name, output=path, source=source, video_progress=progress)
+            progress = _continued(progress, record=record) if name in VIDEO_FORMATS else progress
         if not noted:  # noted only now: what is noted and present belongs to this record
             record = record.with_header(replace(record.header, saved=(*record.header.saved, name)))
     return record, paths
@@ -81,9 +83,26 @@ def export_one(
     *,
     output: Path,
     source: Path | None = None,
-    overlay_progress: Callable[[int], None] | None = None,
+    video_progress: Callable[[int], None] | None = None,
 ) -> Path:
     """Write one format to any path; arguments and errors as in `ensure_exports`."""
-    if export_format == "overlay":
-        return export_overlay(record, output, source=source, progress=overlay_progress)
-    return EXPORTERS[export_format](record, output)
+    match export_format:
+        case "overlay":
+            return export_overlay(record, output, source=source, progress=video_progress)
+        case "report":
+            return export_report(record, output, source=source, progress=video_progress)
+        case _:
+            return EXPORTERS[export_format](record, output)
+
+
+def num_video_frames(record: Record) -> int:
+    """Return the number of frames that each of `VIDEO_FORMATS` writes; an estimate if there is a stride."""
+    return record.header.analysed.num_frames * record.header.analysed.stride
+
+
+def _continued(progress: Callable[[int], None] | None, *, record: Record) -> Callable[[int], None] | None:
+    """Return a callback that counts on after the frames of one format."""
+    if progress is None:
+        return None
+    num_before = num_video_frames(record)
+    return lambda num_done: progress(num_before + num_done)

@@ -10,6 +10,12 @@ def labelled_tracks(header: RecordHeader) -> dict[int, TrackEntry]:
     return {track.track_id: track for track in header.tracks if track.label is not None}
 
 
+def best_first(header: RecordHeader) -> list[TrackEntry]:
+    """Return the tracks with a label, the highest score first."""
+    tracks = labelled_tracks(header).values()
+    return sorted(tracks, key=lambda track: (-(track.score or 0.0), track.track_id))
+
+
 def category_ids(header: RecordHeader) -> dict[str, int]:
     """Return the category id of each name, in the order asked."""
     return dict(zip(header.vocabulary.names, header.vocabulary.category_ids, strict=True))

@@ -15,6 +15,7 @@ DEFAULT_NAMES: Final[dict[ExportFormat, str]] = {
     "csv": "instances.csv",
     "mots": "mots.txt",
     "davis": "davis",
+    "report": "report.html",
 }
 """File name of each format in the record's folder."""
 

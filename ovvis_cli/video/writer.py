@@ -3,12 +3,12 @@
 import contextlib
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 import av
 import av.error
@@ -39,7 +39,7 @@ _ROUNDED = (
     | Interpolation.FULL_CHR_H_INT
     | Interpolation.FULL_CHR_H_INP
 )
-_OPTIONS = {"crf": "20", "preset": "veryfast"}
+_ENCODING: Final = {"crf": "20", "preset": "veryfast"}
 _DISK_FULL = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
 
 
@@ -61,6 +61,7 @@ class OverlayWriter:
         start_s: float = 0.0,
         end_s: float | None = None,
         sample_aspect: Fraction | None = None,
+        encoding: Mapping[str, str] = _ENCODING,
     ) -> None:
         """Create a writer for upright frames of one size.
 
@@ -73,6 +74,7 @@ class OverlayWriter:
             start_s: time in the source that becomes zero in the file.
             end_s: end of the sound, in the source's time; None for its whole length.
             sample_aspect: display width : height of a pixel; None for that of the source.
+            encoding: options of the encoder (libx264).
         """
         self._path = path
         self._part_path = path.with_name(path.name + ".part")
@@ -81,6 +83,7 @@ class OverlayWriter:
         self._start_s = Fraction(start_s)
         self._end_s = None if end_s is None else Fraction(end_s)
         self._sample_aspect = sample_aspect
+        self._encoding = dict(encoding)
         self._reformatter = VideoReformatter()
         self._time_base = _TIME_BASE
         self._last_pts: int | None = None
@@ -153,7 +156,7 @@ class OverlayWriter:
             self._open.callback(self._close_quietly)
         rate = (rate_of(video) if video else None) or _RATE
         self._step = round(1 / rate / self._time_base)
-        self._stream = self._output.add_stream("libx264", rate=rate, options=_OPTIONS)
+        self._stream = self._output.add_stream("libx264", rate=rate, options=self._encoding)
         context = self._stream.codec_context
         context.height, context.width = (length + length % 2 for length in self._hw)
         context.pix_fmt = "yuv420p"

@@ -30,6 +30,7 @@ def test_holds_exactly_two_top_level_packages(wheel_names: list[str]) -> None:
     "name",
     [
         "ovvis_cli/py.typed",
+        "ovvis_cli/exporters/report/pages/report.js",
         "ovvis_cli/recipes/instformer_tiny.toml",
         "ovvis_cli/vocabulary/tables/lvis.json",
         "ovvis_models/py.typed",

@@ -127,6 +127,20 @@ def test_a_word_that_the_model_never_read_is_told(
     assert outcome.out == ""
 
 
+def test_report_and_index_are_written(ovvis: Ovvis, clip: Path, weights: Path, tmp_path: Path) -> None:
+    same = ("-c", "dog", "--no-distractors", "--model", weights, "-o", tmp_path)
+    outcome = ovvis("segment", clip, *same, "--save", "report")
+    assert outcome.code == 0
+    assert str(tmp_path / "street" / "report.html") in outcome.out
+    assert str(tmp_path / "index.html") in " ".join(outcome.err.split())
+    relabelled = ovvis(
+        "relabel", tmp_path / "street", "-c", "lighthouse", "--no-distractors", "--model", weights
+    )
+    assert relabelled.code == 0
+    for page in ("street/report.html", "index.html"):
+        assert "lighthouse" in (tmp_path / page).read_text(encoding="utf-8")
+
+
 def test_overwrite_makes_everything_anew(ovvis: Ovvis, clip: Path, weights: Path, tmp_path: Path) -> None:
     same = ("segment", clip, "-c", "dog", "--no-distractors", "--model", weights, "-o", tmp_path, "--quiet")
     assert ovvis(*same).code == 0

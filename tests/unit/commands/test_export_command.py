@@ -7,8 +7,13 @@ import pytest
 
 from ovvis_cli.commands.export import export
 from ovvis_cli.errors import RecordError, UsageError
+from ovvis_cli.exporters.export import ensure_exports, saved_formats
+from ovvis_cli.exporters.report.index_page import update_index
+from ovvis_cli.labelling.relabel import relabel
 from ovvis_cli.record.reader import Record
+from tests.media import numbered_images, write_video
 from tests.records import write_record
+from tests.unit.labelling.test_relabel import PUPPY, query
 
 
 @pytest.fixture
@@ -43,6 +48,45 @@ def test_words_that_the_model_never_read_are_warned_of(record, capsys):
     )
 
 
+def test_all_records_of_a_folder(tmp_path, capsys):
+    results = tmp_path / "results"
+    for name in ("a", "b"):
+        video = write_video(tmp_path / f"{name}.mp4", numbered_images(8))
+        write_record(results / name, source=video)
+    export(results, formats="csv,report", json=True)
+    told = json.loads(capsys.readouterr().out)
+    assert [set(each["files"]) for each in told["records"]] == [{"csv", "report"}] * 2
+    assert told["index"] == str(results / "index.html")
+    assert all((results / name / "report.html").is_file() for name in ("a", "b"))
+    (results / "index.html").unlink()
+    export(results, formats="csv")
+    assert not (results / "index.html").exists()
+    with pytest.raises(UsageError, match="--output is for one record"):
+        export(results, formats="csv", output=tmp_path / "x")
+    with pytest.raises(RecordError, match="holds no record"):
+        export(tmp_path, formats="csv")
+
+
+def test_size_of_a_report_is_told(tmp_path, capsys):
+    record = write_record(tmp_path / "out", source=write_video(tmp_path / "a.mp4", numbered_images(8)))
+    export(record.folder, formats="report")
+    shown = capsys.readouterr()
+    assert str(record.folder / "report.html") in shown.out
+    assert "report.html: 0.0 MB" in shown.err
+    assert not (tmp_path / "index.html").exists()
+
+
+def test_relabelling_updates_report_and_index(tmp_path):
+    record = write_record(tmp_path / "r" / "out", source=write_video(tmp_path / "a.mp4", numbered_images(8)))
+    export(tmp_path / "r", formats="report")
+    again = relabel(Record.open(record.folder), query(PUPPY))
+    assert not (record.folder / "report.html").exists()
+    ensure_exports(again, saved_formats(again))
+    update_index(tmp_path / "r")
+    assert "puppy" in (record.folder / "report.html").read_text()
+    assert "puppy" in (tmp_path / "r" / "index.html").read_text()
+
+
 def test_one_file(record, tmp_path, capsys):
     export(record.folder, formats="ytvis", output=tmp_path / "results.json")
     assert len(json.loads((tmp_path / "results.json").read_text())) == 2
@@ -68,4 +112,4 @@ def test_unknown_format_and_no_record(record, tmp_path):
     with pytest.raises(UsageError, match="did you mean coco"):
         export(record.folder, formats="cocoo")
     with pytest.raises(RecordError):
-        export(tmp_path, formats="coco")
+        export(tmp_path / "gone", formats="coco")

@@ -12,6 +12,7 @@ from pycocotools import mask as coco_mask
 from ovvis_cli.errors import RecordError, UsageError
 from ovvis_cli.exporters.export import EXPORTERS
 from ovvis_cli.exporters.letterbox import letterbox_image, letterbox_mask
+from ovvis_cli.exporters.report.video_report import export_report
 from ovvis_cli.record.encoding import encode_frame
 from ovvis_cli.record.reader import Record
 from ovvis_cli.record.schema import ImageEntry
@@ -19,7 +20,8 @@ from ovvis_cli.record.writer import RecordWriter
 from ovvis_cli.video.reader import read_frames
 from ovvis_models.structures import FrameResult
 from tests import media
-from tests.records import BOARD, DOG, UNKNOWN, finalise, source_info
+from tests.pages import drawn, frames_of
+from tests.records import BOARD, DOG, FRAME_HW, UNKNOWN, finalise, source_info
 
 SIZES = {"a 1.jpg": (32, 48), "a 2.jpg": (20, 20), "a 2.png": (48, 32), "größe.PNG": (64, 96)}
 
@@ -185,3 +187,11 @@ def test_letterbox_keeps_proportions_and_puts_masks_on_pictures(hw):
     height, width = (np.ptp(np.nonzero(where)[axis]) + 1 for axis in (0, 1))
     scale = min(32 / hw[0], 48 / hw[1])
     assert (height, width) == pytest.approx((max(1, hw[0] * scale), max(1, hw[1] * scale)), abs=0.51)
+
+
+def test_report_places_outlines_as_the_pictures(record, tmp_path):
+    frames = frames_of(export_report(record, tmp_path / "report.html"))
+    for (_, instances), hw in zip(frames, SIZES.values(), strict=True):
+        found = {track_id: drawn(path) for track_id, _, _, _, path in instances}
+        mask = letterbox_mask(mask_of(DOG, hw), frame_hw=FRAME_HW)
+        assert (mask & found[DOG]).sum() / (mask | found[DOG]).sum() > 0.8
