@@ -18,7 +18,7 @@ pytestmark = pytest.mark.e2e
 
 OPTIONS = {
     "segment": """--adapter --batch-size --classes --classes-file --classifier --device --end --fps --json
-        --live --max-tracks --model --no-distractors --output --overwrite --precision --quiet --save
+        --live --max-tracks --memory-windows --model --no-distractors --output --overwrite --precision --quiet --save
         --score-threshold --start --stride --tracker --rules --momentum --top-k-frames --top-k-chosen
         --short-side --text-embeddings --vocabulary --shard --jobs --dry-run""",
     "batch status": "--json --quiet",
