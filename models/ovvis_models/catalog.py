@@ -35,6 +35,7 @@ from ovvis_models.systems.ov2seg_models import (
     OVFORMER_LVVIS_SWIN_B,
     OVFORMER_R50,
     OVFORMER_SWIN_B,
+    OVFORMER_TINY,
 )
 from ovvis_models.systems.rfdetr_models import (
     INSTFORMER_RFDETR_LARGE,
@@ -58,6 +59,7 @@ _ENTRIES: Final[tuple[ModelSpec, ...]] = (
     MINVIS_R50_YTVIS2021,
     MINVIS_R50_OVIS,
     CLIPVIS_TINY,
+    OVFORMER_TINY,
     CLIPVIS_CAMERA,
     CLIPVIS_R50,
     CLIPVIS_CONVNEXT_B,

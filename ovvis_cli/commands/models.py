@@ -328,7 +328,7 @@ def _state(spec: "ModelSpec") -> str:
         return f"installed, {file.stat().st_size / _MB:.1f} MB"
     if spec.sources:
         return f"ovvis models pull {spec.name}"
-    return _import(spec)
+    return f"ovvis train {spec.name}" if spec.page is None else _import(spec)
 
 
 def _import(spec: "ModelSpec") -> str:

@@ -69,12 +69,18 @@ def locate(name_or_path: str | Path) -> str | Path:
     path = weights_file(spec)
     if path is None:
         raise ModelError(
-            f"{spec.name} is not installed: there is no {installed_path(spec.name)}",
-            hint=f"ovvis models info {spec.name} shows where to get it"
-            if spec.page
-            else f"ovvis models pull {spec.name}",
+            f"{spec.name} is not installed: there is no {installed_path(spec.name)}", hint=_where(spec)
         )
     return path
+
+
+def _where(spec: "ModelSpec") -> str:
+    """Return how to get the weights of a model that is not installed."""
+    if spec.sources:
+        return f"ovvis models pull {spec.name}"
+    if spec.page is not None:
+        return f"ovvis models info {spec.name} shows where to get it"
+    return f"`ovvis train {spec.name}` trains it, then `ovvis models import {spec.name} FILE`"
 
 
 @contextmanager

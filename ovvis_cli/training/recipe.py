@@ -107,6 +107,25 @@ class NameStage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AlignmentStage:
+    """Query decoder and embedding alignment of an OVFormer, on windows of base kinds and nameless shapes."""
+
+    schedule: Schedule
+    frame_hw: tuple[int, int]
+    num_objects: tuple[int, int]  # fewest and most per window
+    nameless_share: float  # fraction of objects that are nameless shapes
+    window_lengths: tuple[int, ...]  # frames per window, of one batch after the other in turn
+    batches_per_round: int  # different batches that are drawn in turn
+    readings: int  # times that each is drawn
+    num_classes: int  # of the federated class loss
+    object_weight: float
+    mask_weight: float
+    dice_weight: float
+    class_weight: float
+    num_points: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """Training of an InstFormer."""
 
@@ -139,7 +158,16 @@ class WordClipVisRecipe:
     names: NameStage
 
 
-AnyRecipe = Recipe | ClipVisRecipe | WordClipVisRecipe
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OVFormerRecipe:
+    """Training of an OVFormer in windows."""
+
+    model: str
+    start_from: str  # CLIP-VIS whose CLIP and decoders it starts from
+    alignment: AlignmentStage
+
+
+AnyRecipe = Recipe | ClipVisRecipe | WordClipVisRecipe | OVFormerRecipe
 
 
 def load_recipe(name: str) -> AnyRecipe:
@@ -174,6 +202,12 @@ def parse_recipe(text: str, *, where: str) -> AnyRecipe:
             folders=tuple(_part(PhotographFolder, {"folder": entry}, "folder", where) for entry in entries),
             photographs=_part(PhotographStage, table, "photographs", where),
             names=_part(NameStage, table, "names", where),
+        )
+    if "alignment" in table:
+        return OVFormerRecipe(
+            model=_take(table, "model", str, where),
+            start_from=_take(table, "start_from", str, where),
+            alignment=_part(AlignmentStage, table, "alignment", where),
         )
     if "clipvis" in table:
         return ClipVisRecipe(

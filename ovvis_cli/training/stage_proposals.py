@@ -73,7 +73,7 @@ def proposal_stage(
         UsageError: frames of the sizes in `settings` would be padded.
     """
     for frame_hw in (settings.frame_hw, settings.final_frame_hw):
-        _require_no_padding(frame_hw, image_input)
+        require_no_padding(frame_hw, image_input)
     network = network.to(device)
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     criterion = GuidedCriterion(
@@ -114,7 +114,7 @@ def proposal_stage(
     )
 
 
-def _require_no_padding(frame_hw: tuple[int, int], wanted: ImageInput) -> None:
+def require_no_padding(frame_hw: tuple[int, int], wanted: ImageInput) -> None:
     """Raise UsageError if frames would be padded: targets cover the frame only, not the padding."""
     shown = geometry(frame_hw, short_side=wanted.short_side, max_side=wanted.max_side)
     if shown.resized_hw != shown.padded_hw:

@@ -5,9 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ovvis_cli.choices import StageName
-from ovvis_cli.training import clipvis, instformer, word_clipvis
+from ovvis_cli.training import clipvis, instformer, ovformer, word_clipvis
 from ovvis_cli.training.instformer import Run
-from ovvis_cli.training.recipe import ClipVisRecipe, Scale, WordClipVisRecipe, load_recipe
+from ovvis_cli.training.recipe import (
+    ClipVisRecipe,
+    OVFormerRecipe,
+    Scale,
+    WordClipVisRecipe,
+    load_recipe,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +47,13 @@ def load_training(model: str, scale: Scale, *, data: Path | None = None) -> Trai
             stages=clipvis.STAGES,
             train=lambda run, stages: clipvis.train_stages(clipvis_recipe, run, stages=stages),
             pack=lambda run, path: clipvis.pack(clipvis_recipe, run, path),
+        )
+    if isinstance(recipe, OVFormerRecipe):
+        ovformer_recipe = ovformer.at_scale(recipe, scale)
+        return Training(
+            stages=ovformer.STAGES,
+            train=lambda run, stages: ovformer.train_stages(ovformer_recipe, run, stages=stages),
+            pack=lambda run, path: ovformer.pack(ovformer_recipe, run, path),
         )
     instformer_recipe = instformer.at_scale(recipe, scale)
     return Training(

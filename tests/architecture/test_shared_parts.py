@@ -18,6 +18,7 @@ OVFORMER_SHARES_WITH_OV2SEG = {
     "decoders.queries.LearnedQueries",
     "text.encoder.TextEncoder",
 }
+ALIGNMENT = {"heads.alignment.EmbeddingAlignment", "heads.frame_features.FrameFeatures"}
 CLIP_VIS_ADDS = {
     "backbones.clip_maps.ClipMaps",
     "decoders.object_heads.MaskQualityHead",
@@ -61,8 +62,7 @@ def test_ov2seg_adds_its_composition_only() -> None:
 
 def test_ovformer_adds_the_alignment_and_whole_frame_features_to_ov2seg() -> None:
     ov2seg, image, video = _parts("ov2seg-r50"), _parts("ovformer-r50"), _parts("ovformer-lvvis-r50")
-    alignment = {"heads.alignment.EmbeddingAlignment", "heads.frame_features.FrameFeatures"}
-    assert image - ov2seg == alignment | {"networks.ovformer.OVFormer"}
+    assert image - ov2seg == ALIGNMENT | {"networks.ovformer.OVFormer"}
     assert video - image == {"networks.ovformer.WindowOVFormer"}
     assert image & ov2seg >= SHARED | OVFORMER_SHARES_WITH_OV2SEG
 
@@ -76,3 +76,9 @@ def test_genvis_adds_the_networks_over_windows_to_minvis() -> None:
         "networks.genvis.GenVIS",
     }
     assert minvis - genvis == {"networks.minvis.MinVIS"}
+
+
+def test_the_small_ovformer_is_clip_vis_but_for_names() -> None:
+    clip_vis, small, large = _parts("clipvis-tiny"), _parts("ovformer-tiny"), _parts("ovformer-lvvis-r50")
+    assert small - clip_vis == ALIGNMENT | {"networks.ovformer.WindowOVFormer"}
+    assert small - large == {"backbones.clip_maps.ClipMaps", "decoders.queries.GuidedQueries"}

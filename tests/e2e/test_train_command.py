@@ -8,7 +8,7 @@ from ovvis_models.loading import load
 
 @pytest.mark.slow
 @pytest.mark.e2e
-@pytest.mark.parametrize("model", ["instformer-tiny", "clipvis-tiny"])
+@pytest.mark.parametrize("model", ["instformer-tiny", "clipvis-tiny", "ovformer-tiny"])
 def test_a_short_training_gives_weights_that_load(tmp_path, model):
     arguments = ["train", model, "--budget", "0.002", "--output", str(tmp_path), "--quiet"]
     assert run(arguments) == 0

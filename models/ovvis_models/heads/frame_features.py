@@ -6,6 +6,7 @@ the frames of a batch, so that any video can be run.
 
 import torch
 from jaxtyping import Float, UInt8
+from open_clip.modified_resnet import ModifiedResNet
 from open_clip.transformer import VisionTransformer
 from torch import Tensor, nn
 
@@ -18,17 +19,19 @@ _MEAN, _STD = pixel_range(CLIP_MEAN), pixel_range(CLIP_STD)
 class FrameFeatures(nn.Module):
     """The vision tower of a CLIP on whole frames, frozen."""
 
-    def __init__(self, visual: VisionTransformer) -> None:
+    def __init__(self, visual: VisionTransformer | ModifiedResNet) -> None:
         super().__init__()
         self.visual = visual.requires_grad_(requires_grad=False)
 
     @property
     def image_size(self) -> int:
         """Side of the square that the tower reads, in pixels."""
-        return int(self.visual.image_size[0])
+        side = self.visual.image_size
+        return int(side if isinstance(side, int) else side[0])
 
     def forward(self, frames: UInt8[Tensor, "B H0 W0 3"]) -> Float[Tensor, "B D"]:
-        """Return the projected class token of each RGB frame, of no particular length."""
-        pixels = center_squares(frames, side=self.image_size).to(self.visual.class_embedding.dtype)
+        """Return CLIP's embedding of each RGB frame, of no particular length."""
+        dtype = next(self.visual.parameters()).dtype
+        pixels = center_squares(frames, side=self.image_size).to(dtype)
         features: Tensor = self.visual(normalise(pixels, mean=_MEAN, std=_STD))
         return features.to(torch.promote_types(features.dtype, torch.float32))

@@ -25,7 +25,7 @@ from ovvis_models.losses.matcher import Assignment
 from ovvis_models.losses.objectness import objectness_loss
 from ovvis_models.losses.points import read_points
 from ovvis_models.losses.query_targets import QueryTargets, query_targets
-from ovvis_models.losses.targets import Target, gather_objects, gather_unlabelled
+from ovvis_models.losses.targets import ObjectBatch, Target, gather_objects, gather_unlabelled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +35,8 @@ class GuidedWeights:
     object: float = 2.0
     mask_bce: float = 5.0
     dice: float = 5.0
-    margin: float = 0.5
-    heatmap: float = 1.0
+    margin: float = 0.5  # 0: no such loss
+    heatmap: float = 1.0  # 0: no such loss, for a map that is frozen
     quality: float = 2.0  # if the network predicts it
 
 
@@ -94,23 +94,19 @@ class GuidedCriterion:
         unlabelled = gather_unlabelled(targets, dtype=dtype)
         object_logits = torch.stack([layer.object_logits[..., 0] for layer in layers]).to(dtype)
         decoded = torch.stack([layer.query_embeds for layer in layers[1:]])
-        heatmap_logits = output.origin.heatmap_logits.to(dtype)
-        heatmap = heatmap_targets(objects, hw=(heatmap_logits.shape[1], heatmap_logits.shape[2]))
         wanted = own_iou(layers, pairs, like=object_logits)
-        unknown_queries = unknown_places = None
+        unknown_queries = None
         if unlabelled is not None:
             unknown_queries = read_points(unlabelled, output.origin.points.to(dtype))[:, 0] > 0.5
-            unknown_places = F.interpolate(unlabelled, size=heatmap.shape[1:], mode="area")[:, 0] > 0.5
         losses = {
             "object": weights.object
             * objectness_loss(object_logits, wanted, no_object_weight=1.0, unknown=unknown_queries),
             "mask_bce": weights.mask_bce * mask_bce_loss(reads, num_objects=num_pairs),
             "dice": weights.dice * dice_loss(reads, num_objects=num_pairs),
-            "heatmap": weights.heatmap
-            * heatmap_loss(
-                heatmap_logits, heatmap, num_objects=max(objects.num_objects, 1), unknown=unknown_places
-            ),
         }
+        if weights.heatmap > 0:
+            logits = output.origin.heatmap_logits.to(dtype)
+            losses["heatmap"] = weights.heatmap * _heatmap(logits, objects, unlabelled=unlabelled)
         if weights.margin > 0:
             losses["margin"] = weights.margin * margin_loss(
                 decoded, margin=self.margin, alike=pairs.same_object
@@ -119,6 +115,17 @@ class GuidedCriterion:
             quality = assigned_quality(layers, pairs.objects, assignment).to(dtype)
             losses["quality"] = weights.quality * mask_quality_loss(reads, quality)
         return losses
+
+
+def _heatmap(
+    logits: Float[Tensor, "B h8 w8"], objects: ObjectBatch, *, unlabelled: Float[Tensor, "B 1 H W"] | None
+) -> Float[Tensor, ""]:
+    """Return the loss of the objectness map that the queries were selected from."""
+    wanted = heatmap_targets(objects, hw=(logits.shape[1], logits.shape[2]))
+    unknown = None
+    if unlabelled is not None:
+        unknown = F.interpolate(unlabelled, size=wanted.shape[1:], mode="area")[:, 0] > 0.5
+    return heatmap_loss(logits, wanted, num_objects=max(objects.num_objects, 1), unknown=unknown)
 
 
 @torch.no_grad()

@@ -15,6 +15,7 @@ class QueryTargets:
     """The M pairs of a query and the object it starts on; an object may occur in several pairs."""
 
     query_index: Int[Tensor, " M"]  # within the image
+    object_index: Int[Tensor, " M"]  # within the batch of objects
     objects: ObjectBatch  # one row per pair, ordered by image
     same_object: Bool[Tensor, "B Q Q"]  # queries that start on the same object
 
@@ -37,6 +38,7 @@ def query_targets(points: Float[Tensor, "B Q 2"], objects: ObjectBatch) -> Query
     )
     return QueryTargets(
         query_index=query_index,
+        object_index=row,
         objects=ObjectBatch(
             num_images=objects.num_images,
             image_index=image_index,

@@ -55,8 +55,11 @@ class Mask2Former(ProposalNetwork):
         return output
 
     def class_agnostic(self, images: Float[Tensor, "B 3 H W"]) -> DecoderOutput:
-        """Return the output of `forward`, with the columns of the object head reduced to one object logit."""
-        output = self(images)
+        """Return the output of `forward`, with one object logit for each query."""
+        return self.with_one_object_logit(self(images))
+
+    def with_one_object_logit(self, output: DecoderOutput) -> DecoderOutput:
+        """Return an output of `forward` with the columns of the object head reduced to one object logit."""
         to_logit = self.query_decoder.object_head.object_logit
         layers = (
             replace(layer, object_logits=to_logit(layer.object_logits)[..., None]) for layer in output.layers

@@ -37,6 +37,7 @@ class QueryNamingSpec(SystemSpec[Named]):
 
     proposals: Mask2FormerSpec
     clip: ClipSpec
+    learned_prompts: bool = True  # the authors embed class names with learned prompts, not templates
 
     @property
     def reads_words(self) -> bool:
@@ -69,7 +70,7 @@ class QueryNamingSpec(SystemSpec[Named]):
             class_exponent=CLASS_EXPONENT,
             link=each_alone,
             logit_scale=LOGIT_SCALE,
-            learned_prompts=True,
+            learned_prompts=self.learned_prompts,
         )
 
 

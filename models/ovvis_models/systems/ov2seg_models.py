@@ -5,6 +5,7 @@ from typing import Final
 
 from ovvis_models.backbones.swin import SWIN_B
 from ovvis_models.networks.clip import VIT_B_32
+from ovvis_models.systems.clip_vis_models import CLIPVIS_TINY
 from ovvis_models.systems.instformer_models import INSTFORMER_R50, R50_PROPOSALS
 from ovvis_models.systems.ov2seg import OV2SegSpec
 from ovvis_models.systems.ovformer import OVFormerSpec
@@ -76,4 +77,20 @@ OVFORMER_LVVIS_SWIN_B: Final = replace(
     proposals=OVFORMER_SWIN_B.proposals,
     proposal_input=OVFORMER_SWIN_B.proposal_input,
     page="https://drive.google.com/file/d/107BNsu9eTr5e70B4oj28jgHKBjYTWNWp/view",
+)
+
+OVFORMER_TINY: Final = OVFormerSpec(
+    name="ovformer-tiny",
+    description="a small OVFormer for the procedural diorama world, to be trained by `ovvis train`",
+    proposals=replace(CLIPVIS_TINY.proposals, predicts_quality=False),
+    proposal_input=replace(CLIPVIS_TINY.proposal_input, short_side=256, max_side=512),
+    clip=CLIPVIS_TINY.clip,
+    learned_prompts=False,
+    queries_of="window",
+    window=3,
+    classifiers=("query",),
+    association=replace(CLIPVIS_TINY.association, untrained="momentum"),
+    text_domain="diorama",
+    weights=None,
+    licence="Apache-2.0",
 )

@@ -1,10 +1,12 @@
 """OVFormer as a system: queries aligned with CLIP's feature of the frames, by frame or by window."""
 
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Literal
 
 from open_clip.model import CLIP
 
+from ovvis_models.backbones.clip_maps import clip_maps
 from ovvis_models.converters.clip import from_open_clip, has_text, vision_only
 from ovvis_models.converters.ov2seg import from_official, load_official, official_state
 from ovvis_models.converters.parts import PublishedFiles, convert_part, require_parts
@@ -49,10 +51,14 @@ class OVFormerSpec(QueryNamingSpec[OVFormerParts]):
         return self.compose(clip=build_clip(self.clip), has_text=True)
 
     def compose(self, *, clip: CLIP, has_text: bool) -> OVFormerParts:
-        """Return the networks with both towers of a CLIP, or its vision tower alone; all else is random."""
+        """Return the networks with both towers of a CLIP, or its vision tower alone; all else is random.
+
+        Where the spec has no backbone, a copy of the vision tower is the backbone, too.
+        """
         network = OVFormer if self.queries_of == "frame" else WindowOVFormer
+        maps = clip_maps(deepcopy(clip.visual)) if self.proposals.backbone is None else None
         return network(
-            proposals=build_mask2former(self.proposals),
+            proposals=build_mask2former(self.proposals, backbone=maps),
             frame_features=FrameFeatures(clip.visual),
             alignment=EmbeddingAlignment(self.proposals.width, embed_dim=self.token_dim),
             text_encoder=TextEncoder(clip) if has_text else None,

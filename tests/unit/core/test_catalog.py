@@ -74,7 +74,8 @@ def test_frames_are_resized_as_the_spec_says(network):
 def test_published_proposal_networks_see_what_they_were_trained_on():
     for spec in CATALOG.values():
         published = "plain" if isinstance(spec.proposals, RfDetrSpec) else "pillow"
-        assert spec.proposal_input.resize == ("torch" if spec.weights is not None else published)
+        elsewhere = bool(spec.sources or spec.page)
+        assert spec.proposal_input.resize == (published if elsewhere else "torch")
 
 
 def test_the_catalog_cannot_be_changed():

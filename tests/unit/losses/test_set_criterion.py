@@ -289,3 +289,9 @@ def test_a_guided_batch_without_objects_has_finite_losses() -> None:
     losses = weigh(output, [target(), target(), target()])
     assert losses["mask_bce"] == 0 and losses["dice"] == 0
     assert all(value.isfinite() for value in losses.values())
+
+
+def test_a_frozen_map_of_guided_queries_has_no_loss() -> None:
+    weigh = GuidedCriterion(sampling=PointSampling(num_points=64), weights=GuidedWeights(heatmap=0.0))
+    losses = weigh(guided(wrong=False), TARGETS)
+    assert set(losses) == {"object", "mask_bce", "dice", "margin"}

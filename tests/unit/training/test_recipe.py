@@ -6,7 +6,7 @@ import pytest
 
 from ovvis_cli.errors import RecipeError
 from ovvis_cli.training.instformer import at_scale
-from ovvis_cli.training.recipe import Scale, WordClipVisRecipe, load_recipe, parse_recipe
+from ovvis_cli.training.recipe import OVFormerRecipe, Scale, WordClipVisRecipe, load_recipe, parse_recipe
 
 TEXT = (resources.files("ovvis_cli.recipes") / "instformer_tiny.toml").read_text(encoding="utf-8")
 
@@ -18,7 +18,10 @@ def test_every_packaged_recipe_loads():
     assert names
     for name in names:
         recipe = load_recipe(name.removesuffix(".toml").replace("_", "-"))
-        stage = recipe.photographs if isinstance(recipe, WordClipVisRecipe) else recipe.clip
+        if isinstance(recipe, WordClipVisRecipe):
+            stage = recipe.photographs
+        else:
+            stage = recipe.alignment if isinstance(recipe, OVFormerRecipe) else recipe.clip
         assert stage.schedule.steps > 0
 
 
