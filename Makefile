@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?=
+TOOLS := .venv-tools
 
-.PHONY: setup demo test test-all lint format type clean docker
+.PHONY: setup demo test test-all test-tools lint format type clean docker
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -29,6 +30,13 @@ test: $(VENV)/.installed-dev
 test-all: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m "not gpu" $(PYTEST_ARGS)
 
+# Exports read by Datumaro, Label Studio, supervision and ultralytics, in an environment of their own.
+test-tools:
+	$(PYTHON) -m venv $(TOOLS)
+	$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check -e ".[test]"
+	$(TOOLS)/bin/python -m pip install --quiet --no-deps -r tests/tools/requirements.txt
+	$(TOOLS)/bin/python -m pytest tests/tools $(PYTEST_ARGS)
+
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -46,4 +54,4 @@ docker:
 	docker build -t ovvis .
 
 clean:
-	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) $(TOOLS) dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -14,7 +14,21 @@ MemoryWindows = int | Literal["all"]
 RulesName = Literal["product", "published"]
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 PrecisionName = Literal["auto", "fp32", "bf16", "fp16"]
-ExportFormat = Literal["overlay", "ytvis", "coco", "rle", "csv", "mots", "davis", "report"]
+ExportFormat = Literal[
+    "overlay",
+    "ytvis",
+    "coco",
+    "cvat",
+    "yolo-seg",
+    "label-studio",
+    "rle",
+    "csv",
+    "mots",
+    "mots-png",
+    "davis",
+    "burst",
+    "report",
+]
 DataSetName = Literal["ytvis2019", "ytvis2021", "ytvis2022", "ovis", "burst", "lvvis", "uvo", "diorama"]
 SplitName = Literal["train", "val", "test"]
 TableName = Literal["coco", "lvis", "lvvis", "burst", "ovis", "ytvis2019", "ytvis2021", "uvo", "diorama"]

@@ -1,10 +1,12 @@
 """Small records made by hand, for tests of everything that reads one."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from pycocotools import mask as coco_mask
 
 from ovvis_cli.record.encoding import encode_frame, track_entries
 from ovvis_cli.record.identity import fingerprint, source_stamp
@@ -142,3 +144,83 @@ def finalise(
     return writer.finalise(
         header, track_ids=np.array([DOG, BOARD, UNKNOWN]), tokens=tokens(), object_scores=np.full(3, 0.8)
     )
+
+
+def record_of_masks(
+    folder: Path,
+    *,
+    source: SourceInfo,
+    frames: Mapping[int, Mapping[int, np.ndarray]],
+    labels: Mapping[int, str | None],
+    stride: int = 1,
+) -> Record:
+    """A finished record of given masks, by frame index and track id; labels by track id."""
+    with RecordWriter(folder, fingerprint="made", source=source) as writer:
+        writer.resume()
+        for frame_index, masks in frames.items():
+            shape = (0, source.height, source.width)
+            result = FrameResult(
+                frame_index=frame_index,
+                track_ids=np.array(list(masks), dtype=np.int64),
+                scores=np.array([0.9 - 0.01 * track_id for track_id in masks], dtype=np.float32),
+                masks=np.stack(list(masks.values())) if masks else np.zeros(shape, dtype=bool),
+            )
+            writer.append(encode_frame(result, time_s=frame_index / 30))
+        seen = {track_id: [index for index in frames if track_id in frames[index]] for track_id in labels}
+        summaries = [
+            TrackSummary(
+                track_id=track_id,
+                object_score=0.8,
+                first_frame=indices[0],
+                last_frame=indices[-1],
+                num_frames=len(indices),
+                instance_token=np.ones(1, dtype=np.float32),
+            )
+            for track_id, indices in seen.items()
+        ]
+        answers = [
+            TrackLabel(label=label, score=None if label is None else 0.5 + 0.01 * track_id, runner_up=())
+            for track_id, label in labels.items()
+        ]
+        names = tuple(dict.fromkeys(["cat", *(label for label in labels.values() if label is not None)]))
+        header = RecordHeader(
+            fingerprint="made",
+            source=source,
+            model=MODEL,
+            vocabulary=replace(VOCABULARY, names=names, category_ids=tuple(range(1, len(names) + 1))),
+            settings=SETTINGS,
+            analysed=AnalysedRange(start_s=0.0, end_s=None, stride=stride, num_frames=len(frames)),
+            saved=(),
+            tracks=track_entries(summaries, labels=answers, times_s=writer.track_times()),
+        )
+        return writer.finalise(
+            header,
+            track_ids=np.array(list(labels), dtype=np.int64),
+            tokens=np.ones((len(labels), 1), dtype=np.float32),
+            object_scores=np.full(len(labels), 0.8, dtype=np.float32),
+        )
+
+
+def park_record(folder: Path, *, num_frames: int) -> Record:
+    """A record of the first frames of examples/park.mp4 from its exact masks: six tracks that cross."""
+    examples = Path(__file__).parents[1] / "examples"
+    truth = json.loads((examples / "park.json").read_text(encoding="utf-8"))
+    names = {category["id"]: category["name"] for category in truth["categories"]}
+    (video,) = truth["videos"]
+    frames: dict[int, dict[int, np.ndarray]] = {index: {} for index in range(num_frames)}
+    for track_id, annotation in enumerate(truth["annotations"], start=1):
+        for index, rle in enumerate(annotation["segmentations"][:num_frames]):
+            if rle is not None:
+                frames[index][track_id] = coco_mask.decode(rle).astype(bool)
+    seen = {track_id for masks in frames.values() for track_id in masks}
+    labels = {
+        track_id: names[annotation["category_id"]]
+        for track_id, annotation in enumerate(truth["annotations"], start=1)
+        if track_id in seen
+    }
+    source = replace(
+        source_info(examples / "park.mp4", num_frames=video["length"]),
+        width=video["width"],
+        height=video["height"],
+    )
+    return record_of_masks(folder, source=source, frames=frames, labels=labels)

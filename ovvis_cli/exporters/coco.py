@@ -3,20 +3,23 @@
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, Final
+from typing import IO
 
 from ovvis_cli.atomic import atomic_path
+from ovvis_cli.exporters.frame_names import image_name
+from ovvis_cli.exporters.polygons import instance_polygon
 from ovvis_cli.exporters.tracks import VIDEO_ID, categories, category_ids, labelled_tracks
 from ovvis_cli.record.reader import Record, frame_size_hw
 from ovvis_cli.rle import rle_area
 
 _Json = dict[str, object]
 
-_CVAT_FRAME_NAME: Final = "frame_{:06d}.jpg"  # name of a video's frames in CVAT, which matches by name
-
 
 def export_coco(record: Record, output: Path) -> Path:
     """Write the labelled instances to `output`; image_id is the frame index + 1.
+
+    Each mask is one polygon, from which pycocotools restores the same mask: many tools read no run-length
+    code, and CVAT makes tracks of polygons only.
 
     Raises:
         RecordError: the record is damaged.
@@ -45,11 +48,10 @@ def export_coco(record: Record, output: Path) -> Path:
 
 def _images(record: Record) -> Iterator[_Json]:
     for frame in record.frames():
-        frame_name = _CVAT_FRAME_NAME.format(frame.frame_index)
         height, width = frame_size_hw(frame, header=record.header)
         yield {
             "id": frame.frame_index + 1,
-            "file_name": frame_name if frame.image is None else frame.image.name,
+            "file_name": image_name(frame),
             "width": width,
             "height": height,
             "video_id": VIDEO_ID,
@@ -77,8 +79,8 @@ def _annotations(record: Record) -> Iterator[_Json]:
                 "bbox": [float(value) for value in instance.box_xywh],
                 "area": rle_area(instance.rle),
                 "iscrowd": 0,
-                "segmentation": instance.rle.to_dict(),
-                "attributes": {"track_id": instance.track_id},  # for Datumaro
+                "segmentation": [instance_polygon(instance).ravel().tolist()],
+                "attributes": {"track_id": instance.track_id, "keyframe": True},  # CVAT makes tracks of both
             }
 
 

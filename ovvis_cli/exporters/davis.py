@@ -10,7 +10,8 @@ from jaxtyping import Int
 from ovvis_cli.atomic import atomic_path
 from ovvis_cli.errors import RecordError, UsageError
 from ovvis_cli.exporters.colors import Rgb, track_color
-from ovvis_cli.exporters.flatten import flatten
+from ovvis_cli.exporters.flatten import OVERLAP_REASON, flatten
+from ovvis_cli.exporters.mask_loss import MaskLoss
 from ovvis_cli.exporters.tracks import labelled_tracks
 from ovvis_cli.record.reader import Record, frame_size_hw
 from ovvis_cli.record.schema import FrameLine
@@ -38,12 +39,14 @@ def export_davis(record: Record, output: Path) -> Path:
         raise UsageError(f"{output} holds other files", hint="give a new folder with --output")
     numbers = {track_id: number for number, track_id in enumerate(tracks, start=1)}
     palette = [(0, 0, 0), *(track_color(track_id) for track_id in tracks)]
+    loss = MaskLoss()
     with atomic_path(output) as partial:
         partial.mkdir()
         for frame in record.frames():
             frame_hw = frame_size_hw(frame, header=record.header)
-            flat = flatten(frame, values=numbers, frame_hw=frame_hw)
+            flat = flatten(frame, values=numbers, frame_hw=frame_hw, loss=loss)
             _png_path(partial, frame).write_bytes(palette_png(flat, palette=palette))
+    loss.warn("davis", reason=OVERLAP_REASON)
     return output
 
 

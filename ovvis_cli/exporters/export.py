@@ -6,13 +6,18 @@ from pathlib import Path
 from typing import Final
 
 from ovvis_cli.exporters import DEFAULT_NAMES, VIDEO_FORMATS, ExportFormat
+from ovvis_cli.exporters.burst import export_burst
 from ovvis_cli.exporters.coco import export_coco
+from ovvis_cli.exporters.cvat import export_cvat
 from ovvis_cli.exporters.davis import export_davis
+from ovvis_cli.exporters.label_studio import export_label_studio
 from ovvis_cli.exporters.mots import export_mots
+from ovvis_cli.exporters.mots_png import export_mots_png
 from ovvis_cli.exporters.overlay import export_overlay
 from ovvis_cli.exporters.report.video_report import export_report
 from ovvis_cli.exporters.rle import export_rle
 from ovvis_cli.exporters.table import export_csv
+from ovvis_cli.exporters.yolo import export_yolo_seg
 from ovvis_cli.exporters.ytvis import export_ytvis
 from ovvis_cli.record.reader import Record
 
@@ -20,13 +25,18 @@ Exporter = Callable[[Record, Path], Path]
 
 EXPORTERS: Final[dict[ExportFormat, Exporter]] = {
     "overlay": export_overlay,
-    "report": export_report,
     "ytvis": export_ytvis,
     "coco": export_coco,
+    "cvat": export_cvat,
+    "yolo-seg": export_yolo_seg,
+    "label-studio": export_label_studio,
     "rle": export_rle,
     "csv": export_csv,
     "mots": export_mots,
+    "mots-png": export_mots_png,
     "davis": export_davis,
+    "burst": export_burst,
+    "report": export_report,
 }
 
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from ovvis_cli.atomic import atomic_path
 from ovvis_cli.errors import RecordError
-from ovvis_cli.exporters.flatten import flatten
+from ovvis_cli.exporters.flatten import OVERLAP_REASON, flatten
+from ovvis_cli.exporters.mask_loss import MaskLoss
 from ovvis_cli.exporters.tracks import category_ids, labelled_tracks
 from ovvis_cli.record.reader import Record, frame_size_hw
 from ovvis_cli.rle import encode_masks
@@ -26,10 +27,11 @@ def export_mots(record: Record, output: Path) -> Path:
             hint="relabel with a higher --score-threshold or with --max-tracks",
         )
     numbers = {track_id: number for number, track_id in enumerate(tracks, start=1)}
+    loss = MaskLoss()
     with atomic_path(output) as partial, partial.open("w", encoding="ascii", newline="\n") as out:
         for frame in record.frames():
             frame_hw = frame_size_hw(frame, header=record.header)
-            flat = flatten(frame, values=numbers, frame_hw=frame_hw)
+            flat = flatten(frame, values=numbers, frame_hw=frame_hw, loss=loss)
             for track_id in sorted(entry.track_id for entry in frame.instances if entry.track_id in numbers):
                 number = numbers[track_id]
                 mask = flat == number
@@ -39,4 +41,5 @@ def export_mots(record: Record, output: Path) -> Path:
                     size = f"{frame_hw[0]} {frame_hw[1]}"
                     instance_id = class_id * _IDS_PER_CLASS + number
                     out.write(f"{frame.frame_index} {instance_id} {class_id} {size} {rle.counts}\n")
+    loss.warn("mots", reason=OVERLAP_REASON)
     return output

@@ -11,10 +11,15 @@ DEFAULT_NAMES: Final[dict[ExportFormat, str]] = {
     "overlay": "overlay.mp4",
     "ytvis": "ytvis.json",
     "coco": "coco.json",
+    "cvat": "cvat.zip",
+    "yolo-seg": "yolo-seg",
+    "label-studio": "label-studio.json",
     "rle": "masks.jsonl",  # part of the record itself
     "csv": "instances.csv",
     "mots": "mots.txt",
+    "mots-png": "mots-png.zip",
     "davis": "davis",
+    "burst": "burst.json",
     "report": "report.html",
 }
 """File name of each format in the record's folder."""

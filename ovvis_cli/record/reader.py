@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -22,6 +23,10 @@ from ovvis_cli.record.schema import (
 )
 from ovvis_cli.record.serialise import frame_from_text, header_from_text, header_to_text
 from ovvis_cli.rle import decode_rle
+
+if TYPE_CHECKING:
+    import fiftyone
+    import supervision
 
 _UNFINISHED_HINT = "run the same ovvis segment command again to finish it"
 _WHAT_IT_IS = "a record is a folder written by ovvis segment"
@@ -101,6 +106,18 @@ class Record:
         if found.tokens.ndim != 2 or not found.tokens.shape[:1] == found.object_scores.shape == by_track:
             raise RecordError(f"{path}: the arrays have different lengths", hint=_DAMAGED_HINT)
         return found
+
+    def to_supervision(self, frame: FrameLine) -> "supervision.Detections":
+        """Return the labelled instances of a frame; see `ovvis_cli.integrations.supervision`."""
+        from ovvis_cli.integrations.supervision import to_supervision
+
+        return to_supervision(self, frame)
+
+    def to_fiftyone(self) -> "list[fiftyone.Sample]":
+        """Return the record as samples of FiftyOne; see `ovvis_cli.integrations.fiftyone`."""
+        from ovvis_cli.integrations.fiftyone import to_fiftyone
+
+        return to_fiftyone(self)
 
     def with_header(self, header: RecordHeader) -> "Record":
         """Replace record.json by `header`, atomically, and return the new record.

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ovvis_cli.choices import EXPORT_FORMATS
 from ovvis_cli.record.reader import Record
 from ovvis_cli.video.reader import read_frames
 from tests import media
@@ -70,6 +71,13 @@ def test_coco_loads_in_pycocotools(done: Path) -> None:
     annotation = next(iter(coco.anns.values()))
     assert annotation["track_id"] in {track.track_id for track in Record.open(done).header.tracks}
     assert coco.annToMask(annotation).shape == (32, 48)
+
+
+def test_every_format_is_exported(ovvis: Ovvis, done: Path, tmp_path: Path) -> None:
+    outcome = ovvis("export", done, "--format", ",".join(EXPORT_FORMATS), "-o", tmp_path / "all", "--json")
+    assert outcome.code == 0
+    assert list(outcome.json["files"]) == list(EXPORT_FORMATS)
+    assert all(Path(path).exists() for path in outcome.json["files"].values())
 
 
 def test_finished_work_is_not_done_again(ovvis: Ovvis, done: Path, clip: Path, weights: Path) -> None:

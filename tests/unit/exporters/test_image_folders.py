@@ -2,7 +2,12 @@
 
 import csv
 import json
+import sys
+import zipfile
 from dataclasses import replace
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from xml.etree import ElementTree
 
 import cv2
 import numpy as np
@@ -73,8 +78,9 @@ def test_coco(record, tmp_path):
     hw_of = {image["id"]: (image["height"], image["width"]) for image in content["images"]}
     for annotation in content["annotations"]:
         expected = mask_of(annotation["track_id"], hw_of[annotation["image_id"]])
-        np.testing.assert_array_equal(coco_mask.decode(annotation["segmentation"]), expected)
-        assert annotation["bbox"] == coco_mask.toBbox(annotation["segmentation"]).tolist()
+        (rle,) = coco_mask.frPyObjects(annotation["segmentation"], *expected.shape)
+        np.testing.assert_array_equal(coco_mask.decode(rle), expected)
+        assert annotation["bbox"] == coco_mask.toBbox(rle).tolist()
         assert annotation["area"] == expected.sum()
 
 
@@ -114,6 +120,53 @@ def test_davis(record, tmp_path):
     }
     assert {name: found[name].shape[:2] for name in names} == dict(zip(names, SIZES.values(), strict=True))
     assert EXPORTERS["davis"](record, output) == output  # its own output may be replaced
+
+
+def test_mots_png(record, tmp_path):
+    with zipfile.ZipFile(EXPORTERS["mots-png"](record, tmp_path / "mots.zip")) as archive:
+        found = {
+            Path(name).name: cv2.imdecode(np.frombuffer(archive.read(name), np.uint8), cv2.IMREAD_UNCHANGED)
+            for name in archive.namelist()
+            if name.endswith(".png")
+        }
+    names = ["a 1.png", "a 2.png", "a 2.png.png", "größe.png"]  # a 2.png and a 2.jpg are two images
+    assert {name: found[name].shape for name in names} == dict(zip(names, SIZES.values(), strict=True))
+
+
+def test_yolo_seg(record, tmp_path):
+    with pytest.raises(RecordError, match="two images are named a 2"):
+        EXPORTERS["yolo-seg"](record, tmp_path / "yolo")
+    masks = record.folder / "masks.jsonl"
+    masks.write_text(masks.read_text(encoding="utf-8").replace("a 2.png", "a 3.png"), encoding="utf-8")
+    folder = EXPORTERS["yolo-seg"](record, tmp_path / "yolo")
+    assert sorted(path.name for path in (folder / "labels").iterdir()) == [
+        f"{Path(name).stem}.txt" for name in sorted(["a 1.png", "a 2.jpg", "a 3.png", "größe.png"])
+    ]
+
+
+def test_cvat_counts_images(record, tmp_path):
+    with zipfile.ZipFile(EXPORTERS["cvat"](record, tmp_path / "cvat.zip")) as archive:
+        root = ElementTree.fromstring(archive.read("annotations.xml"))
+    for track in root.iter("track"):
+        assert [shape.attrib["frame"] for shape in track] == ["0", "1", "2", "3"]
+
+
+def test_burst_has_one_size(record, tmp_path):
+    with pytest.raises(RecordError, match="has one size.*coco"):
+        EXPORTERS["burst"](record, tmp_path / "burst.json")
+
+
+def test_fiftyone_has_a_sample_per_image(record, folder, monkeypatch):
+    module = ModuleType("fiftyone")
+    module.Sample = module.Detections = module.Detection = SimpleNamespace
+    module.Instance = object
+    monkeypatch.setitem(sys.modules, "fiftyone", module)
+    samples = record.to_fiftyone()
+    assert [sample.filepath for sample in samples] == [str(folder / name) for name in SIZES]
+    for sample, (height, width) in zip(samples, SIZES.values(), strict=True):
+        dog = sample.ovvis.detections[0]
+        assert dog.mask.shape == (height // 2, width // 2)
+        assert dog.bounding_box == pytest.approx([0, 0, 0.5, 0.5], abs=0.03)
 
 
 def test_davis_spares_the_images_themselves(record, folder):
