@@ -10,7 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from ovvis_cli.benchmarking.workload import drawn_video
 from ovvis_cli.video.reader import read_frames
 from tests import media
 from tests.e2e.conftest import Ovvis, command_environment, command_line
@@ -36,9 +38,9 @@ def uninterrupted(video: Path, weights: Path, tmp_path_factory: pytest.TempPathF
     return output / "long"
 
 
-def _arguments(video: Path, weights: Path, output: Path) -> list[str]:
+def _arguments(video: Path, weights: Path, output: Path, *, batch_size: int = 2) -> list[str]:
     names = ("-c", "dog,cat", "--no-distractors", "--model", weights)
-    return command_line("segment", video, *names, "-o", output, "--batch-size", "2", "--quiet")
+    return command_line("segment", video, *names, "-o", output, "--batch-size", str(batch_size), "--quiet")
 
 
 def _lines(output: Path) -> int:
@@ -140,3 +142,50 @@ def test_ctrl_c_says_how_to_carry_on(
     assert outcome.code == 130
     assert outcome.err.splitlines()[-1] == "stopped; run the same command to resume"
     assert _lines(tmp_path) == 4
+
+
+@pytest.fixture(scope="module")
+def window_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """ovformer-tiny, in windows of 3 frames, as its training starts: it finds drawn objects."""
+    from ovvis_cli.training.ovformer import start
+    from ovvis_cli.training.recipe import load_recipe
+    from ovvis_models.weights import save_weights
+
+    torch.manual_seed(0)
+    recipe = load_recipe("ovformer-tiny")
+    path = tmp_path_factory.mktemp("weights") / "windows.safetensors"
+    save_weights(start(recipe), path, metadata={"model": recipe.model})  # type: ignore[arg-type]
+    return path
+
+
+def test_a_kill_in_the_middle_of_a_window(window_weights: Path, tmp_path: Path) -> None:
+    drawn = drawn_video(tmp_path, frame_hw=(96, 160), num_frames=NUM_FRAMES)
+    video = drawn.rename(drawn.with_name("long.mp4"))
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    subprocess.run(
+        _arguments(video, window_weights, whole, batch_size=6),
+        env=command_environment(),
+        check=True,
+        timeout=TIMEOUT_S,
+    )
+    expected = (whole / "long" / "masks.jsonl").read_bytes().splitlines(keepends=True)
+    assert any(b'"track"' in line for line in expected)
+    arguments = _arguments(video, window_weights, cut, batch_size=6)
+    _run_until(arguments, output=cut, num_lines=7, number=signal.SIGKILL)
+    masks = cut / "long" / "masks.jsonl"
+    done = _lines(cut) // 6 * 6  # batches of two windows
+    assert 6 <= done < NUM_FRAMES
+    with masks.open("r+b") as file:  # as if killed after two of the three frames of a window
+        file.truncate(sum(map(len, expected[:done])))
+        file.seek(0, os.SEEK_END)
+        file.write(b"".join(expected[done : done + 2]))
+    again = subprocess.run(
+        [*arguments, "--debug"],
+        env=command_environment(),
+        check=True,
+        timeout=TIMEOUT_S,
+        capture_output=True,
+        text=True,
+    )
+    assert "resuming at frame" in again.stderr
+    _assert_same_results(cut / "long", whole / "long")
