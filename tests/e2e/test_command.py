@@ -18,8 +18,8 @@ pytestmark = pytest.mark.e2e
 
 OPTIONS = {
     "segment": """--adapter --batch-size --classes --classes-file --classifier --device --end --fps --json
-        --live --max-tracks --memory-windows --model --no-distractors --output --overwrite --precision --quiet --save
-        --score-threshold --start --stride --tracker --rules --momentum --top-k-frames --top-k-chosen
+        --live --max-tracks --memory-windows --model --no-distractors --output --overwrite --precision --quiet
+        --save --score-threshold --start --stride --tracker --rules --momentum --top-k-frames --top-k-chosen
         --short-side --text-embeddings --vocabulary --shard --jobs --dry-run""",
     "batch status": "--json --quiet",
     "batch retry": "--jobs --json --left --quiet",
