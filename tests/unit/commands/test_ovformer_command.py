@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from ovvis_cli.app import run
-from ovvis_cli.errors import VocabularyError
+from ovvis_cli.errors import ModelError, VocabularyError
 from ovvis_cli.labelling.class_rows import class_rows
 from ovvis_cli.model_store.installed import locate
 from ovvis_cli.vocabulary.names import parse_classes
@@ -131,3 +131,13 @@ def test_a_file_whose_class_names_are_damaged_is_refused(home, files):
         save_file(read_tensors(path), path, metadata | {"class_names": names})
         with pytest.raises(CorruptWeightsError, match="import the model again|class names|Expecting"):
             load(path)
+
+
+def test_a_model_without_weights_says_how_they_are_made(home, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "300")
+    assert run(["models", "list"]) == 0
+    (row,) = [line for line in capsys.readouterr().out.splitlines() if "ovformer-tiny " in line]
+    assert "ovvis train ovformer-tiny" in row
+    with pytest.raises(ModelError) as raised:
+        locate("ovformer-tiny")
+    assert "`ovvis train ovformer-tiny` trains it" in raised.value.hint
