@@ -43,6 +43,8 @@ _EXAMPLES: Final = (
     "`ovvis --help` lists the commands, `ovvis COMMAND --help` the options of one.",
 )
 
+_RAY_ADDRESS: Final = re.compile(r"local|auto|ray://.+|[\w.-]+:\d+")
+
 # Base class of Typer's parse errors; its public name differs between versions.
 _ParseError: Final = cast(type[Exception], typer.BadParameter.__bases__[0])
 
@@ -97,6 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run the command and return its exit code; an error is printed as one line on stderr."""
     debug, given = _take_debug(arguments)
+    given = _with_ray_address(given)
     try:
         result = app(["--debug", *given] if debug else given, prog_name="ovvis", standalone_mode=False)
         if result == EXIT_STOPPED:  # newer versions of Typer return this for Ctrl-C
@@ -133,6 +136,16 @@ def _take_debug(arguments: Sequence[str]) -> tuple[bool, list[str]]:
     end = arguments.index("--") if "--" in arguments else len(arguments)
     options = [argument for argument in arguments[:end] if argument != "--debug"]
     return len(options) < end, [*options, *arguments[end:]]
+
+
+def _with_ray_address(arguments: Sequence[str]) -> list[str]:
+    """Return the arguments with `auto` after a `--ray` without an address: Typer has no optional values."""
+    completed: list[str] = []
+    for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
+        completed.append(argument)
+        if argument == "--ray" and not _RAY_ADDRESS.fullmatch(following):
+            completed.append("auto")
+    return completed
 
 
 def _usage_error(error: Exception) -> UsageError:

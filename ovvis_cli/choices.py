@@ -8,6 +8,9 @@ from typing import Final, Literal, get_args
 DEFAULT_BATCH_SIZE: Final = 4
 """Frames computed together."""
 
+DEFAULT_SCRATCH_GB: Final = 20.0
+"""Largest size of the videos in scratch space."""
+
 TrackerName = Literal["rollout", "adjacent", "momentum", "top-k", "previous-frame", "propagation"]
 ClassifierName = Literal["instclip", "masked-crops", "mask-pooling", "class-head", "query"]
 MemoryWindows = int | Literal["all"]

@@ -124,9 +124,12 @@ def label_and_export(
     *,
     query: ClassQuery,
     formats: Sequence[ExportFormat],
+    source: Path | None = None,
     video_progress: Callable[[int], None] | None = None,
 ) -> tuple[Record, dict[ExportFormat, Path]]:
     """Relabel a finished record if its vocabulary differs from the query's, and write missing exports.
+
+    `source` is where the video is, if not at the path in the record.
 
     Raises:
         RecordError: the tokens of the record do not fit the query.
@@ -135,7 +138,7 @@ def label_and_export(
     """
     if record.header.vocabulary != query.vocabulary:
         record = relabel(record, query)
-    return ensure_exports(record, formats, video_progress=video_progress)
+    return ensure_exports(record, formats, source=source, video_progress=video_progress)
 
 
 def _resume(segmenter: VideoSegmenter[Any], writer: RecordWriter, *, device: torch.device) -> int:

@@ -9,6 +9,7 @@ Each file is written by one process and replaced atomically, so any number of ru
 
 import hashlib
 import json
+import logging
 import os
 import socket
 import threading
@@ -21,8 +22,10 @@ from typing import Any, Final, Literal, Self
 from ovvis_cli.batch.request import SegmentRequest
 from ovvis_cli.batch.shards import Shard
 from ovvis_cli.batch.store import ResultStore
-from ovvis_cli.errors import OvvisError, RecordError, exit_code_of
+from ovvis_cli.errors import OvvisError, RecordError, ResourceError, exit_code_of
 from ovvis_cli.video.inputs import Source
+
+logger = logging.getLogger(__name__)
 
 FOLDER: Final = ".ovvis-batch"
 _PLANS, _RUNS, _VIDEOS = f"{FOLDER}/plans", f"{FOLDER}/runs", f"{FOLDER}/videos"
@@ -112,7 +115,10 @@ class Journal:
     ) -> None:
         self._ended.set()
         self._renewal.join()
-        self._store.remove(self._run_path)
+        try:
+            self._store.remove(self._run_path)
+        except ResourceError as failure:
+            logger.warning("the journal is behind: %s", failure)
 
     def plan(self, sources: Sequence[Source]) -> None:
         """Note all inputs of the request, those of other shards too."""
@@ -144,14 +150,21 @@ class Journal:
             since_s=time.time(),
             **details,
         )
-        self._store.write(f"{_VIDEOS}/{source.name}.json", json.dumps(asdict(attempt)))
+        self._write(f"{_VIDEOS}/{source.name}.json", asdict(attempt))
 
     def _renew(self) -> None:
         while not self._ended.wait(_RENEWAL_S):
             self._write_run()
 
     def _write_run(self) -> None:
-        self._store.write(self._run_path, json.dumps(asdict(self._run) | {"renewed_s": time.time()}))
+        self._write(self._run_path, asdict(self._run) | {"renewed_s": time.time()})
+
+    def _write(self, path: str, value: Mapping[str, Any]) -> None:
+        """Write one note. A failure is only logged: the results count, and the next run notes them again."""
+        try:
+            self._store.write(path, json.dumps(value))
+        except ResourceError as error:
+            logger.warning("the journal is behind: %s", error)
 
     @property
     def _run_path(self) -> str:
@@ -198,10 +211,7 @@ def _read_all(
     store: ResultStore, folder: str, *, keys: Set[str] = frozenset()
 ) -> list[tuple[str, dict[str, Any]]]:
     found = []
-    for path in store.files_in(folder):
-        text = store.read(path)
-        if text is None:  # removed meanwhile: the run ended
-            continue
+    for path, text in store.read_all(folder).items():
         try:
             value = json.loads(text)
         except ValueError:

@@ -18,7 +18,9 @@ from ovvis_cli.inference.job import AnalyseOptions, Job, plan_job
 from ovvis_cli.labelling.class_query import ClassQuery
 from ovvis_cli.pipeline import AnalysedFrame, analyse, label_and_export
 from ovvis_cli.record.reader import Record
+from ovvis_cli.record.schema import RecordHeader
 from ovvis_cli.video.inputs import Source
+from ovvis_cli.video.location import Location
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +37,9 @@ class RunOptions:
 class VideoRun:
     """Result of one input."""
 
-    record: Record
-    files: dict[ExportFormat, Path]
+    header: RecordHeader
+    folder: str  # of the record: a path, or an address such as s3://bucket/results/clip
+    files: dict[ExportFormat, str]  # likewise
     num_analysed: int  # frames analysed in this run; 0 if an earlier run had finished
     analysis_s: float  # time for these frames in seconds
 
@@ -49,9 +52,11 @@ def segment_video(
     options: RunOptions,
     console: Console,
     on_step: Callable[[], None] | None = None,
+    fetched: Location | None = None,
 ) -> VideoRun:
     """Analyse one input, or resume an earlier run of it, and export its files.
 
+    `fetched` is a local copy of a source at an address; the record names the address.
     `on_step` is called after every analysed frame and every frame of `VIDEO_FORMATS`. An exception from it
     ends the work like Ctrl-C: a later call resumes there.
 
@@ -59,7 +64,12 @@ def segment_video(
         OvvisError: what `plan_job`, `analyse` and `label_and_export` raise.
     """
     folder = options.output / source.name
-    job = plan_job(source.location, engine=engine, options=options.analysis)
+    job = plan_job(
+        fetched or source.location,
+        engine=engine,
+        options=options.analysis,
+        recorded_as=None if fetched is None else source.location.text,
+    )
     formats = _possible_formats(job, options=options, console=console)
     counter = _FrameCounter()
     with ExitStack() as stack:
@@ -81,8 +91,21 @@ def segment_video(
         record = analyse(
             job, query=query, folder=folder, overwrite=options.overwrite, on_frame=on_frame, stop=stop
         )
-    record, files = _label_and_export(record, query=query, formats=formats, console=console, on_step=on_step)
-    return VideoRun(record=record, files=files, num_analysed=counter.num_seen, analysis_s=counter.elapsed_s)
+    record, files = _label_and_export(
+        record,
+        query=query,
+        formats=formats,
+        source=None if fetched is None else fetched.path,
+        console=console,
+        on_step=on_step,
+    )
+    return VideoRun(
+        header=record.header,
+        folder=str(record.folder),
+        files={name: str(path) for name, path in files.items()},
+        num_analysed=counter.num_seen,
+        analysis_s=counter.elapsed_s,
+    )
 
 
 class _FrameCounter:
@@ -157,6 +180,7 @@ def _label_and_export(
     *,
     query: ClassQuery,
     formats: tuple[ExportFormat, ...],
+    source: Path | None,
     console: Console,
     on_step: Callable[[], None] | None,
 ) -> tuple[Record, dict[ExportFormat, Path]]:
@@ -169,4 +193,4 @@ def _label_and_export(
             if on_step is not None:
                 on_step()
 
-        return label_and_export(record, query=query, formats=formats, video_progress=on_frame)
+        return label_and_export(record, query=query, formats=formats, source=source, video_progress=on_frame)

@@ -1,18 +1,16 @@
 """Small text files in the results folder, and the names of the finished results in it."""
 
+import contextlib
 from pathlib import Path
 from typing import Protocol
 
 from ovvis_cli.atomic import write_text_atomic
+from ovvis_cli.batch.addresses import is_storage
 from ovvis_cli.record.schema import HEADER_NAME
 
 
 class ResultStore(Protocol):
     """A results folder, wherever it is. Paths are relative to it, with `/`."""
-
-    def read(self, path: str) -> str | None:
-        """Return the text of a file, or None if there is none."""
-        ...
 
     def write(self, path: str, text: str) -> None:
         """Write a file atomically, and the folders above it."""
@@ -22,8 +20,8 @@ class ResultStore(Protocol):
         """Remove a file if it exists."""
         ...
 
-    def files_in(self, folder: str) -> list[str]:
-        """Return the paths of the files in a folder, sorted; none if there is no such folder."""
+    def read_all(self, folder: str) -> dict[str, str]:
+        """Return the texts of the JSON files in a folder by path; none if there is no such folder."""
         ...
 
     def finished_results(self) -> set[str]:
@@ -31,18 +29,24 @@ class ResultStore(Protocol):
         ...
 
 
+def result_store(results: str) -> ResultStore:
+    """Return the store of a results folder or address.
+
+    Raises:
+        UsageError: the package for this kind of storage is not installed.
+    """
+    if not is_storage(results):
+        return LocalStore(Path(results))
+    from ovvis_cli.batch.storage import Storage
+
+    return Storage(results)
+
+
 class LocalStore:
     """A results folder on this machine."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
-
-    def read(self, path: str) -> str | None:
-        """Return the text of a file, or None if there is none."""
-        try:
-            return (self._root / path).read_text(encoding="utf-8", errors="replace")
-        except (FileNotFoundError, NotADirectoryError):
-            return None
 
     def write(self, path: str, text: str) -> None:
         """Write a file atomically. Raises ResourceError if the disk is full or not writable."""
@@ -52,10 +56,14 @@ class LocalStore:
         """Remove a file if it exists."""
         (self._root / path).unlink(missing_ok=True)
 
-    def files_in(self, folder: str) -> list[str]:
-        """Return the paths of the files in a folder, sorted, without those that are still being written."""
-        found = (self._root / folder).glob("[!.]*.json")
-        return sorted(path.relative_to(self._root).as_posix() for path in found)
+    def read_all(self, folder: str) -> dict[str, str]:
+        """Return the texts of the JSON files in a folder by path; none if there is no such folder."""
+        texts = {}
+        for path in sorted((self._root / folder).glob("[!.]*.json")):  # a dot: still being written
+            with contextlib.suppress(FileNotFoundError):  # removed meanwhile
+                text = path.read_text(encoding="utf-8", errors="replace")
+                texts[path.relative_to(self._root).as_posix()] = text
+        return texts
 
     def finished_results(self) -> set[str]:
         """Return the names of the folders that hold a finished record."""

@@ -1,11 +1,11 @@
 """`ovvis batch`: what became of many videos, and the failed ones again."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from ovvis_cli.commands.options import JsonOption, QuietOption
+from ovvis_cli.choices import DEFAULT_SCRATCH_GB
+from ovvis_cli.commands.options import JobsOption, JsonOption, QuietOption, ScratchOption, ScratchSizeOption
 from ovvis_cli.console import Console
 from ovvis_cli.errors import RecordError
 
@@ -17,7 +17,8 @@ _EXIT_RUNNING: Final = 10
 _EXIT_LEFT: Final = 11
 
 ResultsArgument = Annotated[
-    Path, typer.Argument(metavar="RESULTS", help="Results folder of the runs.", show_default=False)
+    str,
+    typer.Argument(metavar="RESULTS", help="Results folder of the runs, or its address.", show_default=False),
 ]
 
 batch = typer.Typer(help="Status of many videos, and retries.", no_args_is_help=True)
@@ -51,15 +52,17 @@ def retry(
     left: Annotated[
         bool, typer.Option("--left", help="Also the videos that no run has begun, or that were interrupted.")
     ] = False,
-    jobs: Annotated[
-        int, typer.Option("--jobs", min=1, help="Videos at a time, in threads that share one model.")
-    ] = 1,
+    jobs: JobsOption = 1,
+    scratch: ScratchOption = None,
+    scratch_gb: ScratchSizeOption = DEFAULT_SCRATCH_GB,
     quiet: QuietOption = False,
     json: JsonOption = False,
 ) -> None:
     """Run the failed videos again, with the options of their run."""
     from ovvis_cli.batch.journal import Journal
-    from ovvis_cli.batch.store import LocalStore
+    from ovvis_cli.batch.scratch import Scratch
+    from ovvis_cli.batch.store import result_store
+    from ovvis_cli.batch.worker import Places
     from ovvis_cli.commands.segment_run import segment_sources
     from ovvis_cli.video.inputs import Source
     from ovvis_cli.video.location import parse_location
@@ -78,11 +81,12 @@ def retry(
             " and are not retried"
         )
     sources = [Source(location=parse_location(video.address), name=video.name) for video in same]
-    with Journal(LocalStore(results), request=newest.request) as journal:
-        segment_sources(sources, newest.request, output=results, jobs=jobs, journal=journal, console=console)
+    places = Places(output=results, scratch=Scratch(scratch, limit_gb=scratch_gb))
+    with Journal(result_store(results), request=newest.request) as journal:
+        segment_sources(sources, newest.request, places=places, jobs=jobs, journal=journal, console=console)
 
 
-def _status(results: Path) -> "BatchStatus":
+def _status(results: str) -> "BatchStatus":
     """Return the status of the batch in a results folder.
 
     Raises:
@@ -90,9 +94,9 @@ def _status(results: Path) -> "BatchStatus":
     """
     from ovvis_cli.batch.journal import read_journal
     from ovvis_cli.batch.status import batch_status
-    from ovvis_cli.batch.store import LocalStore
+    from ovvis_cli.batch.store import result_store
 
-    store = LocalStore(results)
+    store = result_store(results)
     entries = read_journal(store)
     if not entries.plans:
         raise RecordError(

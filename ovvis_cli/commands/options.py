@@ -31,6 +31,7 @@ _VOCABULARY = "Vocabulary"
 _OUTPUT = "Output"
 _METHOD = "Method"
 _SPEED = "Speed and precision"
+MANY_VIDEOS = "Many videos"
 
 
 def _explained(meanings: Mapping[str, str]) -> str:
@@ -206,6 +207,33 @@ QuietOption = Annotated[
 ]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON object on stdout.", rich_help_panel=_OUTPUT)
+]
+ScratchOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--scratch",
+        metavar="FOLDER",
+        help="Where videos and results of addresses are kept meanwhile. Default: in the user's cache.",
+        rich_help_panel=MANY_VIDEOS,
+    ),
+]
+ScratchSizeOption = Annotated[
+    float,
+    typer.Option(
+        "--scratch-gb",
+        min=0.001,
+        help="Largest size in GB of the videos in --scratch.",
+        rich_help_panel=MANY_VIDEOS,
+    ),
+]
+JobsOption = Annotated[
+    int,
+    typer.Option(
+        "--jobs",
+        min=1,
+        help="Videos at a time, in threads that share one model.",
+        rich_help_panel=MANY_VIDEOS,
+    ),
 ]
 OverwriteOption = Annotated[
     bool, typer.Option("--overwrite", help="Replace existing results.", rich_help_panel=_OUTPUT)

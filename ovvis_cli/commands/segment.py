@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ovvis_cli.choices import DEFAULT_BATCH_SIZE
+from ovvis_cli.choices import DEFAULT_BATCH_SIZE, DEFAULT_SCRATCH_GB
 from ovvis_cli.commands.options import (
+    MANY_VIDEOS,
     AdapterOption,
     BatchSizeOption,
     ClassesFileOption,
     ClassesOption,
     ClassifierOption,
     DeviceOption,
+    JobsOption,
     JsonOption,
     MaxTracksOption,
     MemoryWindowsOption,
@@ -26,6 +28,8 @@ from ovvis_cli.commands.options import (
     QuietOption,
     RulesOption,
     ScoreThresholdOption,
+    ScratchOption,
+    ScratchSizeOption,
     ShortSideOption,
     TextEmbeddingsOption,
     TopKChosenOption,
@@ -38,14 +42,14 @@ from ovvis_cli.commands.options import (
     parse_time_s,
 )
 from ovvis_cli.console import Console
+from ovvis_cli.errors import UsageError
 from ovvis_cli.exporters import DEFAULT_NAMES
 from ovvis_cli.model_store.default_model import default_model
 
 if TYPE_CHECKING:
+    from ovvis_cli.batch.scratch import Scratch
     from ovvis_cli.batch.shards import Shard
     from ovvis_cli.video.inputs import Source
-
-_BATCH = "Many videos"
 
 
 def segment(  # noqa: PLR0913  each option is a parameter
@@ -53,7 +57,8 @@ def segment(  # noqa: PLR0913  each option is a parameter
         list[str],
         typer.Argument(
             metavar="INPUT",
-            help="Videos, folders, image folders, URLs, camera numbers, or - for standard input.",
+            help="Videos, folders, image folders, URLs, camera numbers, addresses such as s3://bucket/clips,"
+            " or - for standard input.",
             show_default=False,
         ),
     ],
@@ -66,8 +71,14 @@ def segment(  # noqa: PLR0913  each option is a parameter
     score_threshold: ScoreThresholdOption = 0.0,
     max_tracks: MaxTracksOption = None,
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder in which one folder per input is created.")
-    ] = Path("ovvis-out"),
+        str,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FOLDER",
+            help="Folder in which one folder per input is created; or an address such as s3://bucket/results.",
+        ),
+    ] = "ovvis-out",
     save: Annotated[
         str,
         typer.Option("--save", metavar="A,B,...", help=f"Files to export: {', '.join(DEFAULT_NAMES)}."),
@@ -110,33 +121,64 @@ def segment(  # noqa: PLR0913  each option is a parameter
             "--shard",
             metavar="I/N",
             help="Only part I (from 0) of N parts of the videos. Default: the task of a SLURM job array.",
-            rich_help_panel=_BATCH,
+            rich_help_panel=MANY_VIDEOS,
         ),
     ] = None,
-    jobs: Annotated[
-        int,
+    jobs: JobsOption = 1,
+    watch: Annotated[
+        bool,
         typer.Option(
-            "--jobs", min=1, help="Videos at a time, in threads that share one model.", rich_help_panel=_BATCH
+            "--watch",
+            help="Also take the videos that appear in the folders from now on, until Ctrl-C.",
+            rich_help_panel=MANY_VIDEOS,
         ),
-    ] = 1,
+    ] = False,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            "--ray",
+            metavar="[ADDRESS]",
+            help="Work on a Ray cluster. Default: the one of this machine; if there is none, `local`, which"
+            " starts one here.",
+            rich_help_panel=MANY_VIDEOS,
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers",
+            min=1,
+            help="Workers of --ray. Default: one per GPU, or one per 4 cores.",
+            rich_help_panel=MANY_VIDEOS,
+        ),
+    ] = None,
+    gpus_per_worker: Annotated[
+        float | None,
+        typer.Option(
+            "--gpus-per-worker",
+            min=0.0,
+            help="GPUs per worker of --ray, such as 0.5. Default: 1 if there are any.",
+            rich_help_panel=MANY_VIDEOS,
+        ),
+    ] = None,
+    scratch: ScratchOption = None,
+    scratch_gb: ScratchSizeOption = DEFAULT_SCRATCH_GB,
     dry_run: Annotated[
         bool,
         typer.Option(
             "--dry-run",
             help="Only estimate time and size, from the first frames of a few videos.",
-            rich_help_panel=_BATCH,
+            rich_help_panel=MANY_VIDEOS,
         ),
     ] = False,
     quiet: QuietOption = False,
     json: JsonOption = False,
 ) -> None:
     """Find, segment and track every object of the named categories."""
-    from ovvis_cli.atomic import make_folder
-    from ovvis_cli.batch.journal import Journal
-    from ovvis_cli.batch.request import SegmentRequest
+    from ovvis_cli.batch.addresses import is_storage
+    from ovvis_cli.batch.scratch import Scratch
     from ovvis_cli.batch.shards import parse_shard
-    from ovvis_cli.batch.store import LocalStore
-    from ovvis_cli.inference.result_names import named_sources
+    from ovvis_cli.batch.watch import check_watched
     from ovvis_cli.vocabulary.names import resolve_vocabulary
 
     console = Console(quiet=quiet, json=json)
@@ -146,12 +188,23 @@ def segment(  # noqa: PLR0913  each option is a parameter
     end_s = None if end is None else parse_time_s(end, option="--end")
     rate = None if fps is None else parse_rate(fps, option="--fps")
     given_shard = None if shard is None else parse_shard(shard)
-    make_folder(output)
-    planned = named_sources(inputs, output=output)
-    part = _chosen_shard(given_shard, planned, console=console)
+    _check_combination(
+        watch=watch,
+        ray=ray is not None,
+        json=json,
+        dry_run=dry_run,
+        several_jobs=jobs > 1,
+        worker_options=workers is not None or gpus_per_worker is not None,
+        addresses=any(map(is_storage, (output, *inputs))),
+    )
+    watched = check_watched(inputs) if watch else []
+    scratch_space = Scratch(scratch, limit_gb=scratch_gb)
+    planned = [] if watch else _planned(inputs, output=output, scratch=scratch_space)
 
     # Slow imports come after the checks of all arguments.
-    from ovvis_cli.commands.segment_run import dry_run_sources, segment_sources
+    from ovvis_cli.batch.request import SegmentRequest
+    from ovvis_cli.batch.worker import Places
+    from ovvis_cli.commands.segment_run import BatchOptions, RayPlan, run_batch
 
     request = SegmentRequest(
         vocabulary=names,
@@ -180,16 +233,56 @@ def segment(  # noqa: PLR0913  each option is a parameter
         batch_size=batch_size,
         overwrite=overwrite,
     )
-    sources = [source for source in planned if part is None or part.holds(source.location)]
-    if dry_run:
-        dry_run_sources(sources, request, output=output, console=console)
-        return
-    if len(planned) == 1 and part is None:
-        segment_sources(sources, request, output=output, jobs=1, journal=None, console=console)
-        return
-    with Journal(LocalStore(output), request=request, shard=part) as journal:
-        journal.plan(planned)
-        segment_sources(sources, request, output=output, jobs=jobs, journal=journal, console=console)
+    batch = BatchOptions(
+        places=Places(output=output, scratch=scratch_space),
+        shard=given_shard if watch else _chosen_shard(given_shard, planned, console=console),
+        jobs=jobs,
+        watched=watched,
+        ray=None if ray is None else RayPlan(address=ray, workers=workers, gpus_per_worker=gpus_per_worker),
+        dry_run=dry_run,
+    )
+    run_batch(planned, request, batch=batch, console=console)
+
+
+def _planned(inputs: "Sequence[str]", *, output: str, scratch: "Scratch") -> "list[Source]":
+    """Return the videos of the inputs, each with the name of its result folder."""
+    from ovvis_cli.atomic import make_folder
+    from ovvis_cli.batch.addresses import is_storage
+    from ovvis_cli.inference.result_names import named_sources
+
+    if any(map(is_storage, inputs)):
+        from ovvis_cli.batch.storage import expand_addresses
+
+        inputs = expand_addresses(inputs)
+    folder = scratch.pipes_folder if is_storage(output) else Path(output)
+    make_folder(folder)
+    return named_sources(inputs, output=folder)
+
+
+def _check_combination(
+    *,
+    watch: bool,
+    ray: bool,
+    json: bool,
+    dry_run: bool,
+    several_jobs: bool,
+    worker_options: bool,
+    addresses: bool,
+) -> None:
+    """Raise UsageError for options that exclude each other."""
+    excluded = {
+        "--watch and --ray": watch and ray,
+        "--watch and --json": watch and json,  # one object at the end, which never comes
+        "--watch and --dry-run": watch and dry_run,
+        "--ray and --jobs": ray and several_jobs,
+        "--watch and addresses such as s3://": watch and addresses,
+        "--dry-run and addresses such as s3://": dry_run and addresses,
+    }
+    for options, is_given in excluded.items():
+        if is_given:
+            raise UsageError(f"{options} exclude each other", hint="give one of them")
+    if worker_options and not ray:
+        raise UsageError("--workers and --gpus-per-worker are options of --ray", hint="add --ray")
 
 
 def _chosen_shard(given: "Shard | None", planned: "Sequence[Source]", *, console: Console) -> "Shard | None":

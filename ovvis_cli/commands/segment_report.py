@@ -1,8 +1,10 @@
 """What `ovvis segment` and `ovvis batch retry` show of each video, and at the end."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from ovvis_cli import __version__
+from ovvis_cli.batch.addresses import is_storage
 from ovvis_cli.batch.many_inputs import Done, Failed, raise_failures
 from ovvis_cli.batch.one_video import VideoRun
 from ovvis_cli.console import Console, JsonValue
@@ -37,7 +39,7 @@ def show(outcome: Done[VideoRun] | Failed, *, console: Console, is_only: bool) -
             console.error(outcome.error)
         return
     run, source = outcome.result, outcome.source
-    header = run.record.header
+    header = run.header
     if header.source.damage is not None:
         console.warning(f"{source.location}: {header.source.damage}")
     columns, rows = summary_table(header)
@@ -48,7 +50,11 @@ def show(outcome: Done[VideoRun] | Failed, *, console: Console, is_only: bool) -
     absent = absent_text(header)
     if absent is not None:
         console.write(absent)
-    write_paths(console, run.files)
+    if is_storage(run.folder):
+        for path in run.files.values():
+            console.write(path)
+    else:
+        write_paths(console, {name: Path(path) for name, path in run.files.items()})
     console.note(_effort(run, elapsed_s=outcome.elapsed_s))
 
 
@@ -77,10 +83,10 @@ def as_json(outcome: Done[VideoRun] | Failed) -> dict[str, JsonValue]:
     run = outcome.result
     return named | {
         "status": "done" if run.num_analysed else "already done",
-        "record": str(run.record.folder),
-        "files": {name: str(path) for name, path in run.files.items()},
-        "num_frames": run.record.header.analysed.num_frames,
-        "damage": run.record.header.source.damage,
+        "record": run.folder,
+        "files": {str(name): path for name, path in run.files.items()},
+        "num_frames": run.header.analysed.num_frames,
+        "damage": run.header.source.damage,
         "elapsed_s": round(outcome.elapsed_s, 3),
-        **summary_json(run.record.header),
+        **summary_json(run.header),
     }

@@ -62,15 +62,7 @@ class Job:
     @property
     def settings(self) -> dict[str, SettingValue]:
         """Settings that affect masks or tokens, even by rounding."""
-        options = self.options
-        settings: dict[str, SettingValue] = {
-            **self.engine.settings,
-            "numbers": hashlib.sha256(repr(self.engine.model.spec).encode()).hexdigest()[:16],
-            "batch_size": options.batch_size,
-            "start_s": options.start_s,
-            "end_s": options.end_s,
-            "stride": options.stride,
-        }
+        settings = common_settings(self.engine, self.options)
         if self.rate is not None:
             settings["fps"] = str(self.rate)
         if self.session is not None:
@@ -117,10 +109,26 @@ class Job:
         )
 
 
+def common_settings(engine: Engine, options: AnalyseOptions) -> dict[str, SettingValue]:
+    """Return the settings of a job that do not depend on its video."""
+    return {
+        **engine.settings,
+        "numbers": hashlib.sha256(repr(engine.model.spec).encode()).hexdigest()[:16],
+        "batch_size": options.batch_size,
+        "start_s": options.start_s,
+        "end_s": options.end_s,
+        "stride": options.stride,
+    }
+
+
 def plan_job(
-    location: str | Path | Location, *, engine: Engine, options: AnalyseOptions | None = None
+    location: str | Path | Location,
+    *,
+    engine: Engine,
+    options: AnalyseOptions | None = None,
+    recorded_as: str | None = None,
 ) -> Job:
-    """Probe a video and return its job.
+    """Probe a video and return its job. `recorded_as` is the path in the record, for a copy of the video.
 
     Raises:
         VideoError: the video cannot be opened, or no frame can be decoded.
@@ -131,7 +139,7 @@ def plan_job(
     return Job(
         location=location,
         info=info,
-        source=_source_info(location, info),
+        source=_source_info(location, info, recorded_as=recorded_as),
         engine=engine,
         options=options,
         session=time.time_ns() if info.kind == "stream" else None,
@@ -153,10 +161,10 @@ def _warn_of_assumptions(location: Location, info: VideoInfo, *, options: Analys
         logger.warning("%s: %s", name, info.left_out)
 
 
-def _source_info(location: Location, info: VideoInfo) -> SourceInfo:
+def _source_info(location: Location, info: VideoInfo, *, recorded_as: str | None) -> SourceInfo:
     size_bytes, modified_ns = source_stamp(location.path) if location.is_local else (None, None)
     return SourceInfo(
-        path=str(location.path.absolute()) if location.is_local else location.text,
+        path=recorded_as or (str(location.path.absolute()) if location.is_local else location.text),
         kind=info.kind,
         width=info.width,
         height=info.height,

@@ -64,6 +64,11 @@ def images_of(folder: Path) -> list[Path]:
     return _files_with(folder, IMAGE_SUFFIXES)
 
 
+def videos_in(folder: Path) -> list[Path]:
+    """Return the video files of a folder, by suffix, in natural order."""
+    return _files_with(folder, VIDEO_SUFFIXES)
+
+
 def no_such_file(path: Path) -> VideoError:
     """Return the error for a missing file, with similar names as a hint."""
     if path.is_symlink():
@@ -103,7 +108,7 @@ def _sources_in(folder: Path) -> list[str]:
     """Return the videos of a folder; an empty list if the folder is one source, a video of its images."""
     types = {path: quick_image_type(path) for path in images_of(folder)}
     moving = [path for path, found in types.items() if found in {"video", "animation"}]
-    videos = _files_with(folder, VIDEO_SUFFIXES)
+    videos = videos_in(folder)
     num_stills = len(types) - len(moving)
     if not videos and len(moving) < num_stills:
         if moving:

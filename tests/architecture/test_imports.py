@@ -24,7 +24,13 @@ def _imported(path: Path) -> set[str]:
 
 @pytest.mark.parametrize(
     ("package", "allowed"),
-    [("rich", "ovvis_cli/console.py"), ("av", "ovvis_cli/video/"), ("typer", "ovvis_cli/")],
+    [
+        ("rich", "ovvis_cli/console.py"),
+        ("av", "ovvis_cli/video/"),
+        ("typer", "ovvis_cli/"),
+        ("ray", "ovvis_cli/batch/ray_cluster.py"),
+        ("fsspec", "ovvis_cli/batch/storage.py"),
+    ],
 )
 def test_only_one_place_imports(package: str, allowed: str) -> None:
     importers = [path.relative_to(ROOT).as_posix() for path in FILES if package in _imported(path)]

@@ -21,6 +21,7 @@ HEAVY = (
     "torchvision",
     "safetensors",
     "pycocotools",
+    "ray",
 )
 HELP_LIMIT_S = 0.5
 

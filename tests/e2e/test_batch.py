@@ -1,13 +1,16 @@
-"""Many videos: shards, status, retries, several at a time, and estimates."""
+"""Many videos: shards, status, retries, several at a time, folders that fill, and estimates."""
 
 import shutil
+import signal
+import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests import media
-from tests.e2e.conftest import Outcome, Ovvis
+from tests.e2e.conftest import Outcome, Ovvis, command_environment, command_line
 
 pytestmark = pytest.mark.e2e
 
@@ -194,3 +197,45 @@ def test_an_estimate_counts_what_is_done_and_lists_what_cannot_be_opened(
     outcome = segment(copy, "--dry-run", "--json", output=output)
     assert (outcome.code, outcome.json["num_done"]) == (1, 2)
     assert [failed["input"] for failed in outcome.json["failed"]] == [str(copy / "clip6.mp4")]
+
+
+def test_a_folder_that_fills_is_watched_until_ctrl_c(
+    clips: Path, plain: dict[str, bytes], weights: Path, tmp_path: Path
+) -> None:
+    folder, output = tmp_path / "clips", tmp_path / "out"
+    folder.mkdir()
+    names = ("-c", "dog,cat", "--no-distractors", "--model", weights, "--batch-size", "2", "--quiet")
+    command = command_line("segment", folder, *names, "-o", output, "--watch")
+    with subprocess.Popen(command, env=command_environment(), stderr=subprocess.PIPE) as process:
+        for name in ("clip0", "clip1"):
+            shutil.copy2(clips / f"{name}.mp4", folder)
+            deadline = time.monotonic() + 200
+            while not (output / name / "overlay.mp4").exists():
+                assert process.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        _, messages = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert messages.decode().splitlines()[-1] == "stopped; run the same command to resume"
+    found = contents(output)
+    assert {name.split("/")[0] for name in found} == {"clip0", "clip1"}
+    assert all(data == plain[name] for name, data in found.items() if "masks" in name)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--watch", "--ray", "local"], "--watch and --ray exclude each other"),
+        (["--watch", "--json"], "--watch and --json exclude each other"),
+        (["--ray", "local", "--jobs", "2"], "--ray and --jobs exclude each other"),
+        (["--workers", "2"], "are options of --ray"),
+        (["--shard", "3/3"], "is not a valid shard"),
+    ],
+)
+def test_options_that_make_no_sense_together(
+    segment: Batch, clips: Path, tmp_path: Path, options: list[str], told: str
+) -> None:
+    outcome = segment(clips, *options, output=tmp_path)
+    assert outcome.code == 2
+    assert told in outcome.errors[0]

@@ -20,9 +20,10 @@ OPTIONS = {
     "segment": """--adapter --batch-size --classes --classes-file --classifier --device --end --fps --json
         --live --max-tracks --memory-windows --model --no-distractors --output --overwrite --precision --quiet
         --save --score-threshold --start --stride --tracker --rules --momentum --top-k-frames --top-k-chosen
-        --short-side --text-embeddings --vocabulary --shard --jobs --dry-run""",
+        --short-side --text-embeddings --vocabulary --shard --jobs --dry-run
+        --watch --ray --workers --gpus-per-worker --scratch --scratch-gb""",
     "batch status": "--json --quiet",
-    "batch retry": "--jobs --json --left --quiet",
+    "batch retry": "--jobs --json --left --quiet --scratch --scratch-gb",
     "benchmark": """--batch-size --classes-count --compare --device --frames --json --model --plot --precision
         --quiet --random-weights --size --video""",
     "export": "--format --json --output --overwrite --quiet --source",
