@@ -88,12 +88,16 @@ def segment(clips: Path, output: Path, *, model: str, arguments: list[str], kill
     """Segment all clips, killing processes on the way, until a run ends by itself; return the time [s]."""
     command = ["segment", str(clips), "-c", NAMES, "--model", model, "-o", str(output), "--quiet", *arguments]
     start_s = time.monotonic()
+    environment = os.environ | {"RAY_worker_register_timeout_seconds": "600"}  # the machine may be busy
     while True:
         known = worker_ids()
         messages = output.with_suffix(".log")
         with messages.open("w") as log:
             process = subprocess.Popen(
-                [sys.executable, "-c", SHELL, *command], stdout=subprocess.DEVNULL, stderr=log
+                [sys.executable, "-c", SHELL, *command],
+                env=environment,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
             )
         while process.poll() is None:
             time.sleep(PAUSE_S)
