@@ -39,8 +39,8 @@ def encode_masks(masks: Bool[np.ndarray, "N H0 W0"]) -> list[Rle]:
 
 def decode_rle(rle: Rle) -> Bool[np.ndarray, "H0 W0"]:
     """Decode a mask at the original frame size. Raises ValueError if the runs are longer than that."""
-    mask = coco_mask.decode(rle.to_dict())
-    return np.asarray(mask, dtype=bool)
+    zeros_and_ones = coco_mask.decode(rle.to_dict())
+    return np.asarray(zeros_and_ones).view(np.bool_)
 
 
 def rle_area(rle: Rle) -> int:

@@ -1,6 +1,7 @@
 """One color per track, the same in every output."""
 
 import math
+from functools import lru_cache
 from typing import Final
 
 Rgb = tuple[int, int, int]
@@ -15,6 +16,7 @@ _LIGHTNESS: Final = (
 _CHROMA: Final = 0.19
 
 
+@lru_cache(maxsize=1024)
 def track_color(track_id: int) -> Rgb:
     """Return the sRGB color (0-255) of a track; consecutive hues are a golden angle apart in Oklch."""
     hue = math.radians((_FIRST_HUE_DEG + track_id * _GOLDEN_ANGLE_DEG) % 360.0)

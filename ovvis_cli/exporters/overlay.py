@@ -1,8 +1,10 @@
 """Overlay video: a second read of the source, with masks, contours and final labels drawn on it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from jaxtyping import UInt8
@@ -13,7 +15,10 @@ from ovvis_cli.exporters.source_frames import SourceFrame, find_source, fitted_m
 from ovvis_cli.exporters.tracks import labelled_tracks
 from ovvis_cli.record.reader import Record
 from ovvis_cli.record.schema import InstanceLine, TrackEntry
+from ovvis_cli.video.reader import prefetch
 from ovvis_cli.video.writer import OverlayWriter
+
+_DRAWN_AHEAD: Final = 4  # frames
 
 
 def export_overlay(
@@ -42,8 +47,9 @@ def export_overlay(
     tracks = labelled_tracks(header)
     painter.warn_of_missing_letters(caption(track) for track in tracks.values())
     frames = source_frames(record, location)
+    drawn = prefetch(_drawn_frames(frames, tracks=tracks, painter=painter), capacity=_DRAWN_AHEAD)
     with (
-        closing(frames),
+        closing(drawn),
         atomic_path(output) as partial,
         OverlayWriter(
             partial,
@@ -54,12 +60,20 @@ def export_overlay(
             end_s=header.analysed.end_s,
         ) as writer,
     ):
-        for num_done, frame in enumerate(frames, start=1):
-            image = _drawn(frame, tracks=tracks, painter=painter)
-            writer.write(image, time_s=frame.time_s, offset_s=frame.offset_s)
+        for num_done, frame in enumerate(drawn, start=1):
+            writer.write(frame.image, time_s=frame.time_s, offset_s=frame.offset_s)
             if progress is not None:
                 progress(num_done)
     return output
+
+
+def _drawn_frames(
+    frames: Generator[SourceFrame, None, None], *, tracks: Mapping[int, TrackEntry], painter: Painter
+) -> Generator[SourceFrame, None, None]:
+    """Yield the frames with their instances drawn; runs in a thread beside decoding and encoding."""
+    with closing(frames):
+        for frame in frames:
+            yield replace(frame, image=_drawn(frame, tracks=tracks, painter=painter))
 
 
 def _drawn(

@@ -3,24 +3,15 @@
 If only "dog" and "skateboard" are requested, a softmax over the two would label a cat as a dog. So each
 proposal is scored against the requested names and distractors together. A distractor must not overlap in
 meaning with a requested name (a puppy is a dog, and a dog is an animal), or it would take part of that name's
-probability.
+probability. Names are compared by their meanings here, and by their embeddings in similarity.py.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
-from jaxtyping import Bool, Float
-from torch import Tensor
-
 from ovvis_cli.vocabulary.categories import load_table
 from ovvis_cli.vocabulary.taxonomy import Taxonomy, general_taxonomy
 from ovvis_cli.vocabulary.words import readings, spellings
-
-MAX_COSINE = 0.85
-"""Distractors more similar than this to a requested name (centred cosine of embeddings) are dropped."""
-
-_MIN_ROWS_TO_CENTRE = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,25 +69,6 @@ def closed_distractors(asked: Sequence[str], *, world: Sequence[ClosedName]) -> 
         else:
             excluded |= _overlapping_names(name, world=world, taxonomy=taxonomy, listed=listed)
     return tuple(entry.name for entry in world if entry.name not in excluded)
-
-
-def distant_from(
-    asked_embeds: Float[Tensor, "A D"],
-    distractor_embeds: Float[Tensor, "K D"],
-    *,
-    max_cosine: float = MAX_COSINE,
-) -> Bool[Tensor, " K"]:
-    """Return which distractors are dissimilar to all requested names; finds synonyms that no table lists.
-
-    Text embeddings of one CLIP model share a large common component (the cosine of any two names is 0.7 or
-    more), so their mean is subtracted first if there are enough rows to estimate it.
-    """
-    everything = torch.cat([asked_embeds, distractor_embeds]).float()
-    if len(everything) >= _MIN_ROWS_TO_CENTRE:
-        everything = everything - everything.mean(dim=0)
-    unit = torch.nn.functional.normalize(everything, dim=-1)
-    cosine = unit[len(asked_embeds) :] @ unit[: len(asked_embeds)].T  # (K, A)
-    return (cosine <= max_cosine).all(dim=1)
 
 
 def _overlapping_names(

@@ -11,12 +11,12 @@ from ovvis_cli.vocabulary.cache import TextCache, hash_weights
 from ovvis_cli.vocabulary.distractors import (
     ClosedName,
     closed_distractors,
-    distant_from,
     general_distractors,
     general_names,
 )
 from ovvis_cli.vocabulary.known_words import known_words
 from ovvis_cli.vocabulary.names import Vocabulary
+from ovvis_cli.vocabulary.similarity import distant_from
 from ovvis_models.networks.clip import tokenize
 from ovvis_models.text.encoder import TextEncoder
 from ovvis_models.text.prompts import PROMPT_TEMPLATES

@@ -1,4 +1,4 @@
-"""`ovvis --help` answers at once: nothing heavy is imported before a command needs it."""
+"""Commands import only what they need: `ovvis --help` nothing heavy, `ovvis export` no networks."""
 
 import json
 import os
@@ -7,7 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from ovvis_cli.choices import EXPORT_FORMATS
+from tests.media import write_video
+from tests.records import FRAME_HW, NUM_FRAMES, write_record
 
 ROOT = Path(__file__).parents[2]
 HEAVY = (
@@ -20,6 +25,7 @@ HEAVY = (
     "open_clip",
     "torchvision",
     "safetensors",
+    "transformers",
     "pycocotools",
     "ray",
 )
@@ -39,6 +45,22 @@ def test_importing_is_light(module: str) -> None:
         f"import json, sys, {module}; print(json.dumps([name for name in {HEAVY!r} if name in sys.modules]))"
     )
     assert json.loads(_python("-c", script).stdout) == []
+
+
+def test_export_needs_no_networks(tmp_path: Path) -> None:
+    """`ovvis export` of any format imports what reads and draws, but neither torch nor what brings it."""
+    video = tmp_path / "clip.mp4"
+    frames = [np.full((*FRAME_HW, 3), 90, np.uint8)] * NUM_FRAMES
+    write_record(tmp_path / "record", source=write_video(video, frames))
+    formats = ",".join(name for name in EXPORT_FORMATS if name != "rle")
+    arguments = ["export", str(tmp_path / "record"), "--format", formats, "--quiet"]
+    script = (
+        f"import json, sys; from ovvis_cli.app import run; code = run({arguments!r});"
+        f"print(json.dumps([code, *(name for name in {HEAVY!r} if name in sys.modules)]))"
+    )
+    code, *imported = json.loads(_python("-c", script).stdout.splitlines()[-1])
+    assert code == 0
+    assert sorted(imported) == ["av", "cv2", "numpy", "pycocotools", "safetensors"]
 
 
 def test_help_takes_less_than_half_a_second() -> None:

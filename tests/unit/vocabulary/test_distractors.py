@@ -5,10 +5,10 @@ from ovvis_cli.vocabulary.distractors import (
     ClosedName,
     closed_distractors,
     diorama_world,
-    distant_from,
     general_distractors,
     general_names,
 )
+from ovvis_cli.vocabulary.similarity import distant_from
 from ovvis_cli.vocabulary.taxonomy import build_taxonomy, general_taxonomy
 
 
