@@ -40,6 +40,10 @@ class LoadedModel:
     adapter_sha256: str | None = None
     class_embeddings: ClassEmbeddings | None = None  # that its weights file holds
 
+    def with_classifier(self, classifier: ClassifierName) -> "LoadedModel":
+        """Return the model for a run with one of the classifiers of its spec."""
+        return replace(self, spec=self.spec.with_classifier(classifier))
+
     @property
     def naming(self) -> Naming:
         """How the model names classes."""

@@ -5,7 +5,7 @@ from typing import Final
 import torch
 from torch import nn
 
-BESIDE_ENCODE: Final = frozenset({"text_encoder", "tracker", "window_decoder"})
+BESIDE_ENCODE: Final = frozenset({"text_encoder", "tracker", "window_decoder", "mask_naming"})
 """Parts of a network that `encode` does not run; they stay in full precision."""
 
 _AUTOCAST_MODULES: Final = (nn.Linear, nn.Conv2d, nn.MultiheadAttention)

@@ -159,6 +159,19 @@ def proposal_images(
     return prepare(frames, shape, mean=wanted.mean, std=wanted.std, resize=wanted.resize), shape
 
 
+def unpadded_images(
+    frames: UInt8[Tensor, "B H0 W0 3"], wanted: ImageInput, *, divisor: int
+) -> Float[Tensor, "B 3 H W"]:
+    """Return the input images of a network that must not attend to padding; see `unpadded_geometry`."""
+    shape = unpadded_geometry(
+        (frames.shape[1], frames.shape[2]),
+        short_side=wanted.short_side,
+        max_side=wanted.max_side,
+        divisor=divisor,
+    )
+    return prepare(frames, shape, mean=wanted.mean, std=wanted.std, resize=wanted.resize)
+
+
 def center_squares(frames: UInt8[Tensor, "B H0 W0 3"], *, side: int) -> UInt8[Tensor, "B 3 S S"]:
     """RGB frames as CLIP's own preprocessing shows them: short side to `side`, the centre square cut out.
 

@@ -6,7 +6,7 @@ Query i is track i + 1 in every window. An object that leaves lets its query pre
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -14,8 +14,9 @@ from torch import Tensor
 
 from ovvis_models.decoders.prototype_memory import PrototypeMemory
 from ovvis_models.decoders.window_decoder import WindowDecoder
+from ovvis_models.heads.mask_naming import MaskNaming
 from ovvis_models.proposal_selection import ProposalSelection
-from ovvis_models.structures import FrameQueryWindow, WindowSlots
+from ovvis_models.structures import FrameQueryWindow, ImagedWindow, WindowSlots
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,3 +91,25 @@ class PropagatedQueries:
             num_seen=int(tensors["num_windows"]),
         )
         return PropagationState(queries=tensors["queries"], memory=memory)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedAfterwards:
+    """Carried queries whose masks are named when they are there: tokens of CLIP instead of class logits."""
+
+    queries: PropagatedQueries
+    mask_naming: MaskNaming
+
+    def start(self, window: ImagedWindow) -> PropagationState:
+        """Return the state before the first window."""
+        return self.queries.start(window.window)
+
+    def step(self, state: PropagationState, window: ImagedWindow) -> tuple[PropagationState, WindowSlots]:
+        """Return the state after a window, and its slots sorted by track id."""
+        state, slots = self.queries.step(state, window.window)
+        tokens = self.mask_naming.tokens(window.images, slots.mask_logits, slots.geometry)
+        return state, replace(slots, instance_tokens=tokens)
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> PropagationState:
+        """Return the state that `to_tensors` gave. Raises KeyError when a tensor is missing."""
+        return self.queries.restore(tensors)

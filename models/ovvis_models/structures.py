@@ -59,6 +59,14 @@ class FrameQueryWindow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ImagedWindow:
+    """An encoded window, and its frames as CLIP sees them."""
+
+    window: FrameQueryWindow
+    images: Float[Tensor, "T 3 Hc Wc"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FramePredictions:
     """Proposals and instance tokens of B frames of one size, processed independently."""
 

@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from ovvis_cli.choices import ClassifierName
 from ovvis_cli.commands.options import (
     ClassesFileOption,
     ClassesOption,
@@ -107,7 +108,10 @@ def _model_of(record: "Record", *, name_or_path: str | None) -> "LoadedModel":
             f"{record.folder} was made with other weights of {made_by.name}",
             hint="give that weights file with --model, or run ovvis segment again",
         )
-    return loaded
+    classifier = record.header.settings.get("classifier")
+    if classifier not in loaded.spec.classifiers:
+        return loaded
+    return loaded.with_classifier(cast("ClassifierName", classifier))
 
 
 def _show(console: Console, *, record: "Record", paths: "Mapping[ExportFormat, Path]") -> None:

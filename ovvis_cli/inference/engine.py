@@ -124,6 +124,7 @@ def engine_of(
     """
     chosen_classifier = classifier or model.spec.classifier
     check_classifier(model, chosen_classifier)
+    model = model.with_classifier(chosen_classifier)
     model.network.to(device)
     if precision != "fp32":
         round_weights(model.network, DTYPES[precision])

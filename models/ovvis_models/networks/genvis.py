@@ -16,10 +16,11 @@ from torch import Tensor, nn
 
 from ovvis_models.decoders.object_encoder import ObjectEncoder
 from ovvis_models.decoders.window_decoder import WindowDecoder
+from ovvis_models.heads.mask_naming import MaskNaming
 from ovvis_models.networks.mask2former import Mask2Former
 from ovvis_models.networks.video_network import VideoNetwork
 from ovvis_models.preprocess import ImageInput, proposal_images
-from ovvis_models.structures import FrameQueryWindow, ImageGeometry
+from ovvis_models.structures import FrameQueryWindow, ImagedWindow, ImageGeometry
 
 
 class GenVIS(VideoNetwork):
@@ -34,6 +35,7 @@ class GenVIS(VideoNetwork):
         object_encoder: ObjectEncoder,
         window_decoder: WindowDecoder,
         image_input: ImageInput,
+        mask_naming: MaskNaming | None,
         window: int,
     ) -> None:
         """Hold the modules that it is given.
@@ -43,6 +45,7 @@ class GenVIS(VideoNetwork):
             object_encoder: of the frame queries of a window.
             window_decoder: from these to classes and masks of the window.
             image_input: what `proposals` wants to see.
+            mask_naming: names masks with any words, after association; None where only the class head names.
             window: frames per window.
         """
         super().__init__()
@@ -51,6 +54,7 @@ class GenVIS(VideoNetwork):
         self.window_decoder = window_decoder
         width = proposals.pixel_decoder.pixel_proj.in_channels
         self.pixel_proj = nn.Conv2d(width, width, 1)
+        self.mask_naming = mask_naming
         self.image_input = image_input
         self.window = window
 
@@ -83,4 +87,24 @@ class GenVIS(VideoNetwork):
         return tuple(
             FrameQueryWindow(frame_tokens=one, pixel_embeds=embeds, geometry=shape)
             for one, embeds in zip(tokens, torch.split(pixel_embeds, self.window), strict=True)
+        )
+
+
+class ImagedGenVIS(VideoNetwork):
+    """The same networks, whose windows carry the images that masks are named from after association."""
+
+    proposals: Mask2Former
+
+    def __init__(self, network: GenVIS, *, mask_naming: MaskNaming) -> None:
+        super().__init__()
+        self.proposals = network.proposals
+        self.network = network
+        self.mask_naming = mask_naming
+
+    def encode(self, frames: UInt8[Tensor, "B H0 W0 3"]) -> tuple[ImagedWindow, ...]:
+        """Return the windows of B RGB frames of one size; the last one may be shorter."""
+        images = torch.split(self.mask_naming.images(frames), self.network.window)
+        windows = self.network.encode(frames)
+        return tuple(
+            ImagedWindow(window=one, images=shown) for one, shown in zip(windows, images, strict=True)
         )

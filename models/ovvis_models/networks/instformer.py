@@ -17,7 +17,7 @@ from torch import Tensor
 from ovvis_models.heads.classifier import InstanceEncoder
 from ovvis_models.networks.proposals import ProposalNetwork
 from ovvis_models.networks.video_network import FrameNetwork
-from ovvis_models.preprocess import ImageInput, image_area, prepare, proposal_images, unpadded_geometry
+from ovvis_models.preprocess import ImageInput, image_area, proposal_images, unpadded_images
 from ovvis_models.structures import FramePredictions, ImageGeometry, Proposals
 from ovvis_models.text.encoder import TextEncoder
 from ovvis_models.trackers.rollout import RolloutTracker
@@ -77,14 +77,7 @@ class InstFormer(FrameNetwork):
         self, frames: UInt8[Tensor, "B H0 W0 3"], mask_logits: Float[Tensor, "B Q h w"]
     ) -> Float[Tensor, "B Q D"]:
         """Return unit-norm instance tokens of masks that cover exactly the frames, at any resolution."""
-        clip_input = self.clip_input
-        shape = unpadded_geometry(
-            (frames.shape[1], frames.shape[2]),
-            short_side=clip_input.short_side,
-            max_side=clip_input.max_side,
-            divisor=self.instance_encoder.size_divisor,
-        )
-        images = prepare(frames, shape, mean=clip_input.mean, std=clip_input.std, resize=clip_input.resize)
+        images = unpadded_images(frames, self.clip_input, divisor=self.instance_encoder.size_divisor)
         return self.instance_encoder.encode_instances(images, mask_logits)
 
 

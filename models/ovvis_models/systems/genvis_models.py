@@ -9,7 +9,12 @@ from typing import Final
 
 from ovvis_models.backbones.swin import SWIN_L
 from ovvis_models.systems.genvis import GenVISSpec, WindowDecoderSpec
-from ovvis_models.systems.instformer_models import INSTFORMER_R50, R50_PROPOSALS
+from ovvis_models.systems.instformer_models import (
+    INSTFORMER_R50,
+    INSTFORMER_TINY,
+    R50_PROPOSALS,
+    TINY_PROPOSALS,
+)
 from ovvis_models.systems.spec import AssociationSpec
 from ovvis_models.trackers.assignment import AssociationRules
 
@@ -27,7 +32,10 @@ GENVIS_R50_YTVIS2019: Final = GenVISSpec(
     ),
     class_table="ytvis2019",
     num_results=10,
-    classifiers=("class-head",),
+    classifiers=("class-head", "instclip"),
+    clip=INSTFORMER_R50.clip,
+    clip_input=INSTFORMER_R50.clip_input,
+    instclip=INSTFORMER_R50.instclip,
     association=AssociationSpec(
         hidden_dim=None,
         untrained="propagation",
@@ -81,6 +89,26 @@ GENVIS_SWIN_L_YTVIS2019: Final = _swin_l(GENVIS_R50_YTVIS2019, name="genvis-swin
 GENVIS_SWIN_L_YTVIS2021: Final = _swin_l(GENVIS_R50_YTVIS2021, name="genvis-swin-l-ytvis2021")
 GENVIS_SWIN_L_OVIS: Final = _swin_l(GENVIS_R50_OVIS, name="genvis-swin-l-ovis")
 
+GENVIS_TINY: Final = GenVISSpec(
+    name="genvis-tiny",
+    description="GenVIS on the proposal network and the CLIP of instformer-tiny: knows the diorama only",
+    proposals=TINY_PROPOSALS,
+    proposal_input=INSTFORMER_TINY.proposal_input,
+    window_decoder=WindowDecoderSpec(
+        num_queries=24, encoder_layers=2, decoder_layers=3, ffn_dim=384, num_classes=1
+    ),
+    class_table=None,
+    num_results=None,
+    classifiers=("instclip",),
+    clip=INSTFORMER_TINY.clip,
+    clip_input=INSTFORMER_TINY.clip_input,
+    instclip=INSTFORMER_TINY.instclip,
+    association=replace(GENVIS_R50_YTVIS2019.association, score_floor=0.5, duplicate_overlap=0.75),
+    text_domain="diorama",
+    weights=None,
+    licence="Apache-2.0",
+)
+
 _ONLINE: Final = (
     GENVIS_R50_YTVIS2019,
     GENVIS_R50_YTVIS2021,
@@ -89,5 +117,8 @@ _ONLINE: Final = (
     GENVIS_SWIN_L_YTVIS2021,
     GENVIS_SWIN_L_OVIS,
 )
-GENVIS_MODELS: Final = tuple(spec for online in _ONLINE for spec in (online, _semi_online(online)))
-"""Each online model, then its semi-online one."""
+GENVIS_MODELS: Final = (
+    GENVIS_TINY,
+    *(spec for online in _ONLINE for spec in (online, _semi_online(online))),
+)
+"""The tiny model, then each online model with its semi-online one."""

@@ -7,7 +7,7 @@ how frames are encoded, how windows are associated, how tracks are scored, and h
 from abc import ABC, abstractmethod
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
+from typing import Any, Final, Generic, Literal, Self, TypeAlias, TypeVar
 
 from ovvis_models.association import Association, MatchingAssociation
 from ovvis_models.converters.parts import PublishedFiles
@@ -162,6 +162,10 @@ class SystemSpec(ABC, Generic[Network]):
     @abstractmethod
     def naming(self, network: Network) -> Naming:
         """Return how the networks that `build` made name classes."""
+
+    def with_classifier(self, classifier: ClassifierName) -> Self:
+        """Return the spec for a run with one of `classifiers`; it may have other tokens and other classes."""
+        return self
 
     def encoder(self, network: Network, classifier: ClassifierName) -> VideoNetwork:
         """Return the part of the networks that encodes frames, with one of `classifiers`."""

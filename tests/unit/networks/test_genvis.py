@@ -11,14 +11,23 @@ from ovvis_models.catalog import CATALOG
 from ovvis_models.converters.genvis import to_official
 from ovvis_models.decoders.prototype_memory import PrototypeMemory, window_to_drop
 from ovvis_models.errors import MismatchedWeightsError, MissingWeightsError
+from ovvis_models.heads.mask_naming import MaskNaming
 from ovvis_models.loading import LoadedModel, segmenter_for
+from ovvis_models.networks.clip import ClipSpec, TextSpec, VisionSpec, build_clip
 from ovvis_models.preprocess import geometry, logits_to_input
 from ovvis_models.scoring.evidence import SlotEvidence, evidence_of
 from ovvis_models.scoring.genvis import BestWindowScoring
 from ovvis_models.structures import FrameQueryWindow, WindowSlots
 from ovvis_models.systems.spec import TrackerChoice
+from ovvis_models.text.naming import ClosedVocabulary, OpenVocabulary
 
 FRAME_HW = (48, 64)
+SMALL_CLIP = ClipSpec(
+    embed_dim=16,
+    vision=VisionSpec(image_size=32, patch_size=16, width=32, layers=1, head_width=16),
+    text=TextSpec(context_length=16, vocab_size=49408, width=8, heads=2, layers=1),
+    quick_gelu=True,
+)
 QUERIES, WIDTH = 5, 32
 
 
@@ -42,6 +51,8 @@ def small(*, window=1, name="genvis-r50-ovis"):
             spec.window_decoder, num_queries=QUERIES, encoder_layers=1, decoder_layers=2, ffn_dim=16
         ),
         proposal_input=replace(spec.proposal_input, short_side=64, max_side=128),
+        clip=SMALL_CLIP,
+        clip_input=replace(spec.clip_input, short_side=32, max_side=64),
         association=replace(spec.association, score_floor=0.0),
     )
 
@@ -229,7 +240,8 @@ def test_the_oldest_of_the_closest_windows_leaves():
 
 def published_files(spec, network):
     """The authors' file with the numbers of a network, and what training leaves beside them."""
-    theirs = to_official(network.state_dict())
+    own = {name: x for name, x in network.state_dict().items() if not name.startswith("mask_naming.")}
+    theirs = to_official(own)
     classes = spec.window_decoder.num_classes + 1
     theirs |= {f"{name}.empty_weight": torch.ones(classes) for name in LOSSES}
     theirs |= {f"vita_module.{name}.weight": torch.ones(WIDTH, WIDTH) for name in SIMILARITY}
@@ -245,8 +257,9 @@ def test_a_published_file_becomes_the_network():
     network = built(spec)
     torch.manual_seed(5)
     assembled = spec.assemble(published_files(spec, network))
-    for name, tensor in network.state_dict().items():
-        assert torch.equal(assembled.state_dict()[name], tensor)
+    assert assembled.mask_naming is None
+    for name, tensor in assembled.state_dict().items():
+        assert torch.equal(network.state_dict()[name], tensor)
 
 
 def test_a_file_without_a_memory_is_told_to_be_of_vita():
@@ -265,6 +278,67 @@ def test_a_file_with_another_number_of_classes_is_refused():
     wanted = small(name="genvis-r50-ytvis2019")
     with pytest.raises(MismatchedWeightsError, match="25 classes; the model needs 40"):
         wanted.assemble(published_files(theirs, built(theirs)))
+
+
+def test_a_clip_in_the_same_command_names_masks():
+    spec = small()
+    files = published_files(spec, built(spec))
+    torch.manual_seed(4)
+    clip = build_clip(SMALL_CLIP)
+    assembled = spec.assemble(files | {"clip": (Path("clip.pt"), clip.state_dict())})
+    assert torch.equal(
+        assembled.mask_naming.instance_encoder.visual.class_embedding, clip.visual.class_embedding
+    )
+    again = spec.build_for(assembled.state_dict().keys())
+    again.load_state_dict(assembled.state_dict())
+    vision = {name: x for name, x in clip.state_dict().items() if name.startswith("visual.")}
+    assert spec.assemble(files | {"clip": (Path("clip.pt"), vision)}).mask_naming is None
+
+
+def test_without_a_clip_masks_cannot_be_named():
+    spec = small()
+    network = spec.compose(clip=None).eval()
+    model = LoadedModel(spec=spec, network=network, weights_sha256="")
+    segmenter_for(model)
+    with pytest.raises(MissingWeightsError, match="installed without a CLIP"):
+        segmenter_for(model.with_classifier("instclip"), classifier="instclip")
+
+
+def test_the_classifier_decides_on_tokens_and_classes_but_not_on_masks():
+    closed = loaded(small(window=3))
+    opened = closed.with_classifier("instclip")
+    assert isinstance(closed.naming, ClosedVocabulary)
+    assert isinstance(opened.naming, OpenVocabulary)
+    assert (closed.spec.token_dim, opened.spec.token_dim) == (26, SMALL_CLIP.embed_dim)
+    assert (closed.spec.reads_words, opened.spec.reads_words) == (False, True)
+    found = [
+        run(segmenter_for(model, classifier=name, rules="published"), frames(5), window=3)
+        for model, name in ((closed, "class-head"), (opened, "instclip"))
+    ]
+    for one, other in zip(*found, strict=True):
+        assert torch.equal(one.track_ids, other.track_ids)
+        assert torch.equal(one.mask_logits, other.mask_logits)
+        norms = other.instance_tokens.norm(dim=-1)
+        assert torch.allclose(norms[norms > 0], torch.ones(int((norms > 0).sum())), atol=1e-5)
+
+
+class FrameNumbers(torch.nn.Module):
+    """An instance encoder whose token is the number of the frame, on an axis of its own."""
+
+    size_divisor, embed_dim = 16, 2
+
+    def encode_instances(self, images, mask_logits):
+        tokens = torch.eye(len(images))[:, None]
+        return tokens.expand(-1, mask_logits.shape[1], -1)
+
+
+def test_a_mask_is_named_by_the_frames_that_show_it():
+    naming = MaskNaming(instance_encoder=FrameNumbers(), text_encoder=None, clip_input=small().clip_input)
+    shape = geometry((64, 64), short_side=64, max_side=64)
+    masks = torch.full((2, 3, 16, 16), -1.0)
+    masks[0, 0, 3, 3] = masks[:, 1, 3, 3] = 1.0  # in the first frame, in both, in none
+    tokens = naming.tokens(torch.zeros(2, 3, 32, 32), masks, shape)
+    assert torch.allclose(tokens, torch.tensor([[1.0, 0.0], [0.5**0.5, 0.5**0.5], [0.0, 0.0]]))
 
 
 class Classes:
