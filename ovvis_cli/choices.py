@@ -36,7 +36,7 @@ DataSetName = Literal["ytvis2019", "ytvis2021", "ytvis2022", "ovis", "burst", "l
 SplitName = Literal["train", "val", "test"]
 TableName = Literal["coco", "lvis", "lvvis", "burst", "ovis", "ytvis2019", "ytvis2021", "uvo", "diorama"]
 StageName = Literal[  # of training
-    "clip", "proposals", "instclip", "rollout", "clipvis", "alignment", "photographs", "names"
+    "clip", "proposals", "instclip", "rollout", "clipvis", "alignment", "photographs", "names", "windows"
 ]
 DioramaSplit = Literal["train", "val"]
 DioramaFormat = Literal["frames", "mp4"]

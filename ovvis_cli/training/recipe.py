@@ -126,6 +126,26 @@ class AlignmentStage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WindowStage:
+    """The networks over windows of a GenVIS, on stored queries of a frozen proposal network."""
+
+    schedule: Schedule
+    frame_hw: tuple[int, int]
+    num_videos: int
+    video_frames: int
+    stride: int  # twelfths of a second between two frames of a video
+    pseudo_share: float  # fraction of the videos that are one moving image
+    nameless_share: float  # fraction of objects that are nameless shapes
+    windows: int  # per training sample
+    num_places: int  # per window, at which masks are compared
+    unified_assignment: bool  # UVLA; false: every window is assigned by itself
+    class_weight: float
+    mask_weight: float
+    dice_weight: float
+    similarity_weight: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """Training of an InstFormer."""
 
@@ -167,7 +187,16 @@ class OVFormerRecipe:
     alignment: AlignmentStage
 
 
-AnyRecipe = Recipe | ClipVisRecipe | WordClipVisRecipe | OVFormerRecipe
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenVISRecipe:
+    """Training of a GenVIS on the proposal network and the CLIP of another model."""
+
+    model: str
+    parts_from: str  # model whose proposal network and InstCLIP are used, frozen
+    windows: WindowStage
+
+
+AnyRecipe = Recipe | ClipVisRecipe | WordClipVisRecipe | OVFormerRecipe | GenVISRecipe
 
 
 def load_recipe(name: str) -> AnyRecipe:
@@ -208,6 +237,12 @@ def parse_recipe(text: str, *, where: str) -> AnyRecipe:
             model=_take(table, "model", str, where),
             start_from=_take(table, "start_from", str, where),
             alignment=_part(AlignmentStage, table, "alignment", where),
+        )
+    if "windows" in table:
+        return GenVISRecipe(
+            model=_take(table, "model", str, where),
+            parts_from=_take(table, "parts_from", str, where),
+            windows=_part(WindowStage, table, "windows", where),
         )
     if "clipvis" in table:
         return ClipVisRecipe(

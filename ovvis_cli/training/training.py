@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ovvis_cli.choices import StageName
-from ovvis_cli.training import clipvis, instformer, ovformer, word_clipvis
+from ovvis_cli.training import clipvis, genvis, instformer, ovformer, word_clipvis
 from ovvis_cli.training.instformer import Run
 from ovvis_cli.training.recipe import (
     ClipVisRecipe,
+    GenVISRecipe,
     OVFormerRecipe,
     Scale,
     WordClipVisRecipe,
@@ -54,6 +55,13 @@ def load_training(model: str, scale: Scale, *, data: Path | None = None) -> Trai
             stages=ovformer.STAGES,
             train=lambda run, stages: ovformer.train_stages(ovformer_recipe, run, stages=stages),
             pack=lambda run, path: ovformer.pack(ovformer_recipe, run, path),
+        )
+    if isinstance(recipe, GenVISRecipe):
+        genvis_recipe = genvis.at_scale(recipe, scale)
+        return Training(
+            stages=genvis.STAGES,
+            train=lambda run, stages: genvis.train_stages(genvis_recipe, run, stages=stages),
+            pack=lambda run, path: genvis.pack(genvis_recipe, run, path),
         )
     instformer_recipe = instformer.at_scale(recipe, scale)
     return Training(

@@ -93,21 +93,21 @@ class HungarianMatcher:
         logits = torch.stack([read_points(layer.mask_logits.to(like.dtype), points) for layer in layers])
         object_logits = torch.stack([layer.object_logits[..., 0] for layer in layers]).to(like.dtype)
         return (
-            self.weights.mask_bce * _bce_cost(logits, wanted)
-            + self.weights.dice * _dice_cost(logits, wanted)
+            self.weights.mask_bce * bce_cost(logits, wanted)
+            + self.weights.dice * dice_cost(logits, wanted)
             - self.weights.object * object_logits.sigmoid()[..., None]
         )
 
 
-def _bce_cost(logits: Tensor, wanted: Tensor) -> Tensor:
-    """Return the mean cross-entropy of (L, B, Q, P) against (B, N, P): (L, B, Q, N)."""
+def bce_cost(logits: Float[Tensor, "L B Q P"], wanted: Float[Tensor, "B N P"]) -> Float[Tensor, "L B Q N"]:
+    """Return the mean cross-entropy of each query's logits against each object's mask, at P points."""
     empty = torch.nn.functional.softplus(logits).sum(dim=-1)
     inside = torch.einsum("lbqp,bnp->lbqn", logits, wanted)
     return (empty[..., None] - inside) / logits.shape[-1]
 
 
-def _dice_cost(logits: Tensor, wanted: Tensor) -> Tensor:
-    """Return one minus the dice ratio of (L, B, Q, P) against (B, N, P): (L, B, Q, N)."""
+def dice_cost(logits: Float[Tensor, "L B Q P"], wanted: Float[Tensor, "B N P"]) -> Float[Tensor, "L B Q N"]:
+    """Return one minus the dice ratio of each query's mask and each object's, at P points."""
     probs = logits.sigmoid()
     shared = torch.einsum("lbqp,bnp->lbqn", probs, wanted)
     sizes = probs.sum(dim=-1)[..., None] + wanted.sum(dim=-1)[:, None]

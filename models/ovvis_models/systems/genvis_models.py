@@ -93,7 +93,7 @@ GENVIS_TINY: Final = GenVISSpec(
     name="genvis-tiny",
     description="GenVIS on the proposal network and the CLIP of instformer-tiny: knows the diorama only",
     proposals=TINY_PROPOSALS,
-    proposal_input=INSTFORMER_TINY.proposal_input,
+    proposal_input=replace(INSTFORMER_TINY.proposal_input, short_side=256),
     window_decoder=WindowDecoderSpec(
         num_queries=24, encoder_layers=2, decoder_layers=3, ffn_dim=384, num_classes=1
     ),

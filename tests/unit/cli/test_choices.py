@@ -9,6 +9,7 @@ from ovvis_cli.data.catalog import DATA_SETS
 from ovvis_cli.exporters.export import EXPORTERS
 from ovvis_cli.inference.device import DTYPES
 from ovvis_cli.training.clipvis import STAGES as CLIPVIS_STAGES
+from ovvis_cli.training.genvis import STAGES as GENVIS_STAGES
 from ovvis_cli.training.instformer import STAGES as INSTFORMER_STAGES
 from ovvis_cli.training.word_clipvis import STAGES as WORD_CLIPVIS_STAGES
 from ovvis_models.systems import spec as specs
@@ -30,7 +31,8 @@ def test_every_other_name_has_its_implementation() -> None:
     assert {"auto", *DTYPES} == set(choices.PRECISION_NAMES)
     assert set(EXPORTERS) == set(choices.EXPORT_FORMATS)
     assert set(DATA_SETS) == set(choices.DATA_SET_NAMES)
-    assert {*INSTFORMER_STAGES, *CLIPVIS_STAGES, *WORD_CLIPVIS_STAGES} == set(choices.STAGE_NAMES)
+    stages = {*INSTFORMER_STAGES, *CLIPVIS_STAGES, *WORD_CLIPVIS_STAGES, *GENVIS_STAGES}
+    assert stages == set(choices.STAGE_NAMES)
 
 
 def test_choices_import_nothing_slow() -> None:
