@@ -112,7 +112,7 @@ def analyse_frames(
         )
         with closing(frames), BackgroundRecordWriter(writer, profiler=profiler) as record_writer:
             for batch in batches:
-                record_writer.write(batch.results, frames=batch.frames, state=segmenter.state_dict())
+                record_writer.write(batch.results, frames=batch.frames, state=segmenter.state())
                 yield from _analysed(batch, segmenter=segmenter, query=query, live=job.options.live)
                 if stop is not None and stop():
                     break

@@ -28,7 +28,11 @@ class AssociationState(Protocol):
     """What an association carries from window to window: explicit, and bounded in size."""
 
     def to_tensors(self) -> dict[str, Tensor]:
-        """Return a flat dict of CPU tensors, from which `Association.restore` makes exactly this state."""
+        """Return a flat dict of CPU tensors; with the fixed ones, `Association.restore` makes this state."""
+        ...
+
+    def fixed_tensors(self) -> dict[str, Tensor]:
+        """Return the CPU tensors that never change under their names, so that each is stored only once."""
         ...
 
     def to(self, device: torch.device) -> Self:

@@ -27,23 +27,23 @@ class PropagationState:
     memory: PrototypeMemory
 
     def to_tensors(self) -> dict[str, Tensor]:
-        """Return a flat dict of CPU tensors, from which `PropagatedQueries.restore` makes this state."""
+        """See `AssociationState.to_tensors`."""
         return {
             "queries": self.queries.cpu(),
-            "memory_keys": self.memory.keys.cpu(),
-            "memory_values": self.memory.values.cpu(),
-            "memory_windows": self.memory.windows,
+            "windows": self.memory.windows,
             "num_windows": torch.tensor(self.memory.num_seen),
+        }
+
+    def fixed_tensors(self) -> dict[str, Tensor]:
+        """Return the memory: one tensor for each window (2, Q, C)."""
+        entries = self.memory.entries[0].cpu()
+        return {
+            _entry(number): entry for number, entry in zip(self.memory.windows.tolist(), entries, strict=True)
         }
 
     def to(self, device: torch.device) -> "PropagationState":
         """Return the same state on another device."""
-        memory = PrototypeMemory(
-            keys=self.memory.keys.to(device),
-            values=self.memory.values.to(device),
-            windows=self.memory.windows,
-            num_seen=self.memory.num_seen,
-        )
+        memory = replace(self.memory, entries=self.memory.entries.to(device))
         return PropagationState(queries=self.queries.to(device), memory=memory)
 
 
@@ -83,14 +83,17 @@ class PropagatedQueries:
         return PropagationState(queries=queries, memory=memory), slots
 
     def restore(self, tensors: Mapping[str, Tensor]) -> PropagationState:
-        """Return the state that `to_tensors` gave. Raises KeyError when a tensor is missing."""
-        memory = PrototypeMemory(
-            keys=tensors["memory_keys"],
-            values=tensors["memory_values"],
-            windows=tensors["memory_windows"],
+        """Return the state of both its parts. Raises KeyError when a tensor is missing."""
+        queries, windows = tensors["queries"], tensors["windows"]
+        entries = [tensors[_entry(number)] for number in windows.tolist()]
+        empty = PrototypeMemory.empty(queries)
+        memory = replace(
+            empty,
+            entries=torch.stack(entries)[None] if entries else empty.entries,
+            windows=windows,
             num_seen=int(tensors["num_windows"]),
         )
-        return PropagationState(queries=tensors["queries"], memory=memory)
+        return PropagationState(queries=queries, memory=memory)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,5 +114,9 @@ class NamedAfterwards:
         return state, replace(slots, instance_tokens=tokens)
 
     def restore(self, tensors: Mapping[str, Tensor]) -> PropagationState:
-        """Return the state that `to_tensors` gave. Raises KeyError when a tensor is missing."""
+        """Return the state of both its parts. Raises KeyError when a tensor is missing."""
         return self.queries.restore(tensors)
+
+
+def _entry(window: int) -> str:
+    return f"window.{window}"

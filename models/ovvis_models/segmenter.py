@@ -6,6 +6,7 @@
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 import torch
@@ -29,6 +30,18 @@ class FrameEncoder(Protocol[_Encoded]):
     def encode(self, frames: UInt8[Tensor, "B H0 W0 3"]) -> Sequence[_Encoded]:
         """Return the windows of B RGB frames of one size: whole windows, only the last may be shorter."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmenterState:
+    """All that a later `VideoSegmenter` needs to continue: flat, on the CPU, never changed in place."""
+
+    changing: dict[str, Tensor]
+    fixed: dict[str, Tensor]  # never change under their names, so a checkpoint writes each once
+
+    def all_tensors(self) -> dict[str, Tensor]:
+        """Return both parts, for `load_state_dict`."""
+        return self.changing | self.fixed
 
 
 class VideoSegmenter(Generic[Window]):
@@ -94,13 +107,18 @@ class VideoSegmenter(Generic[Window]):
         tracks = () if self._tracks is None else self._tracks.summaries()
         return VideoResult(num_frames=self._num_frames, tracks=tracks)
 
-    def state_dict(self) -> dict[str, Tensor]:
-        """Return all that a later `VideoSegmenter` needs to continue here: flat, on the CPU, not shared."""
-        state = {_NUM_FRAMES: torch.tensor(self._num_frames)}
+    def state(self) -> SegmenterState:
+        """Return all that a later `VideoSegmenter` needs to continue here."""
+        changing, fixed = {_NUM_FRAMES: torch.tensor(self._num_frames)}, {}
         if self._state is not None and self._tracks is not None:
-            state |= {f"{_ASSOCIATION}{name}": value for name, value in self._state.to_tensors().items()}
-            state |= {f"{_TRACKS}{name}": value for name, value in self._tracks.to_tensors().items()}
-        return state
+            changing |= {f"{_ASSOCIATION}{name}": value for name, value in self._state.to_tensors().items()}
+            changing |= {f"{_TRACKS}{name}": value for name, value in self._tracks.to_tensors().items()}
+            fixed = {f"{_ASSOCIATION}{name}": value for name, value in self._state.fixed_tensors().items()}
+        return SegmenterState(changing=changing, fixed=fixed)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return the same as one flat dict."""
+        return self.state().all_tensors()
 
     def load_state_dict(self, state: Mapping[str, Tensor], *, device: torch.device | None = None) -> None:
         """Continue where the `state_dict` was taken, with the same networks, on the device of the windows.

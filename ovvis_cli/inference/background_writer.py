@@ -1,17 +1,16 @@
 """Encoding and writing of finished batches in a background thread."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
-
-from torch import Tensor
 
 from ovvis_cli.inference.profiler import NO_PROFILER, Profiler
 from ovvis_cli.record.encoding import encode_frame
 from ovvis_cli.record.schema import ImageEntry
 from ovvis_cli.record.writer import RecordWriter
 from ovvis_cli.video.reader import Frame
+from ovvis_models.segmenter import SegmenterState
 from ovvis_models.structures import FrameResult
 
 
@@ -29,7 +28,7 @@ class BackgroundRecordWriter:
         self._pending: Future[None] | None = None
 
     def write(
-        self, results: Sequence[FrameResult], *, frames: Sequence[Frame], state: Mapping[str, Tensor]
+        self, results: Sequence[FrameResult], *, frames: Sequence[Frame], state: SegmenterState
     ) -> None:
         """Write the next results, and the state after them from which an interrupted run resumes.
 
@@ -64,7 +63,7 @@ class BackgroundRecordWriter:
         results: list[FrameResult],
         times_s: list[float],
         images: list[ImageEntry | None],
-        state: Mapping[str, Tensor],
+        state: SegmenterState,
     ) -> None:
         for result, time_s, image in zip(results, times_s, images, strict=True):
             with self._profiler.stage("encode", num_frames=1):
@@ -72,7 +71,7 @@ class BackgroundRecordWriter:
             with self._profiler.stage("write", num_frames=1):
                 self._writer.append(line)
         with self._profiler.stage("checkpoint", num_frames=len(results)):
-            self._writer.checkpoint(state, results[-1].frame_index + 1)
+            self._writer.checkpoint(state.changing, results[-1].frame_index + 1, fixed=state.fixed)
 
 
 def _image_entry(frame: Frame) -> ImageEntry | None:

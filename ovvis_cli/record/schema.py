@@ -15,6 +15,7 @@ HEADER_NAME: Final = "record.json"
 MASKS_NAME: Final = "masks.jsonl"
 TOKENS_NAME: Final = "tokens.safetensors"
 CHECKPOINT_NAME: Final = "checkpoint.safetensors"
+FIXED_NAME: Final = "checkpoint-fixed"  # folder of what never changes in it
 
 SourceKind = Literal["video", "images", "stream"]
 SettingValue = str | int | float | bool | None

@@ -2,6 +2,7 @@
 
     masks.jsonl              appended and flushed line by line
     checkpoint.safetensors   replaced atomically: tracker state, next frame, length of masks.jsonl
+    checkpoint-fixed/        what never changes in that state, a file each, written before the checkpoint
     tokens.safetensors, record.json   written at the end; only then is the record finished
 
 On resume, lines after the last checkpoint are cut off and computed again. So the files of a resumed run equal
@@ -12,7 +13,7 @@ import contextlib
 import json
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, NamedTuple, Self
@@ -27,11 +28,13 @@ from torch import Tensor
 
 from ovvis_cli.atomic import disk_errors, take_lock, write_bytes_atomic, write_text_atomic
 from ovvis_cli.errors import RecordError
+from ovvis_cli.record.fixed_tensors import FixedTensors
 from ovvis_cli.record.layout import remove_exports
 from ovvis_cli.record.reader import Record
 from ovvis_cli.record.recorded_source import SOURCE_KEY, source_note
 from ovvis_cli.record.schema import (
     CHECKPOINT_NAME,
+    FIXED_NAME,
     FORMAT_VERSION,
     HEADER_NAME,
     MASKS_NAME,
@@ -72,6 +75,7 @@ class RecordWriter:
         self._overwrite = overwrite
         self._metadata = {} if source is None else {SOURCE_KEY: source_note(source)}
         self._masks: BinaryIO | None = None
+        self._fixed = FixedTensors(folder / FIXED_NAME)
         self._times_s: dict[int, tuple[float, float]] = {}
 
     def resume(self) -> ResumePoint | None:
@@ -105,7 +109,7 @@ class RecordWriter:
             masks.truncate(num_bytes)
             masks.seek(num_bytes)
         if checkpoint is None:
-            (self.folder / CHECKPOINT_NAME).unlink(missing_ok=True)
+            self._remove_checkpoint()
             return None
         self._read_times()
         return ResumePoint(checkpoint.next_frame, checkpoint.state)
@@ -122,17 +126,24 @@ class RecordWriter:
             masks.flush()
         self._note_times(frame)
 
-    def checkpoint(self, state: Mapping[str, Tensor | np.ndarray], next_frame: int) -> None:
+    def checkpoint(
+        self,
+        state: Mapping[str, Tensor | np.ndarray],
+        next_frame: int,
+        *,
+        fixed: Mapping[str, Tensor] | None = None,
+    ) -> None:
         """Save a checkpoint: a later run resumes at `next_frame` with `state`.
 
         Args:
             state: tensors by name; not kept.
             next_frame: index of the first frame that is not yet appended.
+            fixed: tensors that belong to the state and never change under their names; each is written once.
 
         Raises:
             ResourceError: the disk is full.
         """
-        masks = self._opened()
+        masks, fixed = self._opened(), fixed or {}
         with disk_errors(self.folder / MASKS_NAME):
             os.fsync(masks.fileno())  # the lines must be on disk before the checkpoint is
         note = _CheckpointNote(
@@ -140,10 +151,15 @@ class RecordWriter:
             fingerprint=self._fingerprint,
             masks_bytes=masks.tell(),
             next_frame=next_frame,
+            fixed=sorted(fixed),
         )
+        with disk_errors(self.folder / FIXED_NAME):
+            self._fixed.write(fixed)
         tensors = {name: torch.as_tensor(value).detach().cpu().contiguous() for name, value in state.items()}
         data = save_tensors(tensors, metadata={"ovvis": json.dumps(note._asdict())} | self._metadata)
         write_bytes_atomic(self.folder / CHECKPOINT_NAME, data)
+        with disk_errors(self.folder / FIXED_NAME):
+            self._fixed.keep_only(fixed)
 
     def track_times(self) -> dict[int, tuple[float, float]]:
         """Return the first and last time [s] of every track, including lines from before a resume."""
@@ -173,7 +189,7 @@ class RecordWriter:
         }
         write_bytes_atomic(self.folder / TOKENS_NAME, save_arrays(arrays))
         write_text_atomic(self.folder / HEADER_NAME, header_to_text(header))
-        (self.folder / CHECKPOINT_NAME).unlink(missing_ok=True)
+        self._remove_checkpoint()
         return Record.open(self.folder)
 
     def close(self) -> None:
@@ -203,7 +219,11 @@ class RecordWriter:
         with disk_errors(self.folder):
             remove_exports(self.folder, saved)
             (self.folder / HEADER_NAME).unlink()
-            (self.folder / CHECKPOINT_NAME).unlink(missing_ok=True)
+            self._remove_checkpoint()
+
+    def _remove_checkpoint(self) -> None:
+        (self.folder / CHECKPOINT_NAME).unlink(missing_ok=True)
+        self._fixed.remove()
 
     def _load_checkpoint(self) -> "_Checkpoint | None":
         path = self.folder / CHECKPOINT_NAME
@@ -212,7 +232,7 @@ class RecordWriter:
                 self.restart_reason = "the earlier run was stopped before its first checkpoint"
             return None
         try:
-            checkpoint = _read_checkpoint(path)
+            checkpoint = self._read_checkpoint(path)
         except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
             self.restart_reason = f"{CHECKPOINT_NAME} cannot be read ({error})"
             return None
@@ -223,6 +243,15 @@ class RecordWriter:
         else:
             return checkpoint
         return None
+
+    def _read_checkpoint(self, path: Path) -> "_Checkpoint":
+        with safe_open(path, framework="pt", device="cpu") as file:
+            note = _CheckpointNote(**json.loads((file.metadata() or {})["ovvis"]))
+            if note.version != FORMAT_VERSION:
+                raise ValueError(f"format version {note.version}")
+            state = {name: file.get_tensor(name).clone() for name in sorted(file.keys())}
+        fixed = self._fixed.read(note.fixed) if note.fingerprint == self._fingerprint else {}
+        return _Checkpoint(note.fingerprint, note.masks_bytes, note.next_frame, state | fixed)
 
     def _read_times(self) -> None:
         path = self.folder / MASKS_NAME
@@ -244,6 +273,7 @@ def remove_checkpoint(folder: Path) -> None:
     """
     with disk_errors(folder):
         (folder / CHECKPOINT_NAME).unlink(missing_ok=True)
+        FixedTensors(folder / FIXED_NAME).remove()
 
 
 class _CheckpointNote(NamedTuple):
@@ -251,6 +281,7 @@ class _CheckpointNote(NamedTuple):
     fingerprint: str
     masks_bytes: int
     next_frame: int
+    fixed: Sequence[str] = ()  # names of the tensors in files of their own
 
 
 class _Checkpoint(NamedTuple):
@@ -258,15 +289,6 @@ class _Checkpoint(NamedTuple):
     masks_bytes: int
     next_frame: int
     state: dict[str, Tensor]
-
-
-def _read_checkpoint(path: Path) -> _Checkpoint:
-    with safe_open(path, framework="pt", device="cpu") as file:
-        note = _CheckpointNote(**json.loads((file.metadata() or {})["ovvis"]))
-        if note.version != FORMAT_VERSION:
-            raise ValueError(f"format version {note.version}")
-        state = {name: file.get_tensor(name).clone() for name in sorted(file.keys())}
-    return _Checkpoint(note.fingerprint, note.masks_bytes, note.next_frame, state)
 
 
 def _size(path: Path) -> int:

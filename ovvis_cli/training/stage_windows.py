@@ -1,6 +1,7 @@
 """The stage that trains GenVIS's networks over windows, with unified video label assignment.
 
-Frames of a part of a stored video are drawn with replacement and put in order, or in reverse, as windows. The windows go through the networks one after another, and gradients through queries and memory. Masks are
+Frames of a part of a stored video are drawn with replacement and put in order, or in reverse, as windows.
+The windows go through the networks one after another, and gradients through queries and memory. Masks are
 compared at random places of stride 8: the projection of the maps commutes with their resize.
 """
 

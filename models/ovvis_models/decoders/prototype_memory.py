@@ -15,16 +15,25 @@ from torch import Tensor
 class PrototypeMemory:
     """Keys and values of M past windows, oldest first, of B videos."""
 
-    keys: Float[Tensor, "B M Q C"]
-    values: Float[Tensor, "B M Q C"]
+    entries: Float[Tensor, "B M 2 Q C"]  # keys, then values
     windows: Int[Tensor, " M"]  # number of each window in the video, from 0, increasing; on the CPU
     num_seen: int  # windows so far, including those that left
 
     @classmethod
     def empty(cls, queries: Float[Tensor, "B Q C"]) -> "PrototypeMemory":
         """Return the memory before the first window, with device and precision of the queries."""
-        nothing = queries[:, None][:, :0]
-        return cls(keys=nothing, values=nothing, windows=torch.zeros(0, dtype=torch.long), num_seen=0)
+        nothing = queries.new_zeros((queries.shape[0], 0, 2, *queries.shape[1:]))
+        return cls(entries=nothing, windows=torch.zeros(0, dtype=torch.long), num_seen=0)
+
+    @property
+    def keys(self) -> Float[Tensor, "B M Q C"]:
+        """The keys that queries are compared with."""
+        return self.entries[:, :, 0]
+
+    @property
+    def values(self) -> Float[Tensor, "B M Q C"]:
+        """The values that queries read."""
+        return self.entries[:, :, 1]
 
     def attention(self, query_keys: Float[Tensor, "B Q C"]) -> Float[Tensor, "B Q M"]:
         """Return how much each query reads of each window; logits are not divided by sqrt(C)."""
@@ -53,11 +62,9 @@ class PrototypeMemory:
         numbers = torch.cat([self.windows, torch.tensor([self.num_seen])])
         is_full = max_windows is not None and len(numbers) > max_windows
         dropped = window_to_drop(numbers) if is_full else len(numbers)
+        entry = torch.stack([keys, values], dim=1)[:, None]
         return PrototypeMemory(
-            keys=torch.cat([self.keys[:, :dropped], self.keys[:, dropped + 1 :], keys[:, None]], dim=1),
-            values=torch.cat(
-                [self.values[:, :dropped], self.values[:, dropped + 1 :], values[:, None]], dim=1
-            ),
+            entries=torch.cat([self.entries[:, :dropped], self.entries[:, dropped + 1 :], entry], dim=1),
             windows=torch.cat([numbers[:dropped], numbers[dropped + 1 :]]),
             num_seen=self.num_seen + 1,
         )

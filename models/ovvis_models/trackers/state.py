@@ -79,6 +79,10 @@ class TrackState:
         """Return the state on another device."""
         return self._with({name: value.to(device) for name, value in self._tensors().items()})
 
+    def fixed_tensors(self) -> dict[str, Tensor]:
+        """Return none: every tensor changes with every window."""
+        return {}
+
     def to_tensors(self) -> dict[str, Tensor]:
         """Return the state as a flat dict of CPU tensors, which `from_tensors` reads without loss."""
         tensors = {name: value.cpu() for name, value in self._tensors().items()}
