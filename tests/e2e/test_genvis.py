@@ -17,7 +17,7 @@ from tests.e2e.conftest import Ovvis, command_environment, command_line
 
 pytestmark = pytest.mark.e2e
 
-NUM_FRAMES = 16
+NUM_FRAMES = 14
 MEMORY_WINDOWS = 4
 TIMEOUT_S = 240
 
@@ -41,7 +41,7 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _options(weights: Path, output: Path) -> tuple[str | Path, ...]:
-    settings = ("--no-distractors", "--save", "ytvis", "--batch-size", "2", "--quiet")
+    settings = ("--no-distractors", "--save", "ytvis", "--batch-size", "1", "--short-side", "64", "--quiet")
     return (
         "-c",
         "dog,cat",

@@ -11,6 +11,7 @@ from ovvis_cli.inference.device import DTYPES
 from ovvis_cli.training.clipvis import STAGES as CLIPVIS_STAGES
 from ovvis_cli.training.genvis import STAGES as GENVIS_STAGES
 from ovvis_cli.training.instformer import STAGES as INSTFORMER_STAGES
+from ovvis_cli.training.ovformer import STAGES as OVFORMER_STAGES
 from ovvis_cli.training.word_clipvis import STAGES as WORD_CLIPVIS_STAGES
 from ovvis_models.systems import spec as specs
 
@@ -31,8 +32,8 @@ def test_every_other_name_has_its_implementation() -> None:
     assert {"auto", *DTYPES} == set(choices.PRECISION_NAMES)
     assert set(EXPORTERS) == set(choices.EXPORT_FORMATS)
     assert set(DATA_SETS) == set(choices.DATA_SET_NAMES)
-    stages = {*INSTFORMER_STAGES, *CLIPVIS_STAGES, *WORD_CLIPVIS_STAGES, *GENVIS_STAGES}
-    assert stages == set(choices.STAGE_NAMES)
+    stages = (INSTFORMER_STAGES, CLIPVIS_STAGES, WORD_CLIPVIS_STAGES, OVFORMER_STAGES, GENVIS_STAGES)
+    assert {name for of_system in stages for name in of_system} == set(choices.STAGE_NAMES)
 
 
 def test_choices_import_nothing_slow() -> None:

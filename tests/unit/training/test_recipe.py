@@ -6,8 +6,16 @@ import pytest
 
 from ovvis_cli.errors import RecipeError
 from ovvis_cli.training.instformer import at_scale
-from ovvis_cli.training.recipe import OVFormerRecipe, Scale, WordClipVisRecipe, load_recipe, parse_recipe
+from ovvis_cli.training.recipe import (
+    GenVISRecipe,
+    OVFormerRecipe,
+    Scale,
+    WordClipVisRecipe,
+    load_recipe,
+    parse_recipe,
+)
 
+FIRST_STAGES = {WordClipVisRecipe: "photographs", OVFormerRecipe: "alignment", GenVISRecipe: "windows"}
 TEXT = (resources.files("ovvis_cli.recipes") / "instformer_tiny.toml").read_text(encoding="utf-8")
 
 
@@ -18,11 +26,8 @@ def test_every_packaged_recipe_loads():
     assert names
     for name in names:
         recipe = load_recipe(name.removesuffix(".toml").replace("_", "-"))
-        if isinstance(recipe, WordClipVisRecipe):
-            stage = recipe.photographs
-        else:
-            stage = recipe.alignment if isinstance(recipe, OVFormerRecipe) else recipe.clip
-        assert stage.schedule.steps > 0
+        stage = FIRST_STAGES.get(type(recipe), "clip")
+        assert getattr(recipe, stage).schedule.steps > 0
 
 
 def test_an_unknown_recipe_names_those_there_are():
