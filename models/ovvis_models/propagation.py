@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ovvis_models.decoders.prototype_memory import PrototypeMemory
 from ovvis_models.decoders.window_decoder import WindowDecoder
-from ovvis_models.heads.mask_naming import MaskNaming
+from ovvis_models.networks.mask_naming import MaskNaming
 from ovvis_models.proposal_selection import ProposalSelection
 from ovvis_models.structures import FrameQueryWindow, ImagedWindow, WindowSlots
 

@@ -2,11 +2,10 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ovvis_cli.choices import ClassifierName
 from ovvis_cli.commands.options import (
     ClassesFileOption,
     ClassesOption,
@@ -111,7 +110,7 @@ def _model_of(record: "Record", *, name_or_path: str | None) -> "LoadedModel":
     classifier = record.header.settings.get("classifier")
     if classifier not in loaded.spec.classifiers:
         return loaded
-    return loaded.with_classifier(cast("ClassifierName", classifier))
+    return loaded.with_classifier(classifier)
 
 
 def _show(console: Console, *, record: "Record", paths: "Mapping[ExportFormat, Path]") -> None:

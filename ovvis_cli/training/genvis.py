@@ -21,6 +21,7 @@ from ovvis_cli.training.stored_videos import store_videos
 from ovvis_models.blocks.transformer_layers import AttentionLayer, FeedForwardLayer
 from ovvis_models.catalog import CATALOG
 from ovvis_models.decoders.object_heads import ClassAgnosticHead
+from ovvis_models.decoders.query_decoder import DecoderLayer
 from ovvis_models.loading import ZOO
 from ovvis_models.networks.genvis import GenVIS
 from ovvis_models.networks.instformer import InstFormer
@@ -114,6 +115,7 @@ def start_windows(network: GenVIS) -> None:
         elif isinstance(part, FeedForwardLayer):
             nn.init.zeros_(part.linear2.weight)
     for layer in window.layers:
+        assert isinstance(layer, DecoderLayer)
         cross = layer.cross_attention
         for projection in (cross.q_proj, cross.k_proj, cross.v_proj, cross.out_proj):
             nn.init.eye_(projection.weight)

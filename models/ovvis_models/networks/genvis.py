@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from ovvis_models.decoders.object_encoder import ObjectEncoder
 from ovvis_models.decoders.window_decoder import WindowDecoder
-from ovvis_models.heads.mask_naming import MaskNaming
 from ovvis_models.networks.mask2former import Mask2Former
+from ovvis_models.networks.mask_naming import MaskNaming
 from ovvis_models.networks.video_network import VideoNetwork
 from ovvis_models.preprocess import ImageInput, proposal_images
 from ovvis_models.structures import FrameQueryWindow, ImagedWindow, ImageGeometry

@@ -15,11 +15,11 @@ from ovvis_models.decoders.object_encoder import ObjectEncoder
 from ovvis_models.decoders.window_decoder import WindowDecoder
 from ovvis_models.errors import MissingWeightsError
 from ovvis_models.heads.guidance import LogProbabilityGuidance
-from ovvis_models.heads.mask_naming import MaskNaming
 from ovvis_models.networks.clip import ClipSpec, build_clip
 from ovvis_models.networks.genvis import GenVIS, ImagedGenVIS
 from ovvis_models.networks.instclip import InstCLIP
 from ovvis_models.networks.mask2former import Mask2FormerSpec, build_mask2former
+from ovvis_models.networks.mask_naming import MaskNaming
 from ovvis_models.networks.video_network import VideoNetwork
 from ovvis_models.preprocess import ImageInput
 from ovvis_models.propagation import NamedAfterwards, PropagatedQueries

@@ -11,9 +11,9 @@ from ovvis_models.catalog import CATALOG
 from ovvis_models.converters.genvis import to_official
 from ovvis_models.decoders.prototype_memory import PrototypeMemory, window_to_drop
 from ovvis_models.errors import MismatchedWeightsError, MissingWeightsError
-from ovvis_models.heads.mask_naming import MaskNaming
 from ovvis_models.loading import LoadedModel, segmenter_for
 from ovvis_models.networks.clip import ClipSpec, TextSpec, VisionSpec, build_clip
+from ovvis_models.networks.mask_naming import MaskNaming
 from ovvis_models.preprocess import geometry, logits_to_input
 from ovvis_models.scoring.evidence import SlotEvidence, evidence_of
 from ovvis_models.scoring.genvis import BestWindowScoring
