@@ -67,13 +67,16 @@ def test_ovformer_adds_the_alignment_and_whole_frame_features_to_ov2seg() -> Non
     assert image & ov2seg >= SHARED | OVFORMER_SHARES_WITH_OV2SEG
 
 
-def test_genvis_adds_the_networks_over_windows_to_minvis() -> None:
-    minvis, genvis = _parts("minvis-r50-ovis"), _parts("genvis-r50-ovis")
-    assert genvis - minvis == {
+def test_genvis_adds_the_networks_over_windows_to_minvis_and_instclip() -> None:
+    minvis, instformer, genvis = (
+        _parts(name) for name in ("minvis-r50-ovis", "instformer-r50", "genvis-r50-ovis")
+    )
+    assert genvis - minvis - instformer == {
         "decoders.object_encoder.ObjectEncoder",
         "decoders.object_encoder.ObjectEncoderLayer",
         "decoders.window_decoder.WindowDecoder",
         "networks.genvis.GenVIS",
+        "networks.mask_naming.MaskNaming",
     }
     assert minvis - genvis == {"networks.minvis.MinVIS"}
 

@@ -109,4 +109,4 @@ def test_a_tracker_of_other_models_is_refused_in_one_line(
 ) -> None:
     outcome = ovvis("segment", video, *_options(weights, tmp_path), "--tracker", "adjacent")
     assert outcome.code == 2
-    assert outcome.errors == ["error: genvis-tiny does not support --tracker adjacent"]
+    assert outcome.errors == ["error: genvis-tiny does not support --tracker adjacent (choose propagation)"]
