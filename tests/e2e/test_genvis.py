@@ -55,6 +55,7 @@ def _options(weights: Path, output: Path) -> tuple[str | Path, ...]:
     )
 
 
+@pytest.mark.timeout(900)  # three runs of the command
 def test_a_killed_run_goes_on_with_its_memory_and_leaves_the_same_bytes(
     video: Path, weights: Path, tmp_path: Path
 ) -> None:
