@@ -8,6 +8,7 @@ import random
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 from tests import media
@@ -36,10 +37,11 @@ class Target:
 
 def _make_videos(folder: Path) -> list[Path]:
     images = media.numbered_images(8, noise=4)
+    mpeg4 = media.VideoSpec(codec="mpeg4", time_base=Fraction(1, 30_000))  # it has no finer one
     made = [
         media.write_video(folder / "a.mp4", images, media.VideoSpec(audio="aac")),
         media.write_video(folder / "b.mkv", images),
-        media.write_video(folder / "c.avi", images, media.VideoSpec(codec="mpeg4")),
+        media.write_video(folder / "c.avi", images, mpeg4),
         media.write_video(folder / "d.ts", images),
         media.write_video(folder / "e.mov", images, media.VideoSpec(codec="mjpeg", pix_fmt="yuvj420p")),
         media.write_video(folder / "f.webm", images, media.VideoSpec(codec="libvpx-vp9")),
@@ -59,9 +61,9 @@ def _check_video(path: Path) -> None:
         probe(source.location)
         for _ in read_frames(source.location):
             pass
-    record = write_record(path.parent / "record", source=path)
+    record = write_record(path.parent / f"{path.stem}-record", source=path)
     assert source_info(path).size_bytes == path.stat().st_size
-    export_overlay(record, path.parent / "overlay.mp4")
+    export_overlay(record, record.folder / "overlay.mp4")
 
 
 def _make_images(folder: Path) -> list[Path]:
