@@ -1,10 +1,13 @@
 """Small text files in the results folder, and the names of the finished results in it."""
 
 import contextlib
+import os
+import socket
+import threading
 from pathlib import Path
 from typing import Protocol
 
-from ovvis_cli.atomic import write_text_atomic
+from ovvis_cli.atomic import disk_errors
 from ovvis_cli.batch.addresses import is_storage
 from ovvis_cli.record.schema import HEADER_NAME
 
@@ -49,8 +52,17 @@ class LocalStore:
         self._root = root
 
     def write(self, path: str, text: str) -> None:
-        """Write a file atomically. Raises ResourceError if the disk is full or not writable."""
-        write_text_atomic(self._root / path, text)
+        """Write a file atomically. Raises ResourceError if the disk is full or not writable.
+
+        The temporary name is the writer's own: the tasks of a job array write the same plan at the same time.
+        """
+        target = self._root / path
+        writer = f"{socket.gethostname()}-{os.getpid()}-{threading.get_ident()}"
+        partial = target.with_name(f".{target.name}.{writer}")
+        with disk_errors(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            partial.write_text(text, encoding="utf-8")
+            partial.replace(target)
 
     def remove(self, path: str) -> None:
         """Remove a file if it exists."""

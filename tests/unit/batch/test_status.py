@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -163,3 +164,14 @@ def test_a_damaged_journal_is_told_with_its_file(tmp_path: Path, part: str, text
     path.write_text(text)
     with pytest.raises(RecordError, match="x.json is damaged"):
         read_journal(LocalStore(tmp_path))
+
+
+def test_tasks_that_begin_together_write_the_same_plan(tmp_path: Path) -> None:
+    def write(number: int) -> None:
+        for _ in range(50):
+            LocalStore(tmp_path).write("plans/x.json", json.dumps({"number": number}))
+
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        list(pool.map(write, range(8)))  # raises if a writer loses its temporary file to another one
+    assert [path.name for path in (tmp_path / "plans").iterdir()] == ["x.json"]
+    assert LocalStore(tmp_path).read_all("plans").keys() == {"plans/x.json"}
