@@ -133,6 +133,21 @@ def test_a_run_stopped_at_the_end_of_a_window_goes_on_with_the_same_numbers(rule
         assert np.array_equal(track.instance_token, again[track.track_id])
 
 
+def test_the_state_stops_growing_when_its_memory_is_full():
+    model, film = loaded(small()), frames(2)
+    windows = [*model.network.encode(film)] * 100
+    segmenter = segmenter_for(model, tracker=TrackerChoice(name="propagation", memory_windows=8))
+    sizes = []
+    for number, window in enumerate(windows):
+        segmenter.step(window, [number])
+        sizes.append(sum(tensor.nbytes for tensor in segmenter.state_dict().values()))
+    assert sizes[7] > sizes[0]
+    assert set(sizes[20:]) == {sizes[20]}
+    fixed = segmenter.state().fixed
+    assert len(fixed) == 8
+    assert {tensor.shape for tensor in fixed.values()} == {(2, QUERIES, WIDTH)}
+
+
 def test_under_published_rules_query_i_is_track_i_of_every_window():
     slots = run(segmenter_for(loaded(small()), rules="published"), frames(3), window=1)
     assert [one.track_ids.tolist() for one in slots] == [list(range(1, QUERIES + 1))] * 3
