@@ -20,6 +20,7 @@ from ovvis_cli.commands.diorama import diorama
 from ovvis_cli.commands.doctor import doctor
 from ovvis_cli.commands.evaluate import evaluate
 from ovvis_cli.commands.export import export
+from ovvis_cli.commands.find import find
 from ovvis_cli.commands.models import models
 from ovvis_cli.commands.relabel import relabel
 from ovvis_cli.commands.segment import segment
@@ -58,6 +59,7 @@ app.command()(segment)
 app.add_typer(batch, name="batch")
 app.command()(export)
 app.command()(relabel)
+app.command()(find)
 app.command()(evaluate)
 app.command()(benchmark)
 app.command()(train)

@@ -19,14 +19,12 @@ from ovvis_cli.commands.options import (
     parse_formats,
 )
 from ovvis_cli.console import Console, JsonValue
-from ovvis_cli.errors import ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ovvis_cli.exporters import ExportFormat
     from ovvis_cli.record.reader import Record
-    from ovvis_models.loading import LoadedModel
 
 
 def relabel(  # noqa: PLR0913  each option is a parameter
@@ -65,6 +63,7 @@ def relabel(  # noqa: PLR0913  each option is a parameter
     from ovvis_cli.exporters.report.index_page import update_index
     from ovvis_cli.labelling.class_query import make_query
     from ovvis_cli.labelling.class_rows import read_text_embeddings
+    from ovvis_cli.labelling.record_model import load_record_model
     from ovvis_cli.labelling.relabel import relabel as relabel_record
     from ovvis_cli.record.reader import Record
     from ovvis_cli.vocabulary.names import resolve_vocabulary
@@ -76,7 +75,7 @@ def relabel(  # noqa: PLR0913  each option is a parameter
     before = opened.header.vocabulary
     with console.text_progress() as progress:
         query = make_query(
-            _model_of(opened, name_or_path=model),
+            load_record_model(opened.header, name_or_path=model),
             asked,
             distractors=not no_distractors,
             score_threshold=before.score_threshold if score_threshold is None else score_threshold,
@@ -93,24 +92,6 @@ def relabel(  # noqa: PLR0913  each option is a parameter
     if "report" in paths:
         update_index(record.parent)
     _show(console, record=relabelled, paths=paths)
-
-
-def _model_of(record: "Record", *, name_or_path: str | None) -> "LoadedModel":
-    """Load the model that made the record; its tokens only match its own text encoder."""
-    from ovvis_cli.model_store.installed import locate
-    from ovvis_models.loading import load
-
-    made_by = record.header.model
-    loaded = load(locate(name_or_path or made_by.name))
-    if loaded.weights_sha256 != made_by.weights_sha256:
-        raise ModelError(
-            f"{record.folder} was made with other weights of {made_by.name}",
-            hint="give that weights file with --model, or run ovvis segment again",
-        )
-    classifier = record.header.settings.get("classifier")
-    if classifier not in loaded.spec.classifiers:
-        return loaded
-    return loaded.with_classifier(classifier)
 
 
 def _show(console: Console, *, record: "Record", paths: "Mapping[ExportFormat, Path]") -> None:

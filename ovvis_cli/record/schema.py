@@ -117,6 +117,12 @@ class RecordHeader:
     saved: tuple[str, ...]  # export formats written beside the record; relabel writes them again
     tracks: tuple[TrackEntry, ...]
 
+    @property
+    def classifier(self) -> str | None:
+        """The classifier that made the tokens, by the settings; None where they do not tell it."""
+        classifier = self.settings.get("classifier")
+        return classifier if isinstance(classifier, str) else None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceLine:

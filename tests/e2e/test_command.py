@@ -26,6 +26,8 @@ OPTIONS = {
     "batch retry": "--jobs --json --left --quiet --scratch --scratch-gb",
     "benchmark": """--batch-size --classes-count --compare --device --frames --json --model --plot --precision
         --quiet --random-weights --size --video""",
+    "find": """--classes --classes-file --json --limit --model --no-distractors --overwrite --quiet --report
+        --score-threshold --vocabulary""",
     "export": "--format --json --output --overwrite --quiet --source",
     "relabel": """--classes --classes-file --json --max-tracks --model --no-distractors --quiet --save
         --score-threshold --source --text-embeddings --vocabulary""",
@@ -41,6 +43,7 @@ COMMANDS = [
     "doctor",
     "evaluate",
     "export",
+    "find",
     "models",
     "relabel",
     "segment",

@@ -7,6 +7,8 @@ import pytest
 
 from ovvis_cli.exporters.export import ensure_exports
 from ovvis_cli.exporters.report.index_page import write_index
+from ovvis_cli.search.find import Hit
+from ovvis_cli.search.page import write_find_page
 from tests.browser import browser
 from tests.media import write_video
 from tests.records import BOARD, DOG, FRAME_HW, NUM_FRAMES, write_record
@@ -297,3 +299,33 @@ def test_index_leads_to_a_track_in_its_report(open_page, results):
     page.wait_for_selector(".track[aria-current=true]")
     assert page.url.endswith(f"/walk/report.html#track={BOARD}")
     assert page.locator(".track[aria-current=true] .name").inner_text() == f"skateboard #{BOARD}"
+
+
+def test_page_of_a_search_filters_and_leads_to_reports(open_page, results):
+    hits = [
+        Hit(
+            score=score,
+            name=name,
+            record=results / folder,
+            video=f"{folder}.mp4",
+            track_id=track_id,
+            first_time_s=0.0,
+            last_time_s=0.2,
+            num_frames=8,
+        )
+        for score, name, folder, track_id in ((0.9, "dog", "clip", DOG), (0.4, "board", "walk", BOARD))
+    ]
+    write_find_page(results / "found.html", hits=hits, names=("dog", "board"), num_tracks=100)
+    page = open_page(results / "found.html")
+    shown = page.locator(".hit:visible h2")
+    assert shown.all_inner_texts() == [f"clip #{DOG}", f"walk #{BOARD}"]
+    assert page.locator("#count").inner_text() == "2 of the best 2 tracks of 100"
+    assert page.locator(".hit img").count() == 2
+    page.locator("#score").fill("0.5")
+    assert shown.all_inner_texts() == [f"clip #{DOG}"]
+    page.locator("#score").fill("0")
+    page.locator("#name").fill("walk")
+    assert shown.all_inner_texts() == [f"walk #{BOARD}"]
+    page.locator(".hit:visible h2 a").click()
+    page.wait_for_selector(".track[aria-current=true]")
+    assert page.url.endswith(f"/walk/report.html#track={BOARD}")

@@ -1,6 +1,7 @@
 """What `ovvis segment` makes of good input."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -147,6 +148,21 @@ def test_report_and_index_are_written(ovvis: Ovvis, clip: Path, weights: Path, t
     assert relabelled.code == 0
     for page in ("street/report.html", "index.html"):
         assert "lighthouse" in (tmp_path / page).read_text(encoding="utf-8")
+
+
+def test_tracks_are_found_by_other_names(ovvis: Ovvis, done: Path, weights: Path, tmp_path: Path) -> None:
+    same = ("-c", "lighthouse", "--no-distractors", "--model", weights)
+    outcome = ovvis("find", done, *same, "--score-threshold", "0", "--report", tmp_path / "f.html", "--json")
+    assert outcome.code == 0
+    scores = {track["track"]: track["score"] for track in outcome.json["tracks"]}
+    copy = shutil.copytree(done, tmp_path / "copy")
+    relabelled = ovvis("relabel", copy, *same, "--save", "csv", "--json").json["tracks"]
+    assert scores == pytest.approx({track["track"]: track["score"] for track in relabelled}, abs=1e-4)
+    assert "lighthouse" in (tmp_path / "f.html").read_text(encoding="utf-8")
+    again = ovvis("find", done, *same, "--report", tmp_path / "f.html")
+    assert (again.code, "already exists" in again.err) == (2, True)
+    nothing = ovvis("find", done, *same, "--score-threshold", "1")
+    assert "no track reaches score 1 (best 0." in nothing.out
 
 
 def test_overwrite_makes_everything_anew(ovvis: Ovvis, clip: Path, weights: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from ovvis_cli.atomic import atomic_path
 from ovvis_cli.errors import RecordError
 from ovvis_cli.exporters.colors import hex_color, track_color
-from ovvis_cli.exporters.report.page import embedded_json, page_around_data, read_summary
+from ovvis_cli.exporters.report.page import crops_of, embedded_json, page_around_data, read_summary
 from ovvis_cli.exporters.tracks import best_first
 from ovvis_cli.record.folders import record_folders
 from ovvis_cli.record.layout import DEFAULT_NAMES
@@ -64,7 +64,7 @@ def _entry(record: Record) -> Json:
     has_report = "report" in header.saved and report.is_file()
     summary = (read_summary(report) if has_report else None) or {}
     tracks = best_first(header)
-    crops = _crops(summary)
+    crops = crops_of(summary)
     return {
         "folder": record.folder.name,
         "video": Path(header.source.path).name,
@@ -87,14 +87,6 @@ def _entry(record: Record) -> Json:
             for number, track in enumerate(tracks)
         ],
     }
-
-
-def _crops(summary: Json) -> dict[int, str]:
-    """Return the pictures of the tracks in the summary of a report."""
-    tracks = summary.get("tracks")
-    if not isinstance(tracks, list):
-        return {}
-    return {track["id"]: track["crop"] for track in tracks if track.get("crop")}
 
 
 def _length_s(header: RecordHeader) -> float | None:

@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import IO, Final
@@ -48,6 +49,14 @@ def read_summary(path: Path) -> dict[str, object] | None:
     except (OSError, ValueError):
         return None
     return content if isinstance(content, dict) else None
+
+
+def crops_of(summary: Mapping[str, object]) -> dict[int, str]:
+    """Return the pictures of tracks in the summary of a report, by track id."""
+    tracks = summary.get("tracks")
+    if not isinstance(tracks, list):
+        return {}
+    return {track["id"]: track["crop"] for track in tracks if track.get("crop")}
 
 
 def write_video(page: IO[str], path: Path) -> None:
