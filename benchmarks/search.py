@@ -9,6 +9,7 @@ third the same names again.
 
 import argparse
 import json
+import multiprocessing
 import os
 import sys
 import tempfile
@@ -29,7 +30,6 @@ from ovvis_cli.record.schema import (
     VocabularyInfo,
 )
 from ovvis_cli.record.serialise import header_to_text
-from ovvis_models.loading import load
 
 QUESTIONS = (
     ("first question", "dog"),
@@ -45,20 +45,25 @@ def main() -> None:
     parser.add_argument("--tracks", type=int, default=50, help="per record")
     parser.add_argument("--model", default="clipvis-camera")
     options = parser.parse_args()
-    model = load(options.model)
-    info = ModelInfo(name=options.model, weights_sha256=model.weights_sha256)
-    width = model.spec.token_dim
     with tempfile.TemporaryDirectory() as folder:
         results = Path(folder)
-        write_records(results, options=options, model=info, width=width)
-        print(f"{options.records * options.tracks} tracks of {options.model}, {width} numbers each")
+        # in a process of its own: the peak memory of a child includes that of the process that starts it
+        writer = multiprocessing.get_context("spawn").Process(target=write_records, args=(results, options))
+        writer.start()
+        writer.join()
+        print(f"{options.records * options.tracks} tracks of {options.model}")
         print(f"{'':<16} {'wall s':>8} {'CPU s':>8} {'index s':>8} {'search s':>9} {'peak MiB':>9}")
         for title, names in QUESTIONS:
             print_run(title, names, results=results)
 
 
-def write_records(results: Path, *, options: argparse.Namespace, model: ModelInfo, width: int) -> None:
+def write_records(results: Path, options: argparse.Namespace) -> None:
     """Write the files of finished records that a search reads."""
+    from ovvis_models.loading import load
+
+    loaded = load(options.model)
+    model = ModelInfo(name=options.model, weights_sha256=loaded.weights_sha256)
+    width = loaded.spec.token_dim
     random = np.random.default_rng(0)
     for number in range(options.records):
         folder = results / f"video{number:05}"
