@@ -53,7 +53,6 @@ app = typer.Typer(
     name="ovvis",
     help="Find, segment and track in video every object of the categories you name.",
     pretty_exceptions_enable=False,
-    add_completion=False,
 )
 app.command()(segment)
 app.add_typer(batch, name="batch")
@@ -143,7 +142,7 @@ def _take_debug(arguments: Sequence[str]) -> tuple[bool, list[str]]:
 def _with_ray_address(arguments: Sequence[str]) -> list[str]:
     """Return the arguments with `auto` after a `--ray` without an address: Typer has no optional values."""
     completed: list[str] = []
-    for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    for argument, following in zip(arguments, [*arguments, ""][1:], strict=True):
         completed.append(argument)
         if argument == "--ray" and not _RAY_ADDRESS.fullmatch(following):
             completed.append("auto")

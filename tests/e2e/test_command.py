@@ -76,6 +76,15 @@ def test_the_bare_command_shows_three_examples_that_exist(ovvis: Ovvis) -> None:
         assert set(re.findall(r"--[a-z-]+", rest)) <= _options(ovvis, command)
 
 
+@pytest.mark.parametrize(("typed", "offered"), [("ovvis fi", "find"), ("ovvis export --fo", "--format")])
+def test_the_shell_completes_commands_and_options(typed: str, offered: str) -> None:
+    asked = {"_OVVIS_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(typed.count(" "))}
+    process = subprocess.run(
+        command_line(), env=command_environment() | asked, capture_output=True, text=True, timeout=280
+    )
+    assert (process.returncode, process.stdout.split()) == (0, [offered])
+
+
 def test_a_group_without_a_command_shows_its_help(ovvis: Ovvis) -> None:
     outcome = ovvis("models")
     assert (outcome.code, outcome.err) == (0, "")
