@@ -6,8 +6,9 @@
         MODEL.tracks           (N,) of `TRACK_DTYPE`: whose they are
         MODEL.*.npz            questions asked before (`questions.py`)
 
-Tokens of different models and classifiers are not comparable, so each has its own group. The index is built again when
-a record appears, goes or is analysed again. Relabelling and exports change neither tokens nor spans.
+Tokens of different models and classifiers are not comparable, so each has its own group. The index is built
+again when a record appears, goes or is analysed again. Relabelling and exports change neither tokens nor
+spans.
 """
 
 import json
