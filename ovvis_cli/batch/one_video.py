@@ -42,6 +42,7 @@ class VideoRun:
     files: dict[ExportFormat, str]  # likewise
     num_analysed: int  # frames analysed in this run; 0 if an earlier run had finished
     analysis_s: float  # time for these frames in seconds
+    export_s: float  # time for labels and exported files in seconds
 
 
 def segment_video(
@@ -91,6 +92,7 @@ def segment_video(
         record = analyse(
             job, query=query, folder=folder, overwrite=options.overwrite, on_frame=on_frame, stop=stop
         )
+    start_s = time.monotonic()
     record, files = _label_and_export(
         record,
         query=query,
@@ -105,6 +107,7 @@ def segment_video(
         files={name: str(path) for name, path in files.items()},
         num_analysed=counter.num_seen,
         analysis_s=counter.elapsed_s,
+        export_s=time.monotonic() - start_s,
     )
 
 

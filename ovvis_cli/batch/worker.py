@@ -114,6 +114,7 @@ class BatchWorker:
             self._finished_run(run.header, source=source, formats=tuple(run.files)),
             num_analysed=run.num_analysed,
             analysis_s=run.analysis_s,
+            export_s=run.export_s,
         )
 
     def _result_of(self, source: Source, file: StoredFile) -> VideoRun | None:
@@ -158,6 +159,7 @@ class BatchWorker:
             files={name: f"{folder}/{DEFAULT_NAMES[name]}" for name in formats},
             num_analysed=0,
             analysis_s=0.0,
+            export_s=0.0,
         )
 
 

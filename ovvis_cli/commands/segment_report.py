@@ -1,5 +1,6 @@
 """What `ovvis segment` and `ovvis batch retry` show of each video, and at the end."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -56,13 +57,18 @@ def show(outcome: Done[VideoRun] | Failed, *, console: Console, is_only: bool) -
     else:
         write_paths(console, {name: Path(path) for name, path in run.files.items()})
     console.note(_effort(run, elapsed_s=outcome.elapsed_s))
+    if is_only and not is_storage(run.folder):
+        console.note(f"next: ovvis export {shlex.quote(run.folder)} --format report, a page for the browser")
 
 
 def _effort(run: VideoRun, *, elapsed_s: float) -> str:
     if run.num_analysed == 0:
         return "already analysed; add --overwrite to analyse it again"
     rate = run.num_analysed / run.analysis_s if run.analysis_s > 0 else 0.0
-    return f"{_count(run.num_analysed, 'frame')} at {rate:.1f} frames/s, {elapsed_s:.1f} s in total"
+    return (
+        f"{_count(run.num_analysed, 'frame')} at {rate:.1f} frames/s:"
+        f" analysis {run.analysis_s:.1f} s, labels and files {run.export_s:.1f} s, {elapsed_s:.1f} s in total"
+    )
 
 
 def _count(number: int, noun: str) -> str:

@@ -191,7 +191,8 @@ def _documented_commands() -> list[str]:
 @pytest.mark.parametrize("line", _documented_commands())
 def test_documented_commands_exist_with_their_options(ovvis: Ovvis, line: str) -> None:
     words = shlex.split(line)[1:]
-    command = words[:2] if words[0] in {"batch", "models"} else words[:1]
+    length = 0 if words[0].startswith("-") else 2 if words[0] in {"batch", "models"} else 1
+    command = words[:length]
     used = {word.split("=")[0] for word in words if word.startswith("--") and word != "--debug"}
     outcome = ovvis(*command, "--help")
     assert outcome.code == 0, line

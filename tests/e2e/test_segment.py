@@ -1,6 +1,7 @@
 """What `ovvis segment` makes of good input."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -123,6 +124,8 @@ def test_the_console_shows_tracks_files_and_what_was_not_found(
     (missing,) = {"dog", "kite"} - found
     assert f"not found: {missing}" in outcome.out
     assert str(tmp_path / "street" / "overlay.mp4") in outcome.out
+    assert re.search(r"6 frames at .* analysis .* s, labels and files .* s, .* s in total", outcome.err)
+    assert f"next: ovvis export {tmp_path / 'street'} --format report" in " ".join(outcome.err.split())
     assert "knows only the drawn world" in outcome.err
     assert "ovvis models pull instformer-rfdetr-medium" in outcome.err
 
