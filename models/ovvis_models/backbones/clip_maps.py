@@ -4,8 +4,6 @@ from typing import Self
 
 import torch
 from jaxtyping import Float
-from open_clip.modified_resnet import ModifiedResNet
-from open_clip.timm_model import TimmModel
 from torch import Tensor, nn
 
 
@@ -44,6 +42,9 @@ def clip_maps(visual: nn.Module) -> ClipMaps:
     Raises:
         ValueError: the tower is not convolutional.
     """
+    from open_clip.modified_resnet import ModifiedResNet
+    from open_clip.timm_model import TimmModel
+
     if isinstance(visual, ModifiedResNet):
         parts = [(f"conv{i}", f"bn{i}", f"act{i}") for i in (1, 2, 3)]
         stem = nn.Sequential(*(getattr(visual, name) for names in parts for name in names), visual.avgpool)

@@ -4,13 +4,14 @@ Network: EfficientNet (Tan and Le, ICML 2019) in its Lite form, as timm builds i
 """
 
 from collections.abc import Mapping
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-import timm
 import torch
 from jaxtyping import Float
-from timm.models.efficientnet import EfficientNet
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from timm.models.efficientnet import EfficientNet
 
 _LAST_STAGES = (1, 2, 4, 6)  # the last before the stride doubles, and the last of all
 
@@ -18,7 +19,7 @@ _LAST_STAGES = (1, 2, 4, 6)  # the last before the stride doubles, and the last 
 class EfficientNetMaps(nn.Module):
     """The convolutions up to the last map. Never trained: its norms keep their statistics."""
 
-    def __init__(self, network: EfficientNet) -> None:
+    def __init__(self, network: "EfficientNet") -> None:
         """Shares its modules with `network`."""
         super().__init__()
         self.stem = nn.Sequential(network.conv_stem, network.bn1)
@@ -52,6 +53,8 @@ def efficientnet(
         name: such as `tf_efficientnet_lite2`.
         weights: of the whole network, as timm names them; None: random ones.
     """
+    import timm  # slow, and not needed by every model
+
     network = timm.create_model(name, pretrained=False)
     if weights is not None:
         network.load_state_dict(dict(weights))

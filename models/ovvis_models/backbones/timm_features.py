@@ -3,10 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
-import timm
 import torch
 from jaxtyping import Float
-from timm.layers import freeze_batch_norm_2d
 from torch import Tensor, nn
 
 STRIDES = (4, 8, 16, 32)
@@ -35,6 +33,9 @@ class TimmBackbone(nn.Module):
     """
 
     def __init__(self, name: str, *, arguments: Mapping[str, object] | None = None, norm: Norm) -> None:
+        import timm  # slow, and not needed by every model
+        from timm.layers import freeze_batch_norm_2d
+
         super().__init__()
         extra: dict[str, Any] = dict(arguments or {})  # checked by timm
         if norm == "instance":

@@ -4,14 +4,18 @@ The published code of OVFormer computes it beforehand for every image of a data 
 the frames of a batch, so that any video can be run.
 """
 
+from typing import TYPE_CHECKING
+
 import torch
 from jaxtyping import Float, UInt8
-from open_clip.modified_resnet import ModifiedResNet
-from open_clip.transformer import VisionTransformer
 from torch import Tensor, nn
 
 from ovvis_models.heads.classifier import CLIP_MEAN, CLIP_STD
 from ovvis_models.preprocess import center_squares, normalise, pixel_range
+
+if TYPE_CHECKING:
+    from open_clip.modified_resnet import ModifiedResNet
+    from open_clip.transformer import VisionTransformer
 
 _MEAN, _STD = pixel_range(CLIP_MEAN), pixel_range(CLIP_STD)
 
@@ -19,7 +23,7 @@ _MEAN, _STD = pixel_range(CLIP_MEAN), pixel_range(CLIP_STD)
 class FrameFeatures(nn.Module):
     """The vision tower of a CLIP on whole frames, frozen."""
 
-    def __init__(self, visual: VisionTransformer | ModifiedResNet) -> None:
+    def __init__(self, visual: "VisionTransformer | ModifiedResNet") -> None:
         super().__init__()
         self.visual = visual.requires_grad_(requires_grad=False)
 

@@ -4,14 +4,15 @@ The map is pooled inside each mask in the same way in which CLIP pools a whole i
 ResNet, with a mean for a ConvNeXt. Masks are resized to the size of the map (stride 32).
 """
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
-from open_clip.modified_resnet import AttentionPool2d, ModifiedResNet
-from open_clip.timm_model import TimmModel
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from open_clip.modified_resnet import AttentionPool2d
 
 AREA_EPS = 1e-8  # from the published code; gives an empty mask a mean of zero
 
@@ -39,7 +40,7 @@ class MaskedAttentionPool(nn.Module):
     similarity to all class names.
     """
 
-    def __init__(self, pool: AttentionPool2d) -> None:
+    def __init__(self, pool: "AttentionPool2d") -> None:
         super().__init__()
         self.pool = pool
 
@@ -114,6 +115,9 @@ def mask_pooling(visual: nn.Module) -> MaskedAttentionPool | MaskedMeanPool:
     Raises:
         ValueError: the tower is not convolutional.
     """
+    from open_clip.modified_resnet import ModifiedResNet
+    from open_clip.timm_model import TimmModel
+
     if isinstance(visual, ModifiedResNet):
         pool = visual.attnpool.requires_grad_(requires_grad=False)
         return MaskedAttentionPool(pool)

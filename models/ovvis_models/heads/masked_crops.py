@@ -14,7 +14,6 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
-from torchvision.ops import roi_align
 
 from ovvis_models.heads.classifier import CLIP_MEAN, CLIP_STD
 
@@ -80,6 +79,8 @@ class MaskedCrops(nn.Module):
         boxes: Float[Tensor, "n 4"],
     ) -> Float[Tensor, "n 3 S S"]:
         """Return the square crops of n proposals, black outside the soft mask and the frame."""
+        from torchvision.ops import roi_align  # slow to import, and not needed by every model
+
         size = (self.crop_size, self.crop_size)
         # Subtract black first: `roi_align` samples zeros outside the frame, and these must become black.
         black = self.black.to(images.dtype)

@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 
 from jaxtyping import Int
-from open_clip import SimpleTokenizer
-from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
 from torch import Tensor
 
 from ovvis_models.blocks.conv_stem import ConvStem
+
+if TYPE_CHECKING:
+    from open_clip import SimpleTokenizer
+    from open_clip.model import CLIP, CLIPVisionCfg
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,8 +128,10 @@ RESNET_TINY = ClipSpec(
 """CLIP of `clipvis-tiny`, trained on diorama objects."""
 
 
-def build_clip(spec: ClipSpec) -> CLIP:
+def build_clip(spec: ClipSpec) -> "CLIP":
     """Return a CLIP model with randomly initialised weights, in float32 on the CPU."""
+    from open_clip.model import CLIP, CLIPTextCfg  # slow, and not needed by every model
+
     text = CLIPTextCfg(
         context_length=spec.text.context_length,
         vocab_size=spec.text.vocab_size,
@@ -142,8 +147,10 @@ def build_clip(spec: ClipSpec) -> CLIP:
     return clip
 
 
-def _vision(spec: VisionSpec | ResNetVisionSpec | ConvNextVisionSpec) -> CLIPVisionCfg:
+def _vision(spec: VisionSpec | ResNetVisionSpec | ConvNextVisionSpec) -> "CLIPVisionCfg":
     """Return the vision settings of open_clip."""
+    from open_clip.model import CLIPVisionCfg
+
     if isinstance(spec, ConvNextVisionSpec):
         return CLIPVisionCfg(
             image_size=spec.image_size, timm_model_name=spec.name, timm_pool="", timm_proj="linear"
@@ -169,5 +176,7 @@ def tokenize(texts: Sequence[str], *, context_length: int) -> Int[Tensor, "S L"]
 
 
 @cache
-def _tokenizer() -> SimpleTokenizer:
+def _tokenizer() -> "SimpleTokenizer":
+    from open_clip import SimpleTokenizer
+
     return SimpleTokenizer()  # reads the vocabulary bundled with open_clip, which takes 0.25 s

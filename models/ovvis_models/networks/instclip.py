@@ -14,17 +14,20 @@ on the order of the proposals.
 """
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
-from open_clip.model import CLIP
-from open_clip.transformer import ResidualAttentionBlock, VisionTransformer
 from torch import Tensor, nn
 
 from ovvis_models.heads.guidance import Guidance
 from ovvis_models.heads.guided_attention import SHARED_BIAS, guided_attention
 from ovvis_models.heads.lora import QueryValueLoRA
+
+if TYPE_CHECKING:
+    from open_clip.model import CLIP
+    from open_clip.transformer import ResidualAttentionBlock, VisionTransformer
 
 MAX_CACHED_GRIDS = 8  # image sizes whose resized position embeddings are kept
 
@@ -34,7 +37,7 @@ class InstCLIP(nn.Module):
 
     def __init__(
         self,
-        clip: CLIP,
+        clip: "CLIP",
         *,
         guidance: Guidance,
         num_instance_tokens: int = 100,
@@ -164,7 +167,7 @@ class InstCLIP(nn.Module):
 
     def _attend(
         self,
-        block: ResidualAttentionBlock,
+        block: "ResidualAttentionBlock",
         adapter: QueryValueLoRA | None,
         queries: Float[Tensor, "B A_N C"],
         x: Float[Tensor, "B S_N C"],
@@ -224,6 +227,8 @@ def _resize_positions(
 
 def _check_plain(visual: nn.Module) -> None:
     """Raise ValueError unless this is a plain ViT, because InstCLIP repeats the steps of its blocks."""
+    from open_clip.transformer import ResidualAttentionBlock, VisionTransformer
+
     plain = (
         isinstance(visual, VisionTransformer)
         and visual.attn_pool is None

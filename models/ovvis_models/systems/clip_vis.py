@@ -1,8 +1,7 @@
 """CLIP-VIS as a system: decoders and mask pooling on one convolutional CLIP, top-K association."""
 
 from dataclasses import dataclass
-
-from open_clip.model import CLIP
+from typing import TYPE_CHECKING
 
 from ovvis_models.backbones.clip_maps import clip_maps
 from ovvis_models.converters.clip_vis import has_text, split, with_counters, without_backbone
@@ -18,6 +17,9 @@ from ovvis_models.scoring.track_table import QualityWeighted
 from ovvis_models.systems.spec import PublishedProtocol, SystemSpec
 from ovvis_models.text.encoder import TextEncoder
 from ovvis_models.text.naming import OpenVocabulary
+
+if TYPE_CHECKING:
+    from open_clip.model import CLIP
 
 _NUM_RESULTS = 50  # DETECTIONS_PER_IMAGE of every published configuration
 
@@ -56,7 +58,7 @@ class ClipVisSpec(SystemSpec[ClipVis]):
         """Return the networks with random weights, on the CPU."""
         return self.compose(clip=build_clip(self.clip))
 
-    def compose(self, *, clip: CLIP) -> ClipVis:
+    def compose(self, *, clip: "CLIP") -> ClipVis:
         """Return the networks on a CLIP whose tower both parts share; the decoders are random."""
         return ClipVis(
             proposals=build_mask2former(self.proposals, backbone=clip_maps(clip.visual)),

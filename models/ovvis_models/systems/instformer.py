@@ -1,8 +1,7 @@
 """InstFormer as a system: any proposal network, InstCLIP or masked crops, rollout association."""
 
 from dataclasses import dataclass
-
-from open_clip.model import CLIP
+from typing import TYPE_CHECKING
 
 from ovvis_models.converters.clip import from_open_clip
 from ovvis_models.converters.parts import PublishedFiles, convert_part, require_parts
@@ -28,6 +27,9 @@ from ovvis_models.text.naming import OpenVocabulary
 from ovvis_models.trackers.assignment import TrackRules
 from ovvis_models.trackers.rollout import RolloutTracker
 from ovvis_models.trackers.tracker import Tracker
+
+if TYPE_CHECKING:
+    from open_clip.model import CLIP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +78,7 @@ class InstFormerSpec(SystemSpec[InstFormer]):
         """Return the networks with random weights, on the CPU."""
         return self.compose(proposals=self.proposals.build(), clip=build_clip(self.clip))
 
-    def compose(self, *, proposals: ProposalNetwork, clip: CLIP) -> InstFormer:
+    def compose(self, *, proposals: ProposalNetwork, clip: "CLIP") -> InstFormer:
         """Return the networks around two given ones; instance tokens start from CLIP's class token."""
         return InstFormer(
             proposals=proposals,

@@ -2,9 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TypeVar
-
-from open_clip.model import CLIP
+from typing import TYPE_CHECKING, TypeVar
 
 from ovvis_models.converters.clip import from_open_clip, has_text
 from ovvis_models.converters.ov2seg import from_official, load_official, official_state
@@ -20,6 +18,9 @@ from ovvis_models.systems.spec import PublishedProtocol, SystemSpec
 from ovvis_models.text.encoder import TextEncoder
 from ovvis_models.text.naming import OpenVocabulary
 from ovvis_models.text.vocabulary_scores import each_alone
+
+if TYPE_CHECKING:
+    from open_clip.model import CLIP
 
 Named = TypeVar("Named", bound=TextNetwork)
 
@@ -92,7 +93,7 @@ class OV2SegSpec(QueryNamingSpec[OV2Seg]):
         """Return the networks with random weights, on the CPU."""
         return self.compose(clip=build_clip(self.clip))
 
-    def compose(self, *, clip: CLIP | None) -> OV2Seg:
+    def compose(self, *, clip: "CLIP | None") -> OV2Seg:
         """Return the networks with the text tower of a CLIP, or without one; all else is random."""
         return OV2Seg(
             proposals=build_mask2former(self.proposals),
@@ -104,7 +105,7 @@ class OV2SegSpec(QueryNamingSpec[OV2Seg]):
     def assemble(self, files: PublishedFiles) -> OV2Seg:
         """See `SystemSpec.assemble`: the authors' file, and a CLIP for its text tower."""
         (file,) = require_parts(files, "ov2seg", model=self.name)
-        clip: CLIP | None = None
+        clip: "CLIP | None" = None
         if "clip" in files and has_text(files["clip"][1]):
             clip = build_clip(self.clip)
             clip.load_state_dict(convert_part(files["clip"], from_open_clip, clip.state_dict()))

@@ -2,9 +2,7 @@
 
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Literal
-
-from open_clip.model import CLIP
+from typing import TYPE_CHECKING, Literal
 
 from ovvis_models.backbones.clip_maps import clip_maps
 from ovvis_models.converters.clip import from_open_clip, has_text, vision_only
@@ -19,6 +17,9 @@ from ovvis_models.scoring.ov2seg import MeanOfFramesScoring, MeanOfWindowsScorin
 from ovvis_models.systems.ov2seg import QueryNamingSpec
 from ovvis_models.systems.spec import PublishedProtocol
 from ovvis_models.text.encoder import TextEncoder
+
+if TYPE_CHECKING:
+    from open_clip.model import CLIP
 
 _NUM_RESULTS = 50  # hard-coded for windows; frames follow the data set
 
@@ -50,7 +51,7 @@ class OVFormerSpec(QueryNamingSpec[OVFormerParts]):
         """Return the networks with random weights, on the CPU."""
         return self.compose(clip=build_clip(self.clip), has_text=True)
 
-    def compose(self, *, clip: CLIP, has_text: bool) -> OVFormerParts:
+    def compose(self, *, clip: "CLIP", has_text: bool) -> OVFormerParts:
         """Return the networks with both towers of a CLIP, or its vision tower alone; all else is random.
 
         Where the spec has no backbone, a copy of the vision tower is the backbone, too.

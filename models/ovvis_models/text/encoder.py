@@ -5,13 +5,16 @@ once.
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
-from open_clip.model import CLIP
-from open_clip.transformer import ResidualAttentionBlock, Transformer
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from open_clip.model import CLIP
+    from open_clip.transformer import Transformer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +38,9 @@ class TextEncoder(nn.Module):
 
     causal_mask: Tensor
 
-    def __init__(self, clip: CLIP) -> None:
+    def __init__(self, clip: "CLIP") -> None:
+        from open_clip.transformer import ResidualAttentionBlock
+
         super().__init__()
         if clip.text_pool_type != "argmax" or clip.attn_mask is None:
             raise ValueError("only causal CLIP text towers that read the end token are supported")

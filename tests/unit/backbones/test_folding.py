@@ -4,12 +4,15 @@ import pytest
 import torch
 from open_clip.transformer import QuickGELU, ResidualAttentionBlock
 from torch import nn
+from torchvision.ops import FrozenBatchNorm2d
 
 from ovvis_models.backbones.clip_maps import clip_maps
-from ovvis_models.backbones.folding import FixedNorm, fold_norms, fold_quick_gelus
+from ovvis_models.backbones.folding import fold_norms, fold_quick_gelus
 from ovvis_models.backbones.timm_features import TimmBackbone
 from ovvis_models.catalog import CATALOG
 from ovvis_models.networks.clip import build_clip
+
+FixedNorm = (nn.BatchNorm2d, FrozenBatchNorm2d)
 
 
 def _resnet() -> nn.Module:
