@@ -162,7 +162,8 @@ def salient(model: LoadedModel, data: Path, limit: int | None) -> list[str]:
 def masks(model: LoadedModel, data: Path, limit: int | None) -> list[str]:
     """Return how often the true masks of coco_small get their names."""
     words = word_list(_spec(model).words)
-    _, held_out = split(read_folder(data / "coco_small", complete=True))
+    photographs = read_folder(data / "coco_small", complete=True)
+    _, held_out = split(photographs)
     names: list[str] = []
     parts = []
     for photograph in spread(held_out, limit):
@@ -171,7 +172,7 @@ def masks(model: LoadedModel, data: Path, limit: int | None) -> list[str]:
             parts.append(row_probabilities(model, photograph.image(), true))
             names += photograph.names
     probs = torch.cat(parts)
-    every = sorted(set(words.row_names[1000:]))
+    every = sorted({name for photograph in photographs for name in photograph.names})
     lines = [f"{len(names)} masks, {len(every)} names: {accuracy(probs, names, every, words):.3f}"]
     few = [index for index, name in enumerate(names) if name in COMMON_17]
     right = accuracy(probs[few], [names[index] for index in few], COMMON_17, words)

@@ -1,5 +1,6 @@
 """`ovvis diorama`: render a data set, or one video, of the procedural world."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,7 @@ from ovvis_cli.errors import UsageError
 if TYPE_CHECKING:
     from ovvis_cli.diorama.kinds.kind import Kind
     from ovvis_cli.diorama.textures import Texture
+    from ovvis_cli.diorama.writer import World
 
 
 def diorama(  # noqa: PLR0913  each option is a parameter
@@ -25,6 +27,14 @@ def diorama(  # noqa: PLR0913  each option is a parameter
     frames: Annotated[int, typer.Option(min=1, help="Frames per video, at 12 frames per second.")] = 24,
     video_format: Annotated[DioramaFormat, typer.Option("--format", help="JPEG frames or MP4.")] = "frames",
     kinds: Annotated[str | None, typer.Option(help="Only these kinds, separated by commas.")] = None,
+    photographs: Annotated[
+        Path | None,
+        typer.Option(
+            help="Compose videos of cut-out objects from this folder of photographs (instances.json in COCO's "
+            "format and images/, everything labelled). val: every tenth photograph; train: the others.",
+            show_default=False,
+        ),
+    ] = None,
     cast: Annotated[
         str | None, typer.Option(help="Render one MP4 with exactly these objects, such as dog,dog,cat.")
     ] = None,
@@ -35,18 +45,20 @@ def diorama(  # noqa: PLR0913  each option is a parameter
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings and errors.")] = False,
 ) -> None:
-    """Render videos of a procedural world, with exact masks in YouTube-VIS format."""
-    from ovvis_cli.diorama.writer import ClipShape, DataSetPlan, write_data_set, write_video
+    """Render videos of a procedural world, or of cut-out photographs, with exact masks in YouTube-VIS format."""
+    from ovvis_cli.diorama.writer import DRAWN, ClipShape, DataSetPlan, write_data_set, write_video
 
     console = Console(quiet=quiet)
     shape = ClipShape(frame_hw=parse_size_hw(size, option="--size"), num_frames=frames)
     if cast is not None:
+        if photographs is not None:
+            raise UsageError("--photographs is not valid with --cast", hint="restrict the objects with --kinds")
         if not name or Path(name).name != name:
             raise UsageError(
                 f"--name '{name}' is not a valid file name", hint="give a name without folder and suffix"
             )
         texture = None if background is None else _texture(background)
-        members = _parse_kinds(cast, option="--cast")
+        members = _parse_kinds(cast, among=DRAWN.kinds, option="--cast")
         video_path = output / f"{name}.mp4"
         write_video(video_path, cast=members, seed=seed, shape=shape, texture=texture, overwrite=overwrite)
         console.write(f"{video_path}")
@@ -55,23 +67,32 @@ def diorama(  # noqa: PLR0913  each option is a parameter
         raise UsageError(
             "--background is only valid with --cast", hint="omit it: data sets have varied backgrounds"
         )
+    world = DRAWN if photographs is None else _photographed(photographs, split)
     plan = DataSetPlan(
         split=split,
         num_videos=videos,
         seed=seed,
         shape=shape,
-        kinds=None if kinds is None else _parse_kinds(kinds, option="--kinds"),
+        kinds=None if kinds is None else _parse_kinds(kinds, among=world.kinds, option="--kinds"),
         video_format=video_format,
+        world=world,
     )
     with console.progress(f"rendering {split}", total=videos, unit="videos") as progress:
         path = write_data_set(output, plan=plan, overwrite=overwrite, on_video=progress.update)
     console.write(f"{path}")
 
 
-def _parse_kinds(text: str, *, option: str) -> tuple["Kind", ...]:
-    from ovvis_cli.diorama.kinds import ALL_KINDS
+def _photographed(folder: Path, split: DioramaSplit) -> "World":
+    from ovvis_cli.photographs.composed import photographed_world
+    from ovvis_cli.photographs.source import read_folder
+    from ovvis_cli.photographs.source import split as split_photographs
 
-    by_name = {kind.name: kind for kind in ALL_KINDS}
+    train, held_out = split_photographs(read_folder(folder, complete=True))
+    return photographed_world(train if split == "train" else held_out)
+
+
+def _parse_kinds(text: str, *, among: Sequence["Kind"], option: str) -> tuple["Kind", ...]:
+    by_name = {kind.name: kind for kind in among}
     names = [part.strip() for part in text.split(",")]
     unknown = [part for part in names if part not in by_name]
     if unknown:

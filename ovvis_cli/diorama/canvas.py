@@ -92,6 +92,18 @@ class Canvas:
         """Make the inside of a polygon transparent."""
         self._erase(np.asarray(points, dtype=np.float64))
 
+    def paste(self, rgba: UInt8[np.ndarray, "h w 4"]) -> None:
+        """Replace the drawing by a picture in straight alpha, as large as fits, in the middle."""
+        height, width = rgba.shape[:2]
+        scale = self._inner_px / max(height, width)
+        size = max(1, round(width * scale)), max(1, round(height * scale))
+        interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        color = cv2.multiply(rgba[..., :3], cv2.merge([rgba[..., 3]] * 3), scale=1.0 / 255.0)
+        resized = cv2.resize(np.dstack([color, rgba[..., 3]]), size, interpolation=interpolation)
+        left, top = (self._inner_px - size[0]) // 2, (self._inner_px - size[1]) // 2
+        self._pixels[:] = 0
+        self._pixels[top : top + size[1], left : left + size[0]] = resized
+
     def rgba(self) -> UInt8[np.ndarray, "S S 4"]:
         """Return a new array with the picture at `size_px`, in straight (not premultiplied) alpha."""
         size_hw = (self.size_px, self.size_px)

@@ -7,6 +7,7 @@ scene moves the same way whatever the number, start and stride of its frames.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -26,7 +27,6 @@ from ovvis_cli.diorama.motion import (
     object_motion,
     spread_starts,
 )
-from ovvis_cli.diorama.textures import Texture
 
 FRAMES_PER_S = 12
 MAX_OBJECTS = 6
@@ -38,6 +38,16 @@ _REPEAT_SHARE = 0.25
 _MAX_START_FRAME = 3 * FRAMES_PER_S
 _MAX_SMEAR = 0.025  # of the frame height
 _BACKDROP = math.exp(MAX_LOG_ZOOM) + 2.0 * MAX_PAN  # size of the background that a moving camera can see
+
+
+class Background(Protocol):
+    """Function that makes the background of a scene."""
+
+    def __call__(
+        self, rng: np.random.Generator, *, frame_hw: tuple[int, int]
+    ) -> UInt8[np.ndarray, "H W 3"]:
+        """Return an RGB picture of `frame_hw`."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,9 +116,9 @@ def film(
     cast: Sequence[Kind],
     frame_hw: tuple[int, int],
     frame_indices: range,
-    texture: Texture | None = None,
+    background: Background = paint_background,
 ) -> Clip:
-    """Render a clip with one object per kind of `cast`, in order, on the background `texture` if given."""
+    """Render a clip with one object per kind of `cast`, in order, in front of a `background`."""
     if not cast or len(frame_indices) < 1:
         raise ValueError(f"nothing to film: {len(cast)} objects, {len(frame_indices)} frames")
     # the times of the frames, then 1/12 s later, to know how fast things move
@@ -124,7 +134,7 @@ def film(
         actors.append(
             _actor(_child(rng), kind=kind, motion=motion, camera=camera, depth=int(depth), height=frame_hw[0])
         )
-    backdrop = _backdrop(background_rng, camera=camera, frame_hw=frame_hw, texture=texture)
+    backdrop = _backdrop(background_rng, camera=camera, frame_hw=frame_hw, background=background)
     views = _views(backdrop, camera=camera, num_frames=len(frame_indices), frame_hw=frame_hw)
     return _shoot(actors, views=views, camera=camera, effects=effects, frame_indices=frame_indices)
 
@@ -157,12 +167,12 @@ def _actor(
 
 
 def _backdrop(
-    rng: np.random.Generator, *, camera: CameraMotion, frame_hw: tuple[int, int], texture: Texture | None
+    rng: np.random.Generator, *, camera: CameraMotion, frame_hw: tuple[int, int], background: Background
 ) -> UInt8[np.ndarray, "H W 3"]:
-    """Paint the background, larger than the frame if the camera moves."""
+    """Make the background, larger than the frame if the camera moves."""
     reach = _BACKDROP if camera.moves else 1.0
     size_hw = (math.ceil(frame_hw[0] * reach), math.ceil(frame_hw[1] * reach))
-    return paint_background(rng, frame_hw=size_hw, texture=texture)
+    return background(rng, frame_hw=size_hw)
 
 
 def _views(

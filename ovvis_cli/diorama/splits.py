@@ -9,7 +9,6 @@ from typing import Final
 import numpy as np
 
 from ovvis_cli.choices import DioramaSplit
-from ovvis_cli.diorama.kinds import ALL_KINDS, BASE_KINDS
 from ovvis_cli.diorama.kinds.kind import Kind
 from ovvis_cli.diorama.scene import MAX_OBJECTS
 
@@ -18,9 +17,9 @@ _CAST_STREAM, _VIDEO_STREAM = 0, 1
 _REPEAT_SHARE = 0.2
 
 
-def split_kinds(split: DioramaSplit) -> tuple[Kind, ...]:
+def split_kinds(kinds: Sequence[Kind], split: DioramaSplit) -> tuple[Kind, ...]:
     """Return the kinds that may appear in a split: base kinds in training, all in validation."""
-    return BASE_KINDS if split == "train" else ALL_KINDS
+    return tuple(kind for kind in kinds if split == "val" or not kind.novel)
 
 
 def video_rng(*, split: DioramaSplit, seed: int, video_index: int) -> np.random.Generator:

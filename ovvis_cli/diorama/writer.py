@@ -1,9 +1,11 @@
 """Writer of diorama videos: data sets in the YouTube-VIS layout, and single videos with a chosen cast."""
 
+import functools
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import cv2
 import numpy as np
@@ -12,9 +14,10 @@ from jaxtyping import UInt8
 from ovvis_cli.atomic import atomic_path, write_text_atomic
 from ovvis_cli.choices import DioramaFormat, DioramaSplit
 from ovvis_cli.diorama.annotations import Annotations, VideoEntry, category_entries, track_annotation
+from ovvis_cli.diorama.background import paint_background
 from ovvis_cli.diorama.kinds import ALL_KINDS
 from ovvis_cli.diorama.kinds.kind import Kind
-from ovvis_cli.diorama.scene import FRAMES_PER_S, Clip, film
+from ovvis_cli.diorama.scene import FRAMES_PER_S, Background, Clip, film
 from ovvis_cli.diorama.splits import plan_casts, split_kinds, video_rng
 from ovvis_cli.diorama.textures import Texture
 from ovvis_cli.errors import UsageError
@@ -44,8 +47,19 @@ class ClipShape:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """The kinds of objects that videos show, and how their backgrounds are made."""
+
+    kinds: tuple[Kind, ...]  # the categories of a data set, in this order
+    background: Background
+
+
+DRAWN: Final = World(kinds=ALL_KINDS, background=paint_background)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DataSetPlan:
-    """What to draw; `kinds` restricts the kinds, None allows all of the split."""
+    """What to render; `kinds` restricts the kinds, None allows all of the split."""
 
     split: DioramaSplit
     num_videos: int
@@ -53,6 +67,7 @@ class DataSetPlan:
     shape: ClipShape
     kinds: tuple[Kind, ...] | None = None
     video_format: DioramaFormat = "frames"
+    world: World = DRAWN
 
     def __post_init__(self) -> None:
         """Raise UsageError if the plan cannot be drawn, or has a novel kind in training."""
@@ -75,7 +90,7 @@ def write_data_set(
 ) -> Path:
     """Draw a data set into OUTPUT/<split>, which appears complete at the end; return its annotations.
 
-    The categories are always all kinds. `on_video` is called with the number of finished videos.
+    The categories are always all kinds of the world. `on_video` is called with the number of finished videos.
 
     Raises:
         UsageError: the folder exists and must not be replaced.
@@ -83,15 +98,21 @@ def write_data_set(
     """
     folder = output / plan.split
     _check_replaceable(folder, overwrite=overwrite)
-    kinds = plan.kinds or split_kinds(plan.split)
+    kinds = plan.kinds or split_kinds(plan.world.kinds, plan.split)
     casts = plan_casts(kinds, split=plan.split, seed=plan.seed, num_videos=plan.num_videos)
-    annotations = _empty_annotations(split=plan.split, seed=plan.seed)
+    annotations = _empty_annotations(plan.world.kinds, split=plan.split, seed=plan.seed)
     with atomic_path(folder) as partial:
         partial.mkdir()
         for video_index, cast in enumerate(casts):
             rng = video_rng(split=plan.split, seed=plan.seed, video_index=video_index)
             frame_indices = range(plan.shape.num_frames)
-            clip = film(rng, cast=cast, frame_hw=plan.shape.frame_hw, frame_indices=frame_indices)
+            clip = film(
+                rng,
+                cast=cast,
+                frame_hw=plan.shape.frame_hw,
+                frame_indices=frame_indices,
+                background=plan.world.background,
+            )
             name = f"{video_index:05d}"
             _write_clip(partial, clip=clip, name=name, video_format=plan.video_format)
             _add_clip(annotations, clip=clip, name=name)
@@ -119,8 +140,14 @@ def write_video(
         raise UsageError(f"{path} already exists", hint="add --overwrite to replace it")
     rng = video_rng(split="val", seed=seed, video_index=0)
     frame_indices = range(shape.num_frames)
-    clip = film(rng, cast=cast, frame_hw=shape.frame_hw, frame_indices=frame_indices, texture=texture)
-    annotations = _empty_annotations(split="val", seed=seed)
+    clip = film(
+        rng,
+        cast=cast,
+        frame_hw=shape.frame_hw,
+        frame_indices=frame_indices,
+        background=functools.partial(paint_background, texture=texture),
+    )
+    annotations = _empty_annotations(ALL_KINDS, split="val", seed=seed)
     _add_clip(annotations, clip=clip, name=path.stem)
     with atomic_path(path) as partial:
         _write_mp4(partial, frames=clip.frames)
@@ -164,12 +191,12 @@ def _check_replaceable(folder: Path, *, overwrite: bool) -> None:
         raise UsageError(f"{folder} already exists", hint="add --overwrite to replace it")
 
 
-def _empty_annotations(*, split: DioramaSplit, seed: int) -> Annotations:
+def _empty_annotations(kinds: Sequence[Kind], *, split: DioramaSplit, seed: int) -> Annotations:
     return {
         "info": {"description": "ovvis diorama", "split": split, "seed": seed},
         "videos": [],
         "annotations": [],
-        "categories": category_entries(ALL_KINDS),
+        "categories": category_entries(kinds),
     }
 
 

@@ -1,6 +1,7 @@
 """Training frames from photographs: random crops and colours, with cut-outs of others pasted in."""
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,8 @@ from jaxtyping import Bool, Float, UInt8
 from pycocotools import mask as coco_mask
 
 from ovvis_cli.diorama.compositing import Patch, blend, placement, premultiplied, warp
+from ovvis_cli.diorama.kinds import BASE_KINDS
+from ovvis_cli.diorama.scene import render_clip
 from ovvis_cli.photographs.source import Photograph
 
 MIN_VISIBLE_PX = 40  # of an object in a frame; smaller ones are neither objects nor background
@@ -18,6 +21,7 @@ _MAX_ZOOM = 1.6
 _PASTE_SHARE = 0.6
 _MAX_PASTED = 3
 _MAX_CUTOUT_SIDE = 320
+_DRAWN_KINDS = BASE_KINDS  # the others stay unseen, as in the training of the other embedded models
 _MIN_LEFT = 0.25  # share of a labelled object that a pasted one leaves visible
 
 
@@ -57,7 +61,7 @@ def make_pool(folders: Sequence[tuple[list[Photograph], float, float]]) -> Pool:
         photographs += folder
         weights += [share / len(folder)] * len(folder)
         cutouts += own
-        cutout_weights += [cutout_share / max(1, len(own))] * len(own)
+        cutout_weights += list(cutout_share * _balanced([photographs[index].names[number] for index, number in own]))
     return Pool(
         photographs=tuple(photographs),
         weights=np.asarray(weights) / sum(weights),
@@ -98,6 +102,18 @@ def draw_frame(rng: np.random.Generator, pool: Pool, *, frame_hw: tuple[int, int
         masks=scene.masks[large],
         names=tuple(name for name, kept in zip(scene.names, large, strict=True) if kept),
         unlabelled=unlabelled,
+    )
+
+
+def drawn_frame(rng: np.random.Generator, *, frame_hw: tuple[int, int]) -> LabelledFrame:
+    """Return a random frame of the diorama, so that drawings are found as well; everything is labelled."""
+    clip = render_clip(rng, kinds=_DRAWN_KINDS, num_frames=1, frame_hw=frame_hw)
+    visible = clip.masks[0].sum(axis=(1, 2)) >= MIN_VISIBLE_PX
+    return LabelledFrame(
+        image=clip.frames[0],
+        masks=clip.masks[0][visible],
+        names=tuple(kind.name for kind, kept in zip(clip.kinds, visible, strict=True) if kept),
+        unlabelled=np.zeros(frame_hw, dtype=bool),
     )
 
 
@@ -204,6 +220,13 @@ def _recoloured(rng: np.random.Generator, image: UInt8[np.ndarray, "H W 3"]) -> 
     saturation = float(rng.uniform(0.5, 1.4))
     gray = cv2.cvtColor(cv2.cvtColor(changed, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
     return np.asarray(cv2.addWeighted(changed, saturation, gray, 1 - saturation, 0), dtype=np.uint8)
+
+
+def _balanced(names: Sequence[str]) -> Float[np.ndarray, " K"]:
+    """Return weights that sum to one; a name that occurs n times gets a total weight of about sqrt(n)."""
+    counts = Counter(names)
+    weights = np.array([counts[name] ** -0.5 for name in names])
+    return weights / max(weights.sum(), 1e-9)
 
 
 def _area(code: dict[str, object]) -> int:

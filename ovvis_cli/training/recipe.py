@@ -85,6 +85,7 @@ class PhotographStage:
     frame_hw: tuple[int, int]
     final_frame_hw: tuple[int, int]  # in the last `final_share` of the steps
     final_share: float
+    drawn_share: float  # fraction of frames that are drawings of the diorama
     upright_share: float  # fraction of batches with portrait frames (height and width exchanged)
     object_weight: float
     mask_weight: float

@@ -1,8 +1,8 @@
 """Names stage: fits the rows of the word table to the tokens of labelled masks in photographs.
 
 The rows of ImageNet classes start from the classifier of the frozen network and change little. Each class
-name of the photographs gets a new row, and proposals without an object get a few rows. The loss sums the
-probabilities of all rows of a name, because a dog may look like any breed.
+name of the photographs and each kind of drawing gets a new row, and proposals without an object get a few
+rows. The loss sums the probabilities of all rows of a name, because a dog may look like any breed.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,6 +25,9 @@ from ovvis_models.proposal_selection import BestProposals
 TOKEN_NORM = 21.0
 """Norm that tokens are scaled to, about the mean norm for objects in photographs."""
 
+NO_OBJECT = -1
+"""Index of the name of what is no object of the word table."""
+
 _COLLECTED = BestProposals(score_floor=0.1, duplicate_overlap=0.9)
 _SAME_IOU, _OTHER_COVER = 0.5, 0.2  # minimum IoU of a match; maximum coverage of a proposal without object
 _SMALL_SHARE, _SMALL_WEIGHT = 0.005, 0.5  # fraction of the frame; weight of a smaller object
@@ -33,7 +36,7 @@ _BALANCE = 0.7  # names are weighted by their inverse frequency to this power
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedTokens:
-    """Tokens of masks, and the index of each one's name (-1: no object)."""
+    """Tokens of masks, and the index of each one's name or NO_OBJECT."""
 
     tokens: Float[Tensor, "N D"]  # scaled to TOKEN_NORM
     names: Int[Tensor, " N"]
@@ -44,7 +47,10 @@ class NamedTokens:
 def tokens_of(
     network: WordClipVis, frame: LabelledFrame, *, names: Sequence[str], device: torch.device
 ) -> NamedTokens:
-    """Return the tokens of labelled masks, and of proposals that clearly match an object or no object."""
+    """Return the tokens of labelled masks, and of proposals that clearly match an object or no object.
+
+    An object whose name is not among `names` counts as no object: none of the words means it.
+    """
     side = frame.image.shape[:2]
     as_large = replace(network.image_input, short_side=min(side), max_side=max(side))
     images, _ = proposal_images(torch.from_numpy(frame.image)[None].to(device), as_large)
@@ -57,7 +63,7 @@ def tokens_of(
     chosen = _COLLECTED.choose(found.mask_logits[0][None], scores)
     proposed = found.mask_logits[0][chosen]
     number_of = {name: number for number, name in enumerate(names)}
-    own = torch.tensor([number_of[name] for name in frame.names], dtype=torch.long)
+    own = torch.tensor([number_of.get(name, NO_OBJECT) for name in frame.names], dtype=torch.long)
     unlabelled = _at_stride(torch.from_numpy(frame.unlabelled)[None].to(device))[0]
     guessed = _named(proposed > 0, true > 0, own, unlabelled > 0)
     clear = guessed > _UNCLEAR
@@ -84,14 +90,14 @@ def _named(
     own: Int[Tensor, " N"],
     unlabelled: Bool[Tensor, "h w"],
 ) -> Int[Tensor, " P"]:
-    """Return the name index of each proposal; -1: no object, -2: unclear."""
+    """Return the name index of each proposal, NO_OBJECT or _UNCLEAR."""
     ours, theirs = proposed.flatten(1).float(), true.flatten(1).float()
     shared = ours @ theirs.T  # P N
     area = ours.sum(dim=1)
     iou = shared / (area[:, None] + theirs.sum(dim=1)[None] - shared).clamp(min=1)
     labelled = torch.cat([true, unlabelled[None]]).any(dim=0).flatten().float()
     covered = (ours @ labelled) / area.clamp(min=1)
-    none = torch.where(covered.cpu() < _OTHER_COVER, -1, _UNCLEAR)
+    none = torch.where(covered.cpu() < _OTHER_COVER, NO_OBJECT, _UNCLEAR)
     if len(own) == 0:
         return none
     best, index = iou.cpu().max(dim=1)
@@ -114,7 +120,8 @@ class NameRows(nn.Module):
         super().__init__()
         self.register_buffer("classes", classes)
         self.change = nn.Parameter(torch.zeros_like(classes))
-        self.own = nn.Parameter(torch.zeros(num_names, classes.shape[1]))
+        # rows of one word start apart, so that each can take a part of its things, such as its drawings
+        self.own = nn.Parameter(torch.randn(num_names, classes.shape[1]) * 0.01)
         self.nothing = nn.Parameter(torch.randn(num_nothing, classes.shape[1]) * 0.01)
 
     def rows(self) -> Float[Tensor, "R D"]:

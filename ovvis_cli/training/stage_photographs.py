@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ovvis_cli.photographs.frames import LabelledFrame, Pool, draw_frame, make_pool
+from ovvis_cli.photographs.frames import LabelledFrame, Pool, draw_frame, drawn_frame, make_pool
 from ovvis_cli.photographs.source import read_folder, split
 from ovvis_cli.training.loop import Stage
 from ovvis_cli.training.recipe import PhotographFolder, PhotographStage
@@ -90,4 +90,7 @@ def frame_of(settings: PhotographStage, pool: Pool, number: int) -> LabelledFram
     height, width = settings.final_frame_hw if is_final else settings.frame_hw
     upright = np.random.default_rng([SEED_SPACE, schedule.seed, batch]).random() < settings.upright_share
     rng = np.random.default_rng([SEED_SPACE, schedule.seed, batch, number])
-    return draw_frame(rng, pool, frame_hw=(width, height) if upright else (height, width))
+    size = (width, height) if upright else (height, width)
+    if rng.random() < settings.drawn_share:
+        return drawn_frame(rng, frame_hw=size)
+    return draw_frame(rng, pool, frame_hw=size)

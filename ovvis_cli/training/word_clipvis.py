@@ -1,7 +1,7 @@
 """Training of a CLIP-VIS with a word table: first the decoders on photographs, then the rows of words."""
 
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ovvis_cli.choices import StageName
+from ovvis_cli.diorama.kinds import BASE_KINDS
 from ovvis_cli.errors import UsageError
 from ovvis_cli.photographs.frames import LabelledFrame, Pool
 from ovvis_cli.training.checkpoint import load_average
@@ -153,6 +154,12 @@ def _train_decoders(recipe: WordClipVisRecipe, parts: _Parts, run: Run) -> None:
     fit(stage, checkpoint=run.checkpoint("photographs"), on_step=run.on_step)
 
 
+def labels(words: WordList, names: Iterable[str]) -> tuple[str, ...]:
+    """Return the listed words for the names of objects, each once; names without a word are left out."""
+    read = (words.reading(name) for name in names)
+    return tuple(dict.fromkeys(word for word in read if word is not None))
+
+
 def _new_rows(recipe: WordClipVisRecipe, classes: Tensor) -> NameRows:
     spec = _spec(recipe)
     num_names = len(word_list(spec.words).row_names) - len(classes)
@@ -163,12 +170,13 @@ def _new_rows(recipe: WordClipVisRecipe, classes: Tensor) -> NameRows:
 def _train_names(recipe: WordClipVisRecipe, parts: _Parts, run: Run) -> None:
     load_average(run.checkpoint("photographs"), parts.network.proposals)
     network = parts.network.to(run.device).eval()
-    names = parts.words.row_names[len(parts.classes) :]
+    photographed = (name for photograph in parts.pool.photographs for name in photograph.names)
+    names = labels(parts.words, [*photographed, *(kind.name for kind in BASE_KINDS)])
     settings = replace(recipe.photographs, final_share=1.0)
 
     def labelled(number: int) -> LabelledFrame:
         frame = frame_of(settings, parts.pool, _NAME_FRAMES_FROM + number)
-        return replace(frame, names=tuple(parts.words.listed(name, among=names) for name in frame.names))
+        return replace(frame, names=tuple(parts.words.reading(name) or "" for name in frame.names))
 
     tokens = collect(labelled, network, num_frames=recipe.names.num_frames, names=names, device=run.device)
     stage = name_stage(

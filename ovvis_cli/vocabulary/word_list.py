@@ -43,18 +43,6 @@ class WordList:
             own.append(tuple(sorted(meaning - narrower or meaning)))
         return own
 
-    def listed(self, name: str, *, among: Sequence[str]) -> str:
-        """Return the word in `among` that has the same rows as a name, such as `person` for `human`.
-
-        Raises:
-            KeyError: no word has the same rows.
-        """
-        meaning = self._meaning(name)
-        for word in (name, *among):
-            if word in among and self._meaning(word) == meaning:
-                return word
-        raise KeyError(f"no word means the same as {name!r}")
-
     def warnings(self, names: Sequence[str], *, model_name: str) -> list[str]:
         """Return warnings about names that the model cannot interpret exactly, one line each."""
         lines = []

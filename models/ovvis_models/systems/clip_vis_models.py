@@ -45,7 +45,7 @@ CLIPVIS_CAMERA: Final = WordClipVisSpec(
     proposals=replace(CLIPVIS_TINY.proposals, num_queries=60),
     image_network="tf_efficientnet_lite2",
     words="photographs",
-    num_rows=1088,
+    num_rows=1133,
     token_width=1402,
     classifiers=("mask-pooling",),
     proposal_input=ImageInput(short_side=352, max_side=704, mean=(127.0,) * 3, std=(128.0,) * 3),

@@ -140,8 +140,8 @@ def test_plans_that_cannot_be_drawn_are_refused() -> None:
 
 
 def test_training_shows_base_kinds_only() -> None:
-    assert split_kinds("train") == BASE_KINDS
-    assert split_kinds("val") == ALL_KINDS
+    assert split_kinds(ALL_KINDS, "train") == BASE_KINDS
+    assert split_kinds(ALL_KINDS, "val") == ALL_KINDS
     assert not set(BASE_KINDS) & set(NOVEL_KINDS)
 
 

@@ -1,6 +1,7 @@
 """Photographs with masks: reading a folder, and the training frames that are made of it."""
 
 import json
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from pycocotools import mask as coco_mask
 
 from ovvis_cli.errors import UsageError
-from ovvis_cli.photographs.frames import draw_frame, make_pool
+from ovvis_cli.photographs.frames import draw_frame, drawn_frame, make_pool
 from ovvis_cli.photographs.source import read_folder, split
 
 HW = (96, 128)
@@ -84,3 +85,20 @@ def test_the_same_number_gives_the_same_frame(folder):
     one, two = (draw_frame(np.random.default_rng(5), pool, frame_hw=(64, 96)) for _ in range(2))
     assert np.array_equal(one.image, two.image)
     assert np.array_equal(one.masks, two.masks)
+
+
+def test_drawn_frames_are_labelled_completely():
+    frame = drawn_frame(np.random.default_rng(2), frame_hw=(96, 128))
+    assert frame.image.shape == (96, 128, 3)
+    assert len(frame.masks) == len(frame.names) > 0
+    assert not frame.unlabelled.any()
+    assert (frame.masks.sum(axis=0) <= 1).all(), "visible parts do not overlap"
+
+
+def test_cut_outs_of_frequent_names_do_not_dominate(folder):
+    photographs = read_folder(folder, complete=True)
+    rare = replace(photographs[0], names=("rare",))
+    pool = make_pool([([rare, *photographs[1:10]], 1.0, 1.0)])
+    names = [pool.photographs[index].names[number] for index, number in pool.cutouts]
+    share = sum(w for w, name in zip(pool.cutout_weights, names, strict=True) if name == "rare")
+    assert share == pytest.approx(1 / (1 + 9**0.5))

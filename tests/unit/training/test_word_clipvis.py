@@ -12,6 +12,7 @@ from ovvis_cli.photographs.frames import LabelledFrame
 from ovvis_cli.training.loop import fit
 from ovvis_cli.training.recipe import load_recipe
 from ovvis_cli.training.stage_names import (
+    NO_OBJECT,
     TOKEN_NORM,
     NamedTokens,
     NameRows,
@@ -19,7 +20,8 @@ from ovvis_cli.training.stage_names import (
     name_stage,
     tokens_of,
 )
-from ovvis_cli.training.word_clipvis import published_weights, train_stages
+from ovvis_cli.training.word_clipvis import labels, published_weights, train_stages
+from ovvis_cli.vocabulary.word_list import word_list
 from ovvis_models.catalog import CATALOG
 
 RECIPE = load_recipe("clipvis-camera")
@@ -52,6 +54,26 @@ def test_tokens_are_collected_for_labelled_objects():
     assert found.names[0] == 1
     assert set(found.names[1:].tolist()) <= {-1, 1}
     torch.testing.assert_close(found.tokens.norm(dim=1), torch.full((len(found.tokens),), TOKEN_NORM))
+
+
+def test_an_object_without_a_word_counts_as_no_object():
+    torch.manual_seed(0)
+    network = CATALOG[RECIPE.model].build().eval()
+    masks = np.zeros((2, 128, 160), dtype=bool)
+    masks[0, 30:90, 10:70], masks[1, 30:90, 80:150] = True, True
+    frame = LabelledFrame(
+        image=np.zeros((128, 160, 3), np.uint8),
+        masks=masks,
+        names=("pine", "dog"),
+        unlabelled=np.zeros((128, 160), dtype=bool),
+    )
+    found = tokens_of(network, frame, names=("dog",), device=torch.device("cpu"))
+    assert found.names[:2].tolist() == [NO_OBJECT, 0]
+
+
+def test_labels_are_the_words_that_the_list_has_each_once():
+    words = word_list("photographs")
+    assert labels(words, ["dog", "dogs", "pine", "umbrella", "dog"]) == ("dog", "umbrella")
 
 
 def test_rows_learn_to_tell_a_new_name_from_nothing_and_from_the_classes(tmp_path):
