@@ -43,9 +43,7 @@ _BACKDROP = math.exp(MAX_LOG_ZOOM) + 2.0 * MAX_PAN  # size of the background tha
 class Background(Protocol):
     """Function that makes the background of a scene."""
 
-    def __call__(
-        self, rng: np.random.Generator, *, frame_hw: tuple[int, int]
-    ) -> UInt8[np.ndarray, "H W 3"]:
+    def __call__(self, rng: np.random.Generator, *, frame_hw: tuple[int, int]) -> UInt8[np.ndarray, "H W 3"]:
         """Return an RGB picture of `frame_hw`."""
         ...
 

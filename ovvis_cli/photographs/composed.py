@@ -1,6 +1,6 @@
-"""Videos composed of photographs: cut-out objects move on paths of the diorama in front of photographed backgrounds.
+"""Videos composed of photographs: cut-out objects move in front of photographed backgrounds.
 
-Masks and identities are exact, as in the diorama, while objects and backgrounds look as in camera footage.
+They move on paths of the diorama. Masks and identities are exact, as in the diorama, while objects and backgrounds look as in camera footage.
 """
 
 from collections import defaultdict
@@ -58,15 +58,11 @@ def photographed_background(photographs: Sequence[Photograph]) -> Background:
     Raises:
         UsageError: there is no such area.
     """
-    areas = [
-        (photograph, area) for photograph in photographs if (area := free_area(photograph)) is not None
-    ]
+    areas = [(photograph, area) for photograph in photographs if (area := free_area(photograph)) is not None]
     if not areas:
         raise UsageError("no photograph has a large area without objects")
 
-    def background(
-        rng: np.random.Generator, *, frame_hw: tuple[int, int]
-    ) -> UInt8[np.ndarray, "H W 3"]:
+    def background(rng: np.random.Generator, *, frame_hw: tuple[int, int]) -> UInt8[np.ndarray, "H W 3"]:
         photograph, area = areas[int(rng.integers(len(areas)))]
         picture = photograph.image()[area]
         if rng.random() < 0.5:
@@ -80,7 +76,9 @@ def photographed_background(photographs: Sequence[Photograph]) -> Background:
 def free_area(photograph: Photograph) -> tuple[slice, slice] | None:
     """Return rows and columns of the largest of some areas that show no labelled object, or None."""
     height, width = photograph.size_hw
-    objects = photograph.masks().any(axis=0)
+    objects = np.zeros(photograph.size_hw, dtype=bool)
+    for mask in photograph.masks():
+        objects |= mask
     for share in _AREA_SHARES:
         rows = round(share * height)
         columns = min(width, round(rows * _AREA_ASPECT))

@@ -61,7 +61,9 @@ def make_pool(folders: Sequence[tuple[list[Photograph], float, float]]) -> Pool:
         photographs += folder
         weights += [share / len(folder)] * len(folder)
         cutouts += own
-        cutout_weights += list(cutout_share * _balanced([photographs[index].names[number] for index, number in own]))
+        cutout_weights += list(
+            cutout_share * _balanced([photographs[index].names[number] for index, number in own])
+        )
     return Pool(
         photographs=tuple(photographs),
         weights=np.asarray(weights) / sum(weights),

@@ -25,9 +25,7 @@ def photograph_folder(tmp_path):
     for index in range(10):
         cv2.imwrite(str(tmp_path / "images" / f"{index}.png"), pixels)
         images.append({"id": index, "file_name": f"{index}.png", "width": HW[1], "height": HW[0]})
-        annotations.append(
-            {"id": index, "image_id": index, "category_id": 1, "segmentation": segmentation}
-        )
+        annotations.append({"id": index, "image_id": index, "category_id": 1, "segmentation": segmentation})
     table = {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "box"}]}
     (tmp_path / "instances.json").write_text(json.dumps(table))
     return tmp_path
