@@ -30,8 +30,8 @@ def diorama(  # noqa: PLR0913  each option is a parameter
     photographs: Annotated[
         Path | None,
         typer.Option(
-            help="Compose videos from the objects in a folder of photographs: images/ and instances.json in COCO's "
-            "format. val uses every tenth photograph, train the others.",
+            help="Compose videos from the objects in a folder of photographs: images/ and instances.json in "
+            "COCO's format. val uses every tenth photograph, train the others.",
             show_default=False,
         ),
     ] = None,
@@ -45,7 +45,7 @@ def diorama(  # noqa: PLR0913  each option is a parameter
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings and errors.")] = False,
 ) -> None:
-    """Render videos of a procedural world or of cut-out photographs, with exact masks in YouTube-VIS format."""
+    """Render videos of a procedural world, or of cut-out objects, with exact masks in YouTube-VIS format."""
     from ovvis_cli.diorama.writer import DRAWN, ClipShape, DataSetPlan, write_data_set, write_video
 
     console = Console(quiet=quiet)

@@ -1,6 +1,7 @@
 """Videos composed of photographs: cut-out objects move in front of photographed backgrounds.
 
-They move on paths of the diorama. Masks and identities are exact, as in the diorama, while objects and backgrounds look as in camera footage.
+They move on paths of the diorama. Masks and identities are exact, as in the diorama, while objects and
+backgrounds look as in camera footage.
 """
 
 from collections import defaultdict
