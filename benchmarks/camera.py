@@ -26,6 +26,7 @@ from torch import Tensor
 
 from ovvis_cli.photographs.source import Photograph, read_folder, read_image, split
 from ovvis_cli.vocabulary.word_list import WordList, word_list
+from ovvis_models.heads.closed_set import mask_quality
 from ovvis_models.loading import LoadedModel, load
 from ovvis_models.networks.word_clip_vis import WordClipVis
 from ovvis_models.preprocess import MASK_STRIDE, masks_to_original, proposal_images
@@ -217,7 +218,10 @@ def proposals(model: LoadedModel, photograph: Photograph) -> Bool[np.ndarray, "N
     predicted = model.network.predict(torch.from_numpy(photograph.image())[None])
     found = predicted.proposals
     select = BestProposals(score_floor=0.0, duplicate_overlap=model.spec.association.duplicate_overlap)
-    chosen = select.choose(found.mask_logits[:1], found.object_logits[0].sigmoid())[:NUM_PROPOSALS]
+    scores = found.object_logits[0].sigmoid()
+    if model.spec.association.weight_by_mask_confidence:
+        scores = scores * mask_quality(found.mask_logits[0].flatten(1))
+    chosen = select.choose(found.mask_logits[:1], scores)[:NUM_PROPOSALS]
     return masks_to_original(found.mask_logits[0, chosen], predicted.geometry).numpy()
 
 

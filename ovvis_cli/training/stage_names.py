@@ -31,7 +31,7 @@ NO_OBJECT = -1
 _COLLECTED = BestProposals(score_floor=0.1, duplicate_overlap=0.9)
 _SAME_IOU, _OTHER_COVER = 0.5, 0.2  # minimum IoU of a match; maximum coverage of a proposal without object
 _SMALL_SHARE, _SMALL_WEIGHT = 0.005, 0.5  # fraction of the frame; weight of a smaller object
-_BALANCE = 0.7  # names are weighted by their inverse frequency to this power
+_BALANCE = 1.0  # names are weighted by their inverse frequency to this power
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,7 +60,7 @@ CLIPVIS_CAMERA: Final = WordClipVisSpec(
     text_domain="photographs",
     weights=ZooWeights(
         file_name="clipvis_camera.safetensors",
-        sha256="09f59fefd97eb9e100ecd50977b15ce1f37da4e6e3acd3d0e4a13b0cbfe4739b",
+        sha256="fad65b921d3f7d67776601a831e11f74f1533bfa37e7ce2534a0b30515d20327",
     ),
     licence="Apache-2.0",
 )
