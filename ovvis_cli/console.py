@@ -96,8 +96,17 @@ class Console:
         *,
         title: str | None = None,
         colors: Sequence[tuple[int, int, int]] | None = None,
+        unwrapped: Sequence[str] = (),
     ) -> None:
-        """Print a table of results; `colors` sets the color of the first cell of each row."""
+        """Print a table of results.
+
+        Args:
+            columns: their names.
+            rows: the cells of each row.
+            title: shown above the table.
+            colors: RGB color of the first cell of each row.
+            unwrapped: columns whose cells stay on one line, such as commands to copy.
+        """
         if self.quiet or self.json:
             return
         from rich import box
@@ -111,7 +120,7 @@ class Console:
             title_justify="left",
         )
         for name in columns:
-            table.add_column(name, overflow="fold")
+            table.add_column(name, overflow="fold", no_wrap=name in unwrapped)
         for index, row in enumerate(rows):
             cells = [Text(printable(cell)) for cell in row]
             if colors is not None:

@@ -47,7 +47,8 @@ def list_models(*, json: JsonOption = False) -> None:
 
     console = Console(json=json)
     rows = [(spec.name, _state(spec), spec.licence or "-", spec.description) for spec in CATALOG.values()]
-    console.table(("model", "weights", "licence of weights", "description"), rows)
+    columns = ("model", "weights", "licence of weights", "description")
+    console.table(columns, rows, unwrapped=columns[:2])
     console.emit({"models": [_as_json(spec) for spec in CATALOG.values()]})
 
 

@@ -20,7 +20,7 @@ from ovvis_cli.vocabulary.words import (
     without_accents,
 )
 
-DIORAMA_MODELS: Final = frozenset({"instformer-tiny", "clipvis-tiny"})
+DIORAMA_MODELS: Final = frozenset({"instformer-tiny", "clipvis-tiny", "ovformer-tiny", "genvis-tiny"})
 """Models whose text tower was trained only on the names of the diorama (listed to avoid loading them)."""
 
 WORD_LISTS: Final[Mapping[str, str]] = MappingProxyType({"clipvis-camera": "photographs"})
