@@ -3,9 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from typing import Any, Final, Self
-
-from open_clip.model import CLIP
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from ovvis_models.association import Association
 from ovvis_models.converters.clip import from_open_clip, has_text
@@ -39,6 +37,9 @@ from ovvis_models.systems.spec import (
 )
 from ovvis_models.text.encoder import TextEncoder
 from ovvis_models.text.naming import ClosedVocabulary, Naming, OpenVocabulary
+
+if TYPE_CHECKING:
+    from open_clip.model import CLIP
 
 _MASK_NAMING: Final = "mask_naming."  # prefix of the weights that an installed model may lack
 
@@ -111,7 +112,7 @@ class GenVISSpec(SystemSpec[GenVIS]):
         has_clip = any(name.startswith(_MASK_NAMING) for name in tensor_names)
         return self.compose(clip=build_clip(self.clip) if has_clip else None)
 
-    def compose(self, *, clip: CLIP | None) -> GenVIS:
+    def compose(self, *, clip: "CLIP | None") -> GenVIS:
         """Return the networks with a CLIP to name masks, or without one; all else is random."""
         proposals, numbers = self.proposals, self.window_decoder
         return GenVIS(
@@ -139,7 +140,7 @@ class GenVISSpec(SystemSpec[GenVIS]):
     def assemble(self, files: PublishedFiles) -> GenVIS:
         """See `SystemSpec.assemble`: the authors' file, and a CLIP for InstCLIP if there is one."""
         (file,) = require_parts(files, "genvis", model=self.name)
-        clip: CLIP | None = None
+        clip: "CLIP | None" = None
         if "clip" in files and has_text(files["clip"][1]):
             clip = build_clip(self.clip)
             clip.load_state_dict(convert_part(files["clip"], from_open_clip, clip.state_dict()))
@@ -177,7 +178,7 @@ class GenVISSpec(SystemSpec[GenVIS]):
     def _names(self) -> "_Names":
         return _InstClipNames(self) if self.classifier == "instclip" else _ClassHeadNames(self)
 
-    def _mask_naming(self, clip: CLIP) -> MaskNaming:
+    def _mask_naming(self, clip: "CLIP") -> MaskNaming:
         return MaskNaming(
             instance_encoder=InstCLIP(
                 clip,
