@@ -4,7 +4,7 @@
 
 Draws the clips, segments them three times, each time into another folder: with a plain run, with Ray, and
 with Ray while processes get SIGKILL, started again until all is done. Prints the times and the overhead, and
-exits with 1 if a result other than an overlay differs by a byte, is missing or too much, or a broken clip is
+exits with 1 if a result differs by a byte, is missing or too much, or a broken clip is
 not reported. Set OMP_NUM_THREADS=1: the number of threads may change the last digit of a score.
 """
 
@@ -26,7 +26,6 @@ SHELL = "from ovvis_cli.app import main; main()"
 NAMES = "dog,cat,car"
 FRAME_HW, FRAMES = (48, 64), 6
 PAUSE_S = 0.2
-OVERLAY = "overlay.mp4"  # its pixels may differ between processes; see docs/batch.md
 SOME_FAILED, KILLED = 1, -signal.SIGKILL
 
 
@@ -62,10 +61,6 @@ def main() -> None:
         print(f"plain run: {plain_s:.1f} s, {plain_s / options.clips:.3f} s per clip")
         print(f"with Ray: {ray_s:.1f} s, {100 * (ray_s / plain_s - 1):+.1f} %")
         print(f"with Ray and kills: {killed_s:.1f} s, {100 * (killed_s / plain_s - 1):+.1f} %")
-        for part in ("ray", "killed"):
-            before, after = contents(root / "plain"), contents(root / part)
-            number = sum(after.get(path) != data for path, data in before.items() if path.endswith(OVERLAY))
-            print(f"{part}: {number} overlays differ")
         problems = [
             problem
             for part in ("ray", "killed")
@@ -150,7 +145,7 @@ def differences(found: Path, expected: Path, *, num_broken: int) -> list[str]:
     problems += [
         f"{found.name}: {path} differs"
         for path in sorted(before.keys() & after.keys())
-        if before[path] != after[path] and not path.endswith(OVERLAY)
+        if before[path] != after[path]
     ]
     states = [json.loads(path.read_text())["state"] for path in (found / FOLDER / "videos").glob("*.json")]
     if states.count("failed") != num_broken:

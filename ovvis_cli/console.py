@@ -150,6 +150,7 @@ class Console:
                 try:
                     yield Progress(_BarDisplay(bars, task, unit=unit), total=total, completed=completed)
                 finally:
+                    bars.refresh()  # the last state is shown before the bar goes
                     bars.remove_task(task)
 
     @contextmanager

@@ -40,6 +40,9 @@ _ROUNDED = (
     | Interpolation.FULL_CHR_H_INP
 )
 _ENCODING: Final = {"crf": "20", "preset": "veryfast"}
+_REPEATABLE: Final = {"mbtree": "0"}
+"""x264's macroblock tree reads uninitialised memory with AVX-512, so that equal frames give other bytes."""
+
 _DISK_FULL = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
 
 
@@ -156,7 +159,7 @@ class OverlayWriter:
             self._open.callback(self._close_quietly)
         rate = (rate_of(video) if video else None) or _RATE
         self._step = round(1 / rate / self._time_base)
-        self._stream = self._output.add_stream("libx264", rate=rate, options=self._encoding)
+        self._stream = self._output.add_stream("libx264", rate=rate, options=_REPEATABLE | self._encoding)
         context = self._stream.codec_context
         context.height, context.width = (length + length % 2 for length in self._hw)
         context.pix_fmt = "yuv420p"

@@ -122,8 +122,8 @@ def test_a_kill_at_any_moment_changes_nothing(job, query, whole, tmp_path, monke
         append(writer, line)
         remember(writer)
 
-    def checkpointing(writer, state, next_frame):
-        checkpoint(writer, state, next_frame)
+    def checkpointing(writer, state, next_frame, **fixed):
+        checkpoint(writer, state, next_frame, **fixed)
         remember(writer)
 
     monkeypatch.setattr(RecordWriter, "append", appending)

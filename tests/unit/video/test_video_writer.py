@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 
@@ -287,3 +288,19 @@ def tone(path):
         frames = list(container.decode(container.streams.audio[0]))
     samples = np.concatenate([frame.to_ndarray().mean(axis=0) for frame in frames])
     return frames[0].time, frames[-1].time + frames[-1].samples / frames[-1].rate, samples.std()
+
+
+def test_equal_frames_give_equal_bytes(tmp_path):
+    rng = np.random.default_rng(0)
+    picture = cv2.GaussianBlur(rng.integers(0, 255, (96, 160, 3), dtype=np.uint8), (0, 0), 3)
+    written = set()
+    for turn in range(6):
+        # other contents of freed memory in each turn: the encoder must not depend on them
+        garbage = [rng.integers(0, 255, (1000 + 37 * turn, 77), dtype=np.uint8) for _ in range(200)]
+        del garbage
+        path = tmp_path / f"{turn}.mp4"
+        with OverlayWriter(path, height=96, width=160) as writer:
+            for step in range(24):
+                writer.write(np.roll(picture, 2 * step, axis=1), time_s=step / 12)
+        written.add(path.read_bytes())
+    assert len(written) == 1
