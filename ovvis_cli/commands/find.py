@@ -98,8 +98,8 @@ def _show(findings: "Findings", *, threshold: float, report: Path | None, consol
     if report is not None:
         console.write(str(report))
     console.note(
-        f"{findings.num_tracks} tracks of {findings.num_records} records searched in"
-        f" {findings.search_s:.2f} s, after {findings.open_s:.2f} s to open the index"
+        f"searched in {findings.search_s:.2f} s, after {findings.open_s:.2f} s to open the index:"
+        f" records {findings.num_records}, tracks {findings.num_tracks}"
     )
     console.emit(
         {

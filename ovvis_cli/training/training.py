@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from ovvis_cli.choices import StageName
 from ovvis_cli.training import clipvis, genvis, instformer, ovformer, word_clipvis
@@ -15,6 +17,8 @@ from ovvis_cli.training.recipe import (
     WordClipVisRecipe,
     load_recipe,
 )
+
+KindOfRecipe = TypeVar("KindOfRecipe")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,36 +40,30 @@ def load_training(model: str, scale: Scale, *, data: Path | None = None) -> Trai
     """
     recipe = load_recipe(model)
     if isinstance(recipe, WordClipVisRecipe):
-        word_recipe = word_clipvis.at_scale(recipe, scale)
-        return Training(
-            stages=word_clipvis.STAGES,
-            train=lambda run, stages: word_clipvis.train_stages(word_recipe, run, data=data, stages=stages),
-            pack=lambda run, path: word_clipvis.pack(word_recipe, run, path),
-        )
+        train = partial(word_clipvis.train_stages, data=data)
+        return _training(word_clipvis.at_scale(recipe, scale), word_clipvis.STAGES, train, word_clipvis.pack)
     if isinstance(recipe, ClipVisRecipe):
-        clipvis_recipe = clipvis.at_scale(recipe, scale)
-        return Training(
-            stages=clipvis.STAGES,
-            train=lambda run, stages: clipvis.train_stages(clipvis_recipe, run, stages=stages),
-            pack=lambda run, path: clipvis.pack(clipvis_recipe, run, path),
-        )
+        return _training(clipvis.at_scale(recipe, scale), clipvis.STAGES, clipvis.train_stages, clipvis.pack)
     if isinstance(recipe, OVFormerRecipe):
-        ovformer_recipe = ovformer.at_scale(recipe, scale)
-        return Training(
-            stages=ovformer.STAGES,
-            train=lambda run, stages: ovformer.train_stages(ovformer_recipe, run, stages=stages),
-            pack=lambda run, path: ovformer.pack(ovformer_recipe, run, path),
+        return _training(
+            ovformer.at_scale(recipe, scale), ovformer.STAGES, ovformer.train_stages, ovformer.pack
         )
     if isinstance(recipe, GenVISRecipe):
-        genvis_recipe = genvis.at_scale(recipe, scale)
-        return Training(
-            stages=genvis.STAGES,
-            train=lambda run, stages: genvis.train_stages(genvis_recipe, run, stages=stages),
-            pack=lambda run, path: genvis.pack(genvis_recipe, run, path),
-        )
-    instformer_recipe = instformer.at_scale(recipe, scale)
+        return _training(genvis.at_scale(recipe, scale), genvis.STAGES, genvis.train_stages, genvis.pack)
+    return _training(
+        instformer.at_scale(recipe, scale), instformer.STAGES, instformer.train_stages, instformer.pack
+    )
+
+
+def _training(
+    recipe: KindOfRecipe,
+    stages: tuple[StageName, ...],
+    train_stages: Callable[..., None],
+    pack: Callable[[KindOfRecipe, Run, Path], None],
+) -> Training:
+    """Return the training by functions that take the recipe first."""
     return Training(
-        stages=instformer.STAGES,
-        train=lambda run, stages: instformer.train_stages(instformer_recipe, run, stages=stages),
-        pack=lambda run, path: instformer.pack(instformer_recipe, run, path),
+        stages=stages,
+        train=lambda run, chosen: train_stages(recipe, run, stages=chosen),
+        pack=lambda run, path: pack(recipe, run, path),
     )
